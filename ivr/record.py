@@ -126,7 +126,8 @@ class Performed:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """A human got the call, or (``outcome``) why none did. ``reason`` is the most important, ``also`` the others."""
+    """A human got the call, or (``outcome``) why none did. ``reason`` is the most important, ``also`` the others;
+    ``encryption`` of their media: a suite, "DTLS" or "none"."""
 
     kind: ClassVar[str] = "handoff"
     destination: str = ""
@@ -136,6 +137,7 @@ class HandedOver:
     outcome: str = ""
     tried: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    encryption: str = ""
 
 
 @dataclass(frozen=True, slots=True)

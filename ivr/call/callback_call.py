@@ -256,6 +256,8 @@ class CallBackCall:
             "attempt": self._offer.place.attempts + 1,
             "journal_lost": self._journal.lost,
             "codec": stats.codec,
+            "encryption": stats.encryption,
+            "agent_encryption": self._agent.encryption,
             "packets_sent": stats.packets_sent,
             "packets_received": stats.packets_received,
             "packets_lost": stats.packets_lost,

@@ -34,7 +34,8 @@ class HandedOverCall:
     """One caller's conversations with humans, one after another.
 
     ``with_agent``: a human has the call, or had it when it ended; ``seconds_to_human``: from the first wish for one
-    until the last was reached. ``coming``: is told which Connect is being answered, before they hear each other."""
+    until the last was reached; ``agent_encryption``: of the last one's media. ``coming``: is told which Connect is
+    being answered, before they hear each other."""
 
     def __init__(self, caller: Participant, recorder: Recorder, services: CallServices, ringing: Ringing) -> None:
         self._caller = caller
@@ -45,6 +46,7 @@ class HandedOverCall:
         self.coming: Callable[[int], None] = lambda token: None
         self.with_agent = False
         self.seconds_to_human: float | None = None
+        self.agent_encryption = ""
 
     def wanted(self) -> None:
         """From the first time on it is counted how long it takes."""
@@ -72,7 +74,8 @@ class HandedOverCall:
             if self._wanted_at is not None:
                 self.seconds_to_human = round(self._services.clock.monotonic() - self._wanted_at, 3)
             also = tuple(other.reason for other in connect.also)
-            self._recorder.record(HandedOver(to, connect.reason, also=also))
+            self.agent_encryption = "" if agent is None else agent.encryption
+            self._recorder.record(HandedOver(to, connect.reason, also=also, encryption=self.agent_encryption))
             if agent is None:
                 raise CallEnded("service", "transferred")
             async with paused():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Literal
 
@@ -9,6 +10,9 @@ from pydantic import Field, model_validator
 
 from ivr.config.fields import OutsideNumber, SipTarget
 from ivr.config.section import Section
+from ivr.media.description import SrtpPolicy
+
+_BY_TLS = re.compile(r"^sips:|;transport=tls(?![\w-])", re.IGNORECASE)
 
 
 class Hours(Section):
@@ -25,7 +29,8 @@ class Hours(Section):
 
 
 class Agent(Section):
-    """Somewhere live that takes calls; the only places a call may be transferred to."""
+    """Somewhere live that takes calls; the only places a call may be transferred to. ``srtp``: as a trunk's; without
+    it, that of the trunk that its address belongs to."""
 
     name: str
     target: SipTarget
@@ -35,6 +40,16 @@ class Agent(Section):
     on_call: bool = False
     hang_up: Literal["ends", "returns"] = "ends"  # what hanging up does: ends the call, or returns it to the dialogue
     calls: int = Field(1, ge=1, le=1000)  # how many it takes at once; a hunt group behind one address takes several
+    srtp: SrtpPolicy | None = None
+
+    @model_validator(mode="after")
+    def _keys_are_hidden(self) -> Agent:
+        if self.srtp == "require" and not _BY_TLS.search(self.target):
+            raise ValueError(
+                f'{self.name}: srtp = "require" needs TLS, or its keys are read by whoever sees the SIP: '
+                "write the target as sips:, or with ;transport=tls"
+            )
+        return self
 
 
 class Relaxation(Section):

@@ -31,7 +31,7 @@ from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig, one_v
 from ivr.config.tls_section import TlsConfig, TlsName, TlsPins, tls_faults
 from ivr.errors import ConfigError
 from ivr.identity import LevelWord
-from ivr.media.description import callers_served, port_pairs
+from ivr.media.description import SrtpPolicy, callers_served, port_pairs
 from ivr.numbering import NumberingPlan
 
 TLS_TOO = "; TLS needs a certificate, too: see [sip.tls]"
@@ -42,9 +42,9 @@ TIE_LINE = "tie line"
 class Trunk(Section):
     """A SIP peer. ``allow`` admits its addresses; ``inbound_auth`` demands digest credentials (RFC 8760) instead.
     ``vouches``: the calling numbers it sends are checked ones, so that a number on file makes a caller likely.
-    ``gateway``: where calls to telephone numbers are sent, "" for the registrar.
-    ``tls_names``: who its certificate must name, ``tls_pin``: which certificates are its own, whoever signed them; it
-    is known by these, and by ``allow`` only in addition."""
+    ``gateway``: where calls to telephone numbers are sent, "" for the registrar. ``srtp``: whether its media are
+    encrypted. ``tls_names``: who its certificate must name, ``tls_pin``: which certificates are its own, whoever signed
+    them; it is known by these, and by ``allow`` only in addition."""
 
     name: str
     allow: tuple[Network, ...] = ()
@@ -59,6 +59,7 @@ class Trunk(Section):
     inbound_auth: bool = False
     vouches: bool = True
     gateway: Registrar = ""
+    srtp: SrtpPolicy = "off"
 
     @model_validator(mode="after")
     def _complete(self) -> Trunk:
@@ -70,6 +71,11 @@ class Trunk(Section):
             raise ValueError('tls_names and tls_pin need transport = "tls": nothing else shows a certificate')
         if (self.register_with or self.inbound_auth) and not (self.username and self.password.source):
             raise ValueError("register and inbound_auth need username and password (env:NAME or file:/path)")
+        if self.srtp == "require" and self.transport != "tls":
+            raise ValueError(
+                'srtp = "require" needs transport = "tls": by udp and tcp whoever sees the SIP reads the keys; '
+                '"prefer" encrypts nevertheless'
+            )
         return self
 
     @property

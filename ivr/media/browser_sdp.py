@@ -53,7 +53,7 @@ class BrowserOffer:
     def answer(self, local: MediaDescription, addresses: Sequence[str], version: int = 1) -> str:
         """Our answer: ICE-lite, passive DTLS, one codec (so that the browser never changes it) and telephone-event,
         a candidate for each of ``addresses``; every other section is refused. ``version`` rises with each answer."""
-        assert local.secure is not None
+        assert isinstance(local.secure, Secrets)
         mid = self.sections[self.audio].value("mid")
         identity = int.from_bytes(local.secure.ufrag.encode()[:4], "big")
         lines = ["v=0", f"o=- {identity} {version} {_connection(addresses[0])}", "s=-", "t=0 0", "a=ice-lite"]

@@ -36,3 +36,10 @@ class LegStats:
     audio_dropped_frames: int = 0
     packets_failed: int = 0  # whose handling raised: a fault of ours
     tap_dropped_frames: int = 0  # that a recording lacks
+    packets_refused: int = 0  # not authentic, or heard already: of strangers, or of a far end with another key
+    srtp: str = ""  # what protected the packets; "" for nothing, "in part" where it began or ended within the call
+
+    @property
+    def encryption(self) -> str:
+        """``srtp`` for people: "none" where packets went in the clear, "" where there were no media at all."""
+        return self.srtp or ("none" if self.codec else "")

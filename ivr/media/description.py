@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
+from typing import Literal, TypeAlias
 
 from ivr.errors import MediaUnavailable
 
@@ -42,6 +43,17 @@ _LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*(?=[0-9_-]*[A-Za-z]){_LABEL}\.?")
 EVENTS = 101  # payload type of telephone-event in our own offers
 
+SrtpPolicy: TypeAlias = Literal["off", "prefer", "require"]  # in the clear; SRTP where the far end has it; nothing else
+# What SRTP is spoken in (RFC 4568, RFC 7714), in our order: bytes of the master key, and of the salt.
+SUITES = {
+    "AEAD_AES_256_GCM": (32, 12),
+    "AEAD_AES_128_GCM": (16, 12),
+    "AES_CM_128_HMAC_SHA1_80": (16, 14),
+    "AES_CM_128_HMAC_SHA1_32": (16, 14),
+}
+DIGESTS = {"sha-256": ("sha256", 32), "sha-384": ("sha384", 48), "sha-512": ("sha512", 64)}  # OpenSSL's name, bytes
+Setup: TypeAlias = Literal["active", "passive", "actpass"]  # who begins the handshake (RFC 4145, RFC 5763)
+
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
@@ -49,8 +61,39 @@ class Secrets:
     fingerprint of its DTLS certificate (RFC 8122), upper case with colons."""
 
     ufrag: str
-    password: str
+    password: str = field(repr=False)
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crypto:
+    """What one end seals its packets with, as its SDP says (RFC 4568): master key and salt in base64."""
+
+    tag: int
+    suite: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sdes:
+    """SRTP by security descriptions, agreed on: the far end's key and ours, of one suite."""
+
+    theirs: Crypto
+    ours: Crypto
+
+
+@dataclass(frozen=True, slots=True)
+class Dtls:
+    """What one end's SDP says of DTLS-SRTP without ICE (RFC 5763): the digest of its certificate by ``algorithm``
+    (RFC 8122), upper case with colons; ``mux``: RTCP goes with RTP (RFC 5761)."""
+
+    fingerprint: str
+    setup: Setup
+    mux: bool = False
+    algorithm: str = "sha-256"
+
+
+Keying: TypeAlias = Secrets | Sdes | Dtls
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +102,8 @@ class MediaDescription:
 
     ``host`` may also be a name, until it is resolved. ``dtmf_payload_type`` is that of telephone-event/8000 (RFC 4733),
     None where not offered. ``sip_host``: where the SIP that carried it came from, the address that NAT shows.
-    ``secure``: of an end that speaks DTLS-SRTP and is found by ICE, wherever ``host`` is; None: in the clear."""
+    ``secure``: how its packets are protected, None: not at all. An end with ``Secrets`` is found by ICE, wherever
+    ``host`` is."""
 
     host: str
     port: int
@@ -68,7 +112,7 @@ class MediaDescription:
     direction: Direction = Direction.SENDRECV
     ptime_ms: int = 20
     sip_host: str = ""
-    secure: Secrets | None = None
+    secure: Keying | None = None
 
 
 class NoCommonCodec(MediaUnavailable):

@@ -23,7 +23,7 @@ from ivr.events import (
 from ivr.media import wire
 from ivr.media.browser_sdp import BrowserOffer, read_offer
 from ivr.media.clip import Clip, LegStats
-from ivr.media.description import MediaDescription, NoCommonCodec
+from ivr.media.description import MediaDescription, NoCommonCodec, Secrets
 from ivr.media.resolution import resolved
 from ivr.media.wire import KEYS, Kind
 
@@ -119,8 +119,8 @@ class ProcessMediaLeg:
         """(Re)aim at ``remote``. Raises NoCommonCodec (nothing has changed then) or MediaUnavailable; ValueError where
         one of the two is a browser and the other is not."""
         self._check()
-        if self._secure != (remote.secure is not None):
-            raise ValueError(f"{self.name} is {'a' if self._secure else 'no'} browser's leg")
+        if self._browser != isinstance(remote.secure, Secrets):
+            raise ValueError(f"{self.name} is {'a' if self._browser else 'no'} browser's leg")
         if self._lost:
             self._remote = remote
             raise MediaUnavailable(f"the media of {self.name} is lost: {self._lost}", remedy="reopen it")
@@ -143,7 +143,7 @@ class ProcessMediaLeg:
         Raises ValueError for a leg that is no browser's and what is no browser's offer, NoCommonCodec (nothing has
         changed then), or MediaUnavailable."""
         self._check()
-        if not self._secure:
+        if not self._browser:
             raise ValueError(f"{self.name} is no browser's leg")
         browser = read_offer(offer)
         if self._lost:
@@ -316,8 +316,8 @@ class ProcessMediaLeg:
         self._commands.send_play(self.number, token, play.clips, stop_on_key=play.stop_on_key, gap_ms=play.gap_ms)
 
     @property
-    def _secure(self) -> bool:
-        return self._remote is not None and self._remote.secure is not None
+    def _browser(self) -> bool:
+        return self._remote is not None and isinstance(self._remote.secure, Secrets)
 
     def _drop_stopped(self) -> None:
         """Whoever was to fall silent is silent now."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import structlog
 
-from ivr.media.description import MediaDescription, address, literal
+from ivr.media.description import MediaDescription, Secrets, address, literal
 
 RESOLVE_TIMEOUT_S = 2.0
 
@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 async def resolved(remote: MediaDescription, timeout_s: float = RESOLVE_TIMEOUT_S) -> MediaDescription:
     """``remote`` with the address of its host, IPv4 first; a browser's, which ICE finds, as it is. A name that leads
     nowhere in time stays: nothing is sent then until packets come from where its SIP came from."""
-    if literal(remote.host) or remote.secure is not None:
+    if literal(remote.host) or isinstance(remote.secure, Secrets):
         return remote
     why = "no usable address"
     try:

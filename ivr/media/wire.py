@@ -12,7 +12,7 @@ from enum import IntEnum
 from struct import Struct
 from typing import Any
 
-from ivr.media.description import Codec, Direction, MediaDescription, Secrets
+from ivr.media.description import Codec, Crypto, Direction, Dtls, Keying, MediaDescription, Sdes, Secrets
 from ivr.workers.frames import FIRST
 
 _FRAME = Struct("!IdH")  # leg, time, length of the PCM
@@ -93,8 +93,9 @@ def described(description: MediaDescription | None) -> Any:
         return None
     given = {name: getattr(description, name) for name in _DESCRIBED}
     codecs = [asdict(codec) for codec in description.codecs]
-    secure = None if description.secure is None else asdict(description.secure)
-    return given | {"codecs": codecs, "secure": secure}
+    secure = description.secure
+    keying = None if secure is None else [type(secure).__name__, asdict(secure)]
+    return given | {"codecs": codecs, "secure": keying}
 
 
 def description(value: Any) -> MediaDescription | None:
@@ -102,5 +103,16 @@ def description(value: Any) -> MediaDescription | None:
     if value is None:
         return None
     codecs = tuple(Codec(**codec) for codec in value["codecs"])
-    secure = None if value["secure"] is None else Secrets(**value["secure"])
-    return MediaDescription(**value | {"codecs": codecs, "direction": Direction(value["direction"]), "secure": secure})
+    direction, secure = Direction(value["direction"]), _keying(value["secure"])
+    return MediaDescription(**value | {"codecs": codecs, "direction": direction, "secure": secure})
+
+
+def _keying(value: Any) -> Keying | None:
+    match value:
+        case ["Secrets", given]:
+            return Secrets(**given)
+        case ["Sdes", {"theirs": theirs, "ours": ours}]:
+            return Sdes(Crypto(**theirs), Crypto(**ours))
+        case ["Dtls", given]:
+            return Dtls(**given)
+    return None

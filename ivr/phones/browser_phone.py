@@ -14,6 +14,7 @@ import structlog
 from ivr.errors import DialFailed, MediaUnavailable, ModificationRefused, TransferFailed
 from ivr.events import Connected, LegEnded, MediaEvent, MediaLost, MediaTimeout
 from ivr.media.description import MediaDescription
+from ivr.phones.participant import BROWSER
 from ivr.ports import Clip, Console, Leg, LegEvent, LegStats, MediaEngine, MediaLeg, Party, Ring
 
 log = structlog.get_logger(__name__)
@@ -167,7 +168,7 @@ class BrowserLeg:
         self.caller = ring.context.caller
         self.called = Party(agent)
         self.headers: Mapping[str, str] = ring.headers
-        self.trunk = "browser"
+        self.trunk = BROWSER
         self.transport = "websocket"
         self.remote: MediaDescription | None = None
         self.media: asyncio.Queue[MediaEvent] = asyncio.Queue()  # what comes in while they talk

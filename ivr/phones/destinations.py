@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 
 from ivr.config import Agent, Config, Trunk
 from ivr.errors import DialFailed, TransferFailed
+from ivr.media.description import SrtpPolicy
 from ivr.numbering import NumberingPlan
 
 FORBIDDEN = 403
@@ -80,6 +81,10 @@ class Destinations:
     def allows(self, uri: str) -> bool:
         """Whether a REFER to it is accepted."""
         return self.referred(uri) is not None
+
+    def srtp(self, uri: str) -> SrtpPolicy | None:
+        """What the agent whose phone it is wants; None: whatever the trunk has."""
+        return next((agent.srtp for agent in self._agents if _same(agent.target, uri)), None)
 
     def subscriber(self, number: str) -> str:
         """A number that somebody gave, in E.164: before it is promised a call. Raises DialFailed for what is no

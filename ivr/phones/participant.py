@@ -28,7 +28,7 @@ from ivr.events import (
     Tapped,
     TransferProgress,
 )
-from ivr.media.description import MediaDescription, NoCommonCodec
+from ivr.media.description import MediaDescription, NoCommonCodec, Sdes
 from ivr.phones.restoration import Restoration
 from ivr.ports import Leg, LegStats, MediaChanged, MediaLeg, TransferAsked
 
@@ -38,6 +38,7 @@ Heard = Audio | Digit | KeyReleased | PlayDone | MediaHeard | MediaLost | MediaR
 
 # A phone that is gone answers no BYE; the leg goes on trying by itself, and nobody need wait for that.
 HANGUP_TIMEOUT_S = 0.5
+BROWSER = "browser"  # the trunk of a leg to one
 MEDIA_CLOSE_TIMEOUT_S = 2.0
 
 T = TypeVar("T")
@@ -62,6 +63,19 @@ class Participant:
     may_mute: bool = False
     tapped: TapSink = field(default_factory=TapSink, compare=False)
     tied: bool = False
+
+    @property
+    def encryption(self) -> str:
+        """What was agreed on for the media by now: the suite of SRTP, "DTLS", or "none"."""
+        remote = self.leg.remote
+        if remote is None:
+            return "DTLS" if self.leg.trunk == BROWSER else ""
+        match remote.secure:
+            case None:
+                return "none"
+            case Sdes(theirs=key):
+                return key.suite
+        return "DTLS"
 
     async def aim(self, remote: MediaDescription) -> None:
         """Send where ``remote`` says. Media that are lost just now are aimed once they are restored.
@@ -103,8 +117,10 @@ class Participant:
                     case Tapped():
                         if self.tapped.to is not None:
                             self.tapped.to(event)
+                    case Connected(state="failed", why=why):
+                        yield CallEnded("network", f"no encryption: {why}")
                     case Connected():
-                        pass  # whoever has the browser reads these
+                        pass  # up; or closed, and the dialog's end follows
                     case _:
                         yield event
         finally:

@@ -29,8 +29,8 @@ class Restoration:
         self._telling: asyncio.Task[None] | None = None
 
     async def of(self, lost: MediaLost) -> MediaRestored | CallEnded:
-        """Ports in the next process, then a re-INVITE that names them. Where they are the same ones the audio goes on
-        at once and the re-INVITE is a courtesy; else the call stands and falls with it."""
+        """Ports in the next process, then a re-INVITE that names them. Where they are the same ones, with the same
+        keys, the audio goes on at once and the re-INVITE is a courtesy; else the call stands and falls with it."""
         now = asyncio.get_running_loop().time
         began = now()
         self._lost_at = [at for at in self._lost_at if began - at < LATELY_S] + [began]
@@ -40,7 +40,7 @@ class Restoration:
         try:
             async with asyncio.timeout(WITHIN_S):
                 local = await self._reopened()
-                same = (local.host, local.port) == (before.host, before.port)
+                same = (local.host, local.port, local.secure) == (before.host, before.port, before.secure)
                 if same:
                     await self._aim()
                     self.close()

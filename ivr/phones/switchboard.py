@@ -58,6 +58,7 @@ class Switchboard:
                 headers=headers,
                 ring_timeout_s=ring_timeout_s,
                 on_ringing=on_ringing,
+                srtp=self.destinations.srtp(target),
             )
             answered = Participant(leg, media, may_mute=True)
             if leg.remote is None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ivr.events import Digit, LegEnded, TransferProgress
-from ivr.media.description import MediaDescription
+from ivr.media.description import MediaDescription, SrtpPolicy
 from ivr.record import Party
 
 
@@ -122,8 +122,10 @@ class SipEndpoint(Protocol):
         headers: Mapping[str, str],
         ring_timeout_s: float,
         on_ringing: Callable[[], None] | None = None,
+        srtp: SrtpPolicy | None = None,
     ) -> Leg:
-        """INVITE ``target`` (a SIP URI); the answered leg. Raises DialFailed. Cancelling it sends CANCEL."""
+        """INVITE ``target`` (a SIP URI); the answered leg. Raises DialFailed. Cancelling it sends CANCEL.
+        ``srtp``: instead of what its trunk has."""
 
     def registrations(self) -> Sequence[RegistrationStatus]: ...
     def load(self) -> SignallingLoad: ...

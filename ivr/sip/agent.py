@@ -11,7 +11,7 @@ import structlog
 from ivr.config import Address, SipConfig, Trunk
 from ivr.errors import DialFailed
 from ivr.limits.throttle import CountedLog
-from ivr.media.description import MediaDescription
+from ivr.media.description import MediaDescription, SrtpPolicy
 from ivr.numbering import NumberingPlan
 from ivr.ports import Leg, Party, RegistrationStatus, SignallingLoad
 from ivr.sip.admission import Admission
@@ -117,10 +117,12 @@ class SipUserAgent:
         headers: Mapping[str, str],
         ring_timeout_s: float,
         on_ringing: Callable[[], None] | None = None,
+        srtp: SrtpPolicy | None = None,
     ) -> Leg:
         if not self._serving:
             raise DialFailed(503, "the user agent is not running")
-        return await Dial(self._core, self._dialogs, target, local, caller, headers, on_ringing).run(ring_timeout_s)
+        dial = Dial(self._core, self._dialogs, target, local, caller, headers, on_ringing, srtp)
+        return await dial.run(ring_timeout_s)
 
     def registrations(self) -> Sequence[RegistrationStatus]:
         return [registration.status for registration in self._registrations]

@@ -34,7 +34,7 @@ class InboundLeg(SipLeg):
         on_end: Callable[[InboundLeg], None],
     ) -> None:
         request = invite.request
-        audio = core.offer_answer(invite.peer, origin(request, invite.peer))
+        audio = core.offer_answer(invite.peer, origin(request, invite.peer), srtp=core.srtp_of(trunk))
         if (offer := request.sdp()) is not None:
             audio.take_offer(offer)
         self._terms = terms_for(request, core.config.session_expires_s)

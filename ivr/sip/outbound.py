@@ -12,7 +12,7 @@ import structlog
 from aiosipua import generate_call_id, generate_tag
 
 from ivr.errors import DialFailed
-from ivr.media.description import MediaDescription
+from ivr.media.description import MediaDescription, SrtpPolicy
 from ivr.ports import Party
 from ivr.sip.dialog import CallDialog, is_secure, secured
 from ivr.sip.dialogs import Dialogs
@@ -56,6 +56,7 @@ class Dial:
     caller: Party
     headers: Mapping[str, str]
     on_ringing: Callable[[], None] | None = None
+    srtp: SrtpPolicy | None = None  # None: the trunk's
     _responses: asyncio.Queue[SipResponse] = field(default_factory=asyncio.Queue)
     _branches: dict[str, _Branch] = field(default_factory=dict)
     _transaction: InviteClientTransaction | None = None
@@ -86,7 +87,7 @@ class Dial:
                 self._trunk = trunk.name
                 if trunk.transport != "udp" and "transport" not in uri.params:
                     peer = await self.core.resolve(self.target, trunk.transport)
-            audio = self.core.offer_answer(peer)
+            audio = self.core.offer_answer(peer, srtp=self.srtp or self.core.srtp_of(self._trunk))
             request = self._invite(str(uri), peer, audio.describe(self.local))
         except (ValueError, Unresolvable) as error:
             status = 400 if isinstance(error, ValueError) else 480 if isinstance(error, Insecure) else 503
@@ -110,6 +111,10 @@ class Dial:
                 again = renewed(request, request.cseq.number + 1)
                 again.headers.set("Session-Expires", str(min_se(response)))
                 again.headers.set("Min-SE", str(min_se(response)))
+            elif status in (488, 606) and audio.may_insist:
+                log.info("sip.srtp_insisted", trunk=self._trunk, status=status)  # a phone that takes no best effort
+                again = renewed(request, request.cseq.number + 1)
+                again.carry_sdp(audio.insist())
             if again is None:
                 log.info("sip.dial_failed", status=status, reason=response.reason_phrase, trunk=self._trunk)
                 if status < 400:

@@ -13,13 +13,24 @@ from aiosipua import Origin, SdpMessage, parse_sdp, serialize_sdp
 from aiosipua.sdp import ConnectionData
 from aiosipua.sdp import MediaDescription as Section
 
-from ivr.media.description import Codec, Direction, MediaDescription, is_host_name
+from ivr.media.description import (
+    Codec,
+    Crypto,
+    Direction,
+    Dtls,
+    Keying,
+    MediaDescription,
+    Sdes,
+    SrtpPolicy,
+    is_host_name,
+)
+from ivr.sip import keying
+from ivr.sip.keying import UNPROTECTED, KeyAgreement, Protected
 from ivr.sip.message import BadBody
 
 MAX_SDP = 16_384
 _TELEPHONE_EVENT = "telephone-event"
 _DEFAULT_PTIME = 20
-_PLAIN = ("RTP/AVP", "RTP/AVPF")  # RFC 3551, RFC 4585: the second only adds feedback, which nobody need send
 _PORT_COUNT = re.compile(r"(m=\S+\s+\d+)/\d*(?=\s)")  # "m=audio 4000/2": 4000 is the first
 _RTPMAP = re.compile(r"a=rtpmap:\s*(\d+)\s+([^\s/]+)\s*/\s*(\d+)\s*(?:/\s*(\d+))?.*")
 _BESIDE = ("a=rtpmap:", "a=fmtp:", "b=", "t=")  # lines of numbers, of which only a sound rtpmap says anything to us
@@ -30,15 +41,22 @@ _BESIDE = ("a=rtpmap:", "a=fmtp:", "b=", "t=")  # lines of numbers, of which onl
 
 class OfferAnswer:
     """``known`` are our codecs in order of preference; ``reachable`` gives the address to put for a wildcard, and with
-    ``translate`` for every other. ``sip_host``: whom we signal with."""
+    ``translate`` for every other. ``sip_host``: whom we signal with; ``srtp``: what is offered to them, and taken."""
 
     def __init__(
-        self, known: tuple[str, ...], reachable: Callable[[], str], translate: bool, sip_host: str = ""
+        self,
+        known: tuple[str, ...],
+        reachable: Callable[[], str],
+        translate: bool,
+        sip_host: str = "",
+        srtp: SrtpPolicy = "off",
     ) -> None:
         self._known = known
         self._sip_host = sip_host
         self._reachable = reachable
         self._translate = translate
+        self._keys = KeyAgreement(srtp)
+        self._proto = ""  # of the audio in what we sent last
         self._id = self._version = secrets.randbits(62)  # the version rises only when something changes
         self._last = ""
         self._offer: RemoteSession | None = None  # the far end's, if it was the last to offer
@@ -49,14 +67,27 @@ class OfferAnswer:
 
     def take_offer(self, text: str) -> None:
         """Take the first offer. Raises BadBody."""
-        self._offer = self._parsed(text)
-        self._latest = self.remote = self._offer.audio
+        offer = self._parsed(text)
+        self._offer = offer
+        self._latest = self.remote = replace(offer.audio, secure=self._keys.answering(offer.protected, None))
 
     def describe(self, local: MediaDescription) -> str:
         """Return our first SDP: the answer to their offer with what media made of it, else an offer of ours."""
         if self._offer is not None and self._offer.audio.direction is not Direction.SENDRECV:
             local = replace(local, direction=self._offer.audio.direction.answer)
-        return self._write(self._placed(local))
+        return self._write(self._placed(local), () if self._offer is not None else self._keys.offer())
+
+    def insist(self) -> str:
+        """Offer the same again, as nothing but SRTP: for phones that take no best effort."""
+        if self.local is None:
+            raise RuntimeError("nothing was offered yet")
+        self._keys.insisting = True
+        return self._write(self.local, self._keys.offered)
+
+    @property
+    def may_insist(self) -> bool:
+        """Whether keys were offered as a best effort (RFC 8643)."""
+        return bool(self._keys.offered) and not self._keys.insisting
 
     def offer_again(self) -> str:
         """Offer what we have, not on hold, in answer to an offer-less re-INVITE."""
@@ -65,12 +96,22 @@ class OfferAnswer:
         return self._write(replace(self.local, direction=Direction.SENDRECV))
 
     def offer_anew(self, local: MediaDescription) -> str:
-        """Offer ``local`` in place of what we had: its address has changed."""
+        """Offer ``local`` in place of what we had: its address has changed, or its certificate, and then either end may
+        begin the handshake."""
+        before = self.local.secure if self.local is not None else None
+        if isinstance(local.secure, Dtls) and not (
+            isinstance(before, Dtls) and before.fingerprint == local.secure.fingerprint
+        ):
+            local = replace(local, secure=replace(local.secure, setup="actpass"))
         return self._write(self._placed(local))
 
     def take_answer(self, text: str) -> MediaDescription:
         """Take the far end's answer to our offer. Raises BadBody."""
-        self._latest = self.remote = self._parsed(text).audio
+        answer, ours = self._parsed(text), self.local.secure if self.local is not None else None
+        secure = self._keys.answered(answer.protected, self._proto, ours)
+        self._latest = self.remote = replace(answer.audio, secure=secure)
+        if self.local is not None and not isinstance(secure, Dtls):
+            self.local = replace(self.local, secure=secure)
         return self.remote
 
     def reanswer(self, text: str, sip_host: str = "") -> tuple[str, MediaDescription | None]:
@@ -81,12 +122,14 @@ class OfferAnswer:
         if self.local is None:
             raise RuntimeError("nothing was agreed yet")
         offer = self._parsed(text, sip_host)
+        before = self._latest.secure if self._latest is not None else None
+        theirs = replace(offer.audio, secure=self._keys.answering(offer.protected, before))
+        local = follow(self.local, theirs, self._known, before)
         self._sip_host = sip_host or self._sip_host
-        local = follow(self.local, offer.audio, self._known)
-        changed = offer.audio != self._latest
-        self._offer, self._latest = offer, offer.audio
+        changed = theirs != self._latest
+        self._offer, self._latest = offer, theirs
         # Media must choose the codec that was answered, so it is shown no other.
-        self.remote = replace(offer.audio, codecs=local.codecs, dtmf_payload_type=local.dtmf_payload_type)
+        self.remote = replace(theirs, codecs=local.codecs, dtmf_payload_type=local.dtmf_payload_type)
         return self._write(local), self.remote if changed else None
 
     def take_later_answer(self, text: str) -> MediaDescription | None:
@@ -99,7 +142,7 @@ class OfferAnswer:
         return None if same_codec and replace(after, codecs=before.codecs) == before else after
 
     def _parsed(self, text: str, sip_host: str = "") -> RemoteSession:
-        session = parse(text, self._known)
+        session = parse(text, self._known, self._keys.policy)
         return replace(session, audio=replace(session.audio, sip_host=sip_host or self._sip_host))
 
     def _placed(self, local: MediaDescription) -> MediaDescription:
@@ -109,14 +152,16 @@ class OfferAnswer:
             wildcard = True
         return replace(local, host=self._reachable()) if wildcard or self._translate else local
 
-    def _write(self, local: MediaDescription) -> str:
+    def _write(self, local: MediaDescription, keys: tuple[Crypto, ...] = ()) -> str:
         """Put ``local`` in the place of the offer's chosen stream and refuse every other stream with port 0; without an
-        offer it stands alone."""
+        offer it stands alone. ``keys``: to choose from, while none is agreed on."""
         self.local = local
-        sections = [_section(local, "RTP/AVP")]
+        self._keys.offered = (local.secure.ours,) if isinstance(local.secure, Sdes) else keys
+        self._proto = self._keys.proto if self._offer is None else self._offer.streams[self._offer.chosen].proto
+        sections = [_section(local, self._proto, keys)]
         if self._offer is not None:
             sections = [
-                _section(local, stream.proto)
+                _section(local, stream.proto, keys)
                 if index == self._offer.chosen
                 else Section(media=stream.media, port=0, proto=stream.proto, formats=list(stream.formats))
                 for index, stream in enumerate(self._offer.streams)
@@ -137,17 +182,23 @@ class OfferAnswer:
         return self.text
 
 
-def follow(local: MediaDescription, offer: MediaDescription, known: tuple[str, ...]) -> MediaDescription:
-    """Answer a changed offer: the codec in use where it still stands, else our first choice; mirrored hold."""
+def follow(
+    local: MediaDescription, offer: MediaDescription, known: tuple[str, ...], before: Keying | None = None
+) -> MediaDescription:
+    """Answer a changed offer: the codec in use where it still stands, else our first choice; mirrored hold; the keys
+    that the offer was given. ``before``: the far end's keying until now. Raises BadBody(488)."""
     order = [*(codec.name for codec in local.codecs[:1]), *known]
     chosen = next((c for name in order for c in offer.codecs if c.name == name), None)
     if chosen is None:
         raise BadBody(488, "no common codec")
     dtmf = offer.dtmf_payload_type if local.dtmf_payload_type is not None else None
-    return replace(local, codecs=(chosen,), dtmf_payload_type=dtmf, direction=offer.direction.answer)
+    secure = offer.secure
+    if isinstance(secure, Dtls):
+        secure = keying.dtls_answer(local.secure, secure, before)
+    return replace(local, codecs=(chosen,), dtmf_payload_type=dtmf, direction=offer.direction.answer, secure=secure)
 
 
-def _section(audio: MediaDescription, proto: str) -> Section:
+def _section(audio: MediaDescription, proto: str, keys: tuple[Crypto, ...]) -> Section:
     formats = [str(codec.payload_type) for codec in audio.codecs]
     rtpmap = [f"{codec.payload_type} {codec.name}/8000" for codec in audio.codecs]
     attributes: dict[str, list[str]] = {"rtpmap": rtpmap}
@@ -155,6 +206,7 @@ def _section(audio: MediaDescription, proto: str) -> Section:
         formats.append(str(audio.dtmf_payload_type))
         rtpmap.append(f"{audio.dtmf_payload_type} {_TELEPHONE_EVENT}/8000")
         attributes["fmtp"] = [f"{audio.dtmf_payload_type} 0-15"]
+    attributes |= keying.attributes(audio.secure, keys)
     attributes["ptime"] = [str(audio.ptime_ms)]
     attributes[audio.direction.value] = []
     return Section(media="audio", port=audio.port, proto=proto, formats=formats, attributes=attributes)
@@ -170,12 +222,14 @@ class RemoteSession:
     audio: MediaDescription
     streams: tuple[Section, ...]
     chosen: int  # which of ``streams`` is the audio
+    protected: Protected = UNPROTECTED
 
 
-def parse(text: str, known: tuple[str, ...]) -> RemoteSession:
-    """Return the first plain RTP audio stream with a codec out of ``known``; its host may be a name.
+def parse(text: str, known: tuple[str, ...], srtp: SrtpPolicy = "off") -> RemoteSession:
+    """Return the best protected audio stream, of several the first, with a codec out of ``known``; its host may be a
+    name. ``srtp``: which are taken.
 
-    Raises BadBody: 400 for what is no SDP, 488 for SDP we cannot serve (encrypted media only, no common
+    Raises BadBody: 400 for what is no SDP, 488 for SDP we cannot serve (protected otherwise than we may, no common
     codec, no audio, no usable address)."""
     if len(text) > MAX_SDP:
         raise BadBody(400, "SDP too large")
@@ -185,18 +239,18 @@ def parse(text: str, known: tuple[str, ...]) -> RemoteSession:
         raise BadBody(400, f"bad SDP: {error}") from error
     if not session.media or not text.lstrip().startswith("v="):
         raise BadBody(400 if not session.media else 488, "no media in the SDP")
-    fault = "no audio stream"
+    fault, found = "no audio stream", list[RemoteSession]()
     for index, section in enumerate(session.media):
         if section.media != "audio" or section.port == 0:
             continue
-        if section.proto.upper() not in _PLAIN:
-            fault = f"{section.proto[:20]} is not served, only {' and '.join(_PLAIN)}"
-            continue
         try:
-            return RemoteSession(_audio(session, section, known), tuple(session.media), index)
+            protected = keying.read(section.proto, section.attributes, session.attributes, srtp)
+            found.append(RemoteSession(_audio(session, section, known), tuple(session.media), index, protected))
         except BadBody as error:
             fault = str(error)
-    raise BadBody(488, fault)
+    if not found:
+        raise BadBody(488, fault)
+    return max(found, key=lambda remote: remote.protected.rank)
 
 
 def _legible(line: str) -> str:

@@ -13,6 +13,7 @@ import structlog
 from aiosipua import generate_branch
 
 from ivr.config import SipConfig
+from ivr.media.description import SrtpPolicy
 from ivr.numbering import NumberingPlan
 from ivr.sip.dialog import CallDialog
 from ivr.sip.digest import DigestClient
@@ -94,10 +95,14 @@ class Signalling:
         except ValueError:
             return self.network.local_host(host)
 
-    def offer_answer(self, peer: Peer, origin: str = "") -> OfferAnswer:
+    def offer_answer(self, peer: Peer, origin: str = "", *, srtp: SrtpPolicy) -> OfferAnswer:
         """``origin``: the host behind ``peer`` that the SIP comes from, where that is a proxy."""
         translate = bool(self.config.advertise)
-        return OfferAnswer(self.codecs, lambda: self.media_host_toward(peer.host), translate, origin or peer.host)
+        return OfferAnswer(self.codecs, lambda: self.media_host_toward(peer.host), translate, origin or peer.host, srtp)
+
+    def srtp_of(self, trunk: str) -> SrtpPolicy:
+        """What is configured for ``trunk``; of what is none, "off"."""
+        return next((each.srtp for each in self.config.trunks if each.name == trunk), "off")
 
     def via(self, peer: Peer) -> str:
         where = host_port(self.host_toward(peer.host), self.network.listening(peer.transport).port)

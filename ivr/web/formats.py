@@ -84,8 +84,9 @@ def told(entry: Mapping[str, Any]) -> str:
             return f"pressed {key or entry.get('text', '')}"  # a transcript has it as text
         case Performed(action=action, outcome=outcome):
             return ": ".join(filter(None, (action, outcome)))
-        case HandedOver(reason=reason, destination=destination):
-            return " → ".join(filter(None, (reason, destination)))
+        case HandedOver(reason=reason, destination=destination, encryption=encryption):
+            sealed = f" (encrypted: {encryption})" if encryption not in ("", "none") else ""
+            return " → ".join(filter(None, (reason, destination))) + sealed
         case Entered(state=state):
             return state
         case Failed(part=part, error=error, detail=detail):

@@ -42,7 +42,7 @@ from ivr.events import (
     Term,
     TransferProgress,
 )
-from ivr.media.description import PCMU, MediaDescription
+from ivr.media.description import PCMU, MediaDescription, SrtpPolicy
 from ivr.phones.floor import AgentFloor
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import (
@@ -519,6 +519,7 @@ class FakeEndpoint:
         headers: Mapping[str, str],
         ring_timeout_s: float,
         on_ringing: Callable[[], None] | None = None,
+        srtp: SrtpPolicy | None = None,
     ) -> FakeLeg:
         self.dialled.append((target, headers))
         if on_ringing is not None:

@@ -232,7 +232,7 @@ def test_the_caller_hears_the_phone_ring_and_the_agent_a_whisper(library: FlowLi
         talk.cancel()
 
     bench = alone(library, scenario)
-    assert bench.recorded == [HandedOver("desk", "asked")]
+    assert bench.recorded == [HandedOver("desk", "asked", encryption="none")]
 
 
 def test_what_is_still_being_said_outlasts_a_phone_that_is_busy(library: FlowLibrary) -> None:

@@ -29,6 +29,10 @@ module_app menu.so
 module_app ctrl_tcp.so
 audio_source aufile,{voice}
 rtp_ports 30000-39999
+module srtp.so
+module dtls_srtp.so
+module sndfile.so
+snd_path {folder}
 """
 
 
@@ -41,8 +45,9 @@ def _free_port(kind: socket.SocketKind) -> int:
 class Baresip:
     """A running baresip. ``events`` are its own, e.g. {"type": "CALL_ESTABLISHED", "peeruri": ...}."""
 
-    def __init__(self, uri: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, uri: str, folder: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.uri = uri
+        self._folder = folder
         self.events: list[dict[str, Any]] = []
         self._writer = writer
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -70,6 +75,14 @@ class Baresip:
             await self._changed.wait_for(lambda: any(event.get("type") == kind for event in self.events))
         return next(event for event in self.events if event.get("type") == kind)
 
+    def heard(self) -> bytes:
+        """What came to its ear in the calls so far, as it understood it: 16-bit PCM at 8 kHz."""
+        pcm = b""
+        for file in sorted(self._folder.glob("dump-*-dec.wav")):
+            raw = file.read_bytes()  # its header is complete only once the call is over
+            pcm += raw[raw.index(b"data") + 8 :] if b"data" in raw else b""
+        return pcm
+
     async def _read(self, reader: asyncio.StreamReader) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
@@ -87,14 +100,13 @@ class Baresip:
         await self._reading
 
 
-async def _started(program: str, folder: Path, modules: Path, voice: Path, mode: str) -> tuple[Process, int, int]:
+async def _started(program: str, folder: Path, modules: Path, voice: Path, account: str) -> tuple[Process, int, int]:
     """On ports that are free; whoever takes one of them meanwhile costs another try."""
     for _ in range(3):
         sip, control = _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
-        config = _CONFIG.format(host="127.0.0.1", sip=sip, control=control, modules=modules, voice=voice)
+        config = _CONFIG.format(host="127.0.0.1", sip=sip, control=control, modules=modules, voice=voice, folder=folder)
         (folder / "config").write_text(config)
-        account = f"<sip:peer@127.0.0.1:{sip}>;regint=0;answermode={mode};audio_codecs=PCMU/8000/1\n"
-        (folder / "accounts").write_text(account)
+        (folder / "accounts").write_text(f"<sip:peer@127.0.0.1:{sip}>;regint=0;audio_codecs=PCMU/8000/1;{account}\n")
         process = await asyncio.create_subprocess_exec(
             *(program, "-4", "-f", str(folder)),
             cwd=folder,
@@ -115,8 +127,11 @@ async def _started(program: str, folder: Path, modules: Path, voice: Path, mode:
 
 
 @asynccontextmanager
-async def baresip(folder: Path, *, pcm: bytes = b"", answer: bool = True) -> AsyncIterator[Baresip]:
-    """Start one on free ports; ``folder`` holds its configuration.
+async def baresip(
+    folder: Path, *, pcm: bytes = b"", answer: bool = True, media_encryption: str = ""
+) -> AsyncIterator[Baresip]:
+    """Start one on free ports; ``folder`` holds its configuration. ``media_encryption`` as it calls them: "srtp" (best
+    effort), "srtp-mand", "dtls_srtp".
 
     ``pcm``: 16-bit 8 kHz, what it says in every call (silence without). Unless told otherwise it answers by itself."""
     program = shutil.which("baresip")
@@ -130,12 +145,15 @@ async def baresip(folder: Path, *, pcm: bytes = b"", answer: bool = True) -> Asy
         file.setsampwidth(2)
         file.setframerate(8000)
         file.writeframes(pcm or b"\0\0" * 80000)
-    process, sip, control = await _started(program, folder, modules, voice, "auto" if answer else "manual")
+    account = f"answermode={'auto' if answer else 'manual'}"
+    if media_encryption:
+        account += f";mediaenc={media_encryption}"
+    process, sip, control = await _started(program, folder, modules, voice, account)
     assert process.stdout is not None
     draining = asyncio.create_task(process.stdout.read())
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", control)
-        phone = Baresip(f"sip:peer@127.0.0.1:{sip}", reader, writer)
+        phone = Baresip(f"sip:peer@127.0.0.1:{sip}", folder, reader, writer)
         try:
             yield phone
         finally:

@@ -7,10 +7,11 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 
-from ivr.media.description import Secrets
+from ivr.media.description import Keying, Secrets
 from ivr.media.process.dtls_srtp import Association, Identities
 from ivr.media.process.ice import IceLite
 from ivr.media.process.latch import Address, KeyLatch, Latch
+from ivr.media.process.srtp import Protection
 from ivr.media.process.transport import Change, Reader, Taker, UdpPort
 
 _FAR_END: Address = ("browser", 0)  # stands for it, in what knows only addresses
@@ -37,6 +38,16 @@ class BrowserTransport:
         self._given_up_at = 0.0
 
     @property
+    def protection(self) -> Protection | None:
+        """The association's."""
+        return self._dtls
+
+    @property
+    def refused(self) -> int:
+        """Of this page."""
+        return 0 if self._dtls is None else self._dtls.refused
+
+    @property
     def established(self) -> bool:
         """Keys are agreed on, and nobody has closed."""
         return self._dtls is not None and self._dtls.state == "up"
@@ -46,10 +57,10 @@ class BrowserTransport:
         """The one."""
         return (self._udp.socket,)
 
-    def aim(self, theirs: Secrets | None, now: float) -> Secrets | None:
+    def aim(self, theirs: Keying | None, now: float) -> Secrets:
         """Meet the browser of this offer. Another one than before is an ICE restart where the certificate is the same
         (RFC 8842 section 5), else another page: keys are agreed on anew, and the former page is heard no more."""
-        assert theirs is not None
+        assert isinstance(theirs, Secrets)
         dtls = self._dtls
         if dtls is None or theirs != self._theirs:
             self._ice = IceLite(theirs.ufrag)
@@ -80,7 +91,7 @@ class BrowserTransport:
             if len(data) < 8:
                 return
             control = 192 <= data[1] <= 223
-            packet = dtls.unprotect(data, rtcp=control)
+            packet = dtls.open_rtcp(data) if control else dtls.open(data)
             if packet is None or dtls.state != "up":
                 return
             self.address = address
@@ -96,12 +107,12 @@ class BrowserTransport:
     def send(self, packet: bytes, target: Address, /) -> None:
         """RTP to wherever the browser is. Raises OSError."""
         if self._dtls is not None and self.address is not None:
-            self._udp.send(self._dtls.protect(packet), self.address)
+            self._udp.send(self._dtls.seal(packet), self.address)
 
     def send_rtcp(self, packet: bytes, target: Address, /) -> None:
         """RTCP, likewise."""
         if self._dtls is not None and self.address is not None:
-            self._udp.send(self._dtls.protect_rtcp(packet), self.address)
+            self._udp.send(self._dtls.seal_rtcp(packet), self.address)
 
     def watch(self, now: float) -> None:
         """Repeat what got lost of a handshake; give up on a browser that never comes."""

@@ -1,5 +1,5 @@
-"""DTLS-SRTP (RFC 5764), the passive end: a certificate, a handshake, and the keys of one browser's media. No socket;
-times are passed in, but for the certificate's."""
+"""DTLS-SRTP (RFC 5764): a certificate, a handshake, and with its keys the SRTP of one far end's media. No socket; times
+are passed in, but for the certificate's."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
-from pylibsrtp import Error as SrtpError
-from pylibsrtp import Policy
-from pylibsrtp import Session as SrtpSession
+
+from ivr.media.description import DIGESTS, SUITES
+from ivr.media.process.srtp import Srtp
 
 State: TypeAlias = Literal["new", "up", "closed", "failed"]
 
@@ -26,10 +26,7 @@ _LIFE = timedelta(days=30)
 _RENEWED = timedelta(days=7)  # before the end: longer than any page stays connected
 _FIRST_REPEAT_S, _LONGEST_REPEAT_S = 0.4, 3.2
 # AES-GCM first (RFC 7714): half the cost of AES-CM with SHA-1 where the processor knows AES. Browsers take both.
-_PROFILES = {
-    b"SRTP_AEAD_AES_128_GCM": (Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 16, 12),
-    b"SRTP_AES128_CM_SHA1_80": (Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14),
-}
+_SUITES = {b"SRTP_AEAD_AES_128_GCM": "AEAD_AES_128_GCM", b"SRTP_AES128_CM_SHA1_80": "AES_CM_128_HMAC_SHA1_80"}
 
 
 class Identity:
@@ -57,7 +54,7 @@ class Identity:
         context.use_privatekey(key)
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
         context.set_cipher_list(b"ECDHE+AESGCM:ECDHE+CHACHA20")
-        context.set_tlsext_use_srtp(b":".join(_PROFILES))
+        context.set_tlsext_use_srtp(b":".join(_SUITES))
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_options(SSL.OP_NO_QUERY_MTU | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
         self.context = context
@@ -78,31 +75,56 @@ class Identities:
 
 
 class Association:
-    """With one peer, whose certificate has ``their_fingerprint``. ``out``: datagrams to be sent, after every call.
+    """With one peer, whose certificate has ``their_fingerprint`` by ``algorithm``. ``out``: datagrams to be sent, after
+    every call. ``active``: we begin, at the first ``watch``. Implements ``srtp.Protection``.
 
     "new" until keys are agreed on; "closed" by the peer's close_notify; "failed", and ``why``."""
 
-    def __init__(self, identity: Identity, their_fingerprint: str) -> None:
+    def __init__(
+        self, identity: Identity, their_fingerprint: str, *, active: bool = False, algorithm: str = "sha-256"
+    ) -> None:
         self.state: State = "new"
         self.why = ""
         self.out: list[bytes] = []
         self.fingerprint = identity.fingerprint
         self.their_fingerprint = their_fingerprint
+        self.active = active
+        self._digest = DIGESTS[algorithm][0]
         self._connection = SSL.Connection(identity.context, None)
-        self._connection.set_accept_state()
+        if active:
+            self._connection.set_connect_state()
+        else:
+            self._connection.set_accept_state()
         self._connection.set_ciphertext_mtu(_MTU)
-        self._in: SrtpSession | None = None
-        self._out: SrtpSession | None = None
+        self._srtp: Srtp | None = None
         self._flight: list[bytes] = []  # the last one of the handshake, until the peer's next has come
         self._repeat_at = 0.0
         self._repeat_s = _FIRST_REPEAT_S
+
+    @property
+    def up(self) -> bool:
+        """Keys are agreed on, and nobody has closed."""
+        return self.state == "up"
+
+    @property
+    def suite(self) -> str:
+        """ "" until keys are agreed on."""
+        return "" if self._srtp is None else f"DTLS {self._srtp.suite}"
+
+    @property
+    def refused(self) -> int:
+        """Packets that were not opened; not those that came before there were keys."""
+        return 0 if self._srtp is None else self._srtp.refused
 
     def receive(self, datagram: bytes, now: float) -> None:
         """A DTLS datagram of the peer's address; whether it really is the peer's, its records prove."""
         if self.state not in ("new", "up"):
             return
+        self._connection.bio_write(datagram)
+        self._go_on(now)
+
+    def _go_on(self, now: float) -> None:
         connection = self._connection
-        connection.bio_write(datagram)
         try:
             if self.state == "new":
                 connection.do_handshake()
@@ -123,7 +145,10 @@ class Association:
             self._repeat_at = now + self._repeat_s
 
     def watch(self, now: float) -> None:
-        """Repeat a flight that got no answer (RFC 6347 section 4.2.4), as it was: whoever got it sees a replay."""
+        """Begin, where that is ours to do. Repeat a flight that got no answer (RFC 6347 section 4.2.4), as it was:
+        whoever got it sees a replay."""
+        if self.active and self.state == "new" and not self._flight:
+            self._go_on(now)
         if self.state == "new" and self._flight and now >= self._repeat_at:
             self.out.extend(self._flight)
             self._repeat_s = min(2 * self._repeat_s, _LONGEST_REPEAT_S)
@@ -134,56 +159,50 @@ class Association:
         self._fail(why)
 
     def close(self) -> None:
-        """Say close_notify: the browser's connection then fails at once, not after a time-out of its own."""
+        """Say close_notify: a browser's connection then fails at once, not after a time-out of its own."""
         if self.state == "up":
             with suppress(SSL.Error):
                 self._connection.shutdown()
             self.out.extend(self._written())
         self.state = "closed"
 
-    def protect(self, packet: bytes) -> bytes:
+    def seal(self, packet: bytes) -> bytes:
         """An RTP packet, protected. Raises OSError: there are no keys, or the packet was sent already."""
-        return self._protected(packet, rtcp=False)
+        return self._sealing().seal(packet)
 
-    def protect_rtcp(self, packet: bytes) -> bytes:
+    def seal_rtcp(self, packet: bytes) -> bytes:
         """An RTCP compound, protected. Raises OSError, likewise."""
-        return self._protected(packet, rtcp=True)
+        return self._sealing().seal_rtcp(packet)
 
-    def unprotect(self, packet: bytes, *, rtcp: bool) -> bytes | None:
-        """In the clear; None: forged, replayed, or not for us."""
-        session = self._in
-        if session is None:
-            return None
-        try:
-            return session.unprotect_rtcp(packet) if rtcp else session.unprotect(packet)
-        except (SrtpError, TypeError, ValueError):  # the latter two: longer than any packet
-            return None
+    def open(self, packet: bytes) -> bytes | None:
+        """An RTP packet in the clear; None: forged, replayed, or not for us."""
+        return None if self._srtp is None else self._srtp.open(packet)
 
-    def _protected(self, packet: bytes, *, rtcp: bool) -> bytes:
-        session = self._out
-        if session is None or self.state != "up":
+    def open_rtcp(self, packet: bytes) -> bytes | None:
+        """An RTCP compound, likewise."""
+        return None if self._srtp is None else self._srtp.open_rtcp(packet)
+
+    def _sealing(self) -> Srtp:
+        if self._srtp is None or self.state != "up":
             raise OSError("no keys")
-        try:
-            return session.protect_rtcp(packet) if rtcp else session.protect(packet)
-        except SrtpError as error:
-            raise OSError(str(error)) from error
+        return self._srtp
 
     def _agree(self) -> None:
         certificate = self._connection.get_peer_certificate()
-        found = certificate.digest("sha256").decode() if certificate is not None else ""
+        found = certificate.digest(self._digest).decode() if certificate is not None else ""
         if not hmac.compare_digest(found, self.their_fingerprint):
-            self._fail("the browser's certificate is not the one that its offer named")
+            self._fail("the certificate of the far end is not the one that its SDP named")
             return
         profile = self._connection.get_selected_srtp_profile()
-        if profile not in _PROFILES:
+        suite = _SUITES.get(profile)
+        if suite is None:
             self._fail("no common SRTP profile")
             return
-        number, key, salt = _PROFILES[profile]
+        key, salt = SUITES[suite]
         made = self._connection.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (key + salt))
-        theirs = made[:key] + made[2 * key : 2 * key + salt]  # the client's first (RFC 5764 section 4.2)
-        ours = made[key : 2 * key] + made[2 * key + salt :]
-        self._in = SrtpSession(Policy(theirs, Policy.SSRC_ANY_INBOUND, srtp_profile=number))
-        self._out = SrtpSession(Policy(ours, Policy.SSRC_ANY_OUTBOUND, srtp_profile=number))
+        client = made[:key] + made[2 * key : 2 * key + salt]  # its keys come first (RFC 5764 section 4.2)
+        server = made[key : 2 * key] + made[2 * key + salt :]
+        self._srtp = Srtp(suite, client, server) if self.active else Srtp(suite, server, client)
         self.state = "up"
 
     def _written(self) -> list[bytes]:

@@ -58,21 +58,27 @@ class KeyLatch:
 
 
 class SourceLatch:
-    """Which source is the far end. ``source`` is where to send: latched, else as signalled, else None."""
+    """Which source is the far end. ``source`` is where to send: latched, else as signalled, else None.
+
+    ``authentic``: what is to be admitted has been opened with the far end's key: who has it is the far end, from the
+    first packet on, but for a copy of an old one. ``ready``: False while there are no keys yet to send with."""
 
     def __init__(self) -> None:
+        self.authentic = False
+        self.ready = True
         self.signalled: Address | None = None
         self.latched: Address | None = None
         self.ssrc = 0
         self._hosts: frozenset[str] = frozenset()  # that may be the far end before its address was heard
         self._former: Address | None = None
         self._heard_at = 0.0
+        self._sequence = 0  # the newest of what was authentic
         self._candidates: dict[Address, tuple[int, int, int]] = {}  # ssrc, next sequence, packets
 
     @property
     def source(self) -> Address | None:
         """Where to send to: where packets come from; until one has counted, what was signalled."""
-        return self.latched or self.signalled
+        return (self.latched or self.signalled) if self.ready else None
 
     def aim(self, signalled: Address | None, sip_host: str = "") -> bool:
         """A (new) description, whose SIP came from ``sip_host``; whether it names another address: then all starts
@@ -87,10 +93,20 @@ class SourceLatch:
 
     def far_end(self, host: str) -> bool:
         """Whether ``host`` is the far end's, as far as is known by now."""
+        if self.authentic:
+            return True
+        return self.may_be(host)
+
+    def may_be(self, host: str) -> bool:
+        """The same, of packets that prove nothing."""
         return host == self.latched[0] if self.latched is not None else host in self._hosts
 
     def admit(self, address: Address, ssrc: int, sequence: int, now: float) -> bool:
         """Whether a packet (already of a negotiated payload type) belongs to the far end's stream."""
+        if self.authentic:
+            if ssrc != self.ssrc or sequence_ahead(sequence, self._sequence) > 0:
+                self.latched, self.ssrc, self._sequence, self._heard_at = address, ssrc, sequence, now
+            return True
         if address == self.latched and ssrc == self.ssrc:
             self._heard_at = now
             return True

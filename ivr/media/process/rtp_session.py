@@ -69,11 +69,14 @@ class RtpSession:
         self._reported_packets = 0
         self._far_report: tuple[int, float] | None = None  # middle of its NTP time, when it came
         self._far_rtcp: Address | None = None
+        self._counted = 0  # packets, when it was noted what protected them
+        self._suites: set[str] = set()  # that did; "" for none
 
     def aim(self, remote: MediaDescription | None, now: float) -> MediaDescription:
         """(Re)negotiate; our description. Raises NoCommonCodec, and then nothing has changed."""
         local = negotiate(remote, self._preferences, self._host, self.transport.port)
         if remote is not None:
+            self._note_suite()
             local = replace(local, secure=self.transport.aim(remote.secure, now))
             self.sender.aim(remote, self._preferences)
             self.receiver.aim(remote, now)
@@ -186,7 +189,24 @@ class RtpSession:
             audio_dropped_frames=self.dropped_frames,
             packets_failed=self.failed_packets,
             tap_dropped_frames=self.dropped_tap_frames,
+            packets_refused=self.transport.refused,
+            srtp=self._srtp(),
         )
+
+    def _note_suite(self) -> str:
+        """What protects packets now, and has protected those since the last time."""
+        protection, count = self.transport.protection, self.sender.packets + self.receiver.reception.total
+        suite = "" if protection is None else protection.suite
+        if count != self._counted:
+            self._counted = count
+            self._suites.add(suite)
+        return suite
+
+    def _srtp(self) -> str:
+        suite = self._note_suite()
+        if "" in self._suites:
+            return "in part" if len(self._suites) > 1 else ""
+        return suite or max(self._suites, default="")
 
     def _key(self, change: KeyChange, source: DigitSource) -> None:
         if change.began:

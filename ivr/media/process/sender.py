@@ -214,7 +214,7 @@ class Sender:
         self.coder: Coder | None = None
         self.relay = Relay()
         self._send = send
-        self._sequence = getrandbits(16)
+        self._sequence = getrandbits(15)  # a loss at the beginning must hide no turn from SRTP (RFC 4568 section 6.4)
         self._payload_type = 0
         self._events_type: int | None = None
         self._events = EventSender()

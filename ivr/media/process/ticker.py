@@ -14,6 +14,7 @@ from typing import Any
 from ivr.errors import MediaUnavailable, UnavailableError
 from ivr.media import wire
 from ivr.media.clip import LegStats
+from ivr.media.description import Secrets
 from ivr.media.process.browser_transport import BrowserTransport
 from ivr.media.process.codec import FRAME, FRAME_S, available, coder, powers
 from ivr.media.process.dtls_srtp import Identities
@@ -25,7 +26,8 @@ from ivr.media.process.port_pool import PortPool
 from ivr.media.process.rtp_session import RtpSession
 from ivr.media.process.sender import Recording
 from ivr.media.process.tap import Chunk, Tap
-from ivr.media.process.transport import PlainTransport, Transport
+from ivr.media.process.transport import Transport
+from ivr.media.process.udp_transport import UdpTransport
 from ivr.media.wire import Kind
 from ivr.workers.frames import REQUEST, Life, Splitter, refusal
 
@@ -285,11 +287,11 @@ class MediaProcess:
         remote = wire.description(values)
         callers = sum(session.caller for session in self._sessions.values()) if caller else None
         transport: Transport
-        if remote is not None and remote.secure is not None:
+        if remote is not None and isinstance(remote.secure, Secrets):
             transport = BrowserTransport(self._ports.single(self._browser_host, port), self._identities)
             timeout_s = self._browser_timeout_s
         else:
-            transport = PlainTransport(*self._ports.bind(callers, port))
+            transport = UdpTransport(*self._ports.bind(callers, port), self._identities)
             timeout_s = self._timeout_s
         try:
             session = RtpSession(leg, transport, self._codecs, self._host, timeout_s, self._outbox.put, caller=caller)

@@ -1,4 +1,4 @@
-"""The transport of an RTP session: how its packets travel; here in the clear, RTP and RTCP on a UDP port each."""
+"""The transport of an RTP session: how its packets travel, as the session sees it, and the UDP ports that they use."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Literal, Protocol, TypeAlias
 
-from ivr.media.description import Secrets
-from ivr.media.process.latch import Address, Latch, SourceLatch
+from ivr.media.description import Keying
+from ivr.media.process.latch import Address, Latch
+from ivr.media.process.srtp import Protection
 
 Taker: TypeAlias = Callable[[bytes, Address, float], None]  # a packet in the clear, where it came from, when
 Change: TypeAlias = Callable[[Literal["up", "closed", "failed"], str, float], None]  # ``events.Connected``, and when
@@ -22,13 +23,18 @@ _MAPPED = "::ffff:"  # IPv4 through an IPv6 socket
 class Transport(Protocol):
     """``now`` is monotonic seconds. ``port`` is where it listens; ``latch`` knows who its far end is.
 
-    ``established``: the far end can be heard at all. ``send`` and ``send_rtcp`` raise OSError for what can't go."""
+    ``established``: the far end can be heard at all; ``protection``: what seals and opens RTP, None while it is in the
+    clear; ``refused`` counts what it did not open. ``send`` and ``send_rtcp`` raise OSError for what can't go."""
 
     port: int
     latch: Latch
 
     @property
     def established(self) -> bool: ...
+    @property
+    def protection(self) -> Protection | None: ...
+    @property
+    def refused(self) -> int: ...
     @property
     def sockets(self) -> tuple[socket.socket, ...]: ...
     def readers(self, rtp: Taker, rtcp: Taker, changed: Change) -> list[tuple[socket.socket, Reader]]:
@@ -37,8 +43,9 @@ class Transport(Protocol):
 
     def send(self, packet: bytes, target: Address, /) -> object: ...
     def send_rtcp(self, packet: bytes, target: Address, /) -> object: ...
-    def aim(self, theirs: Secrets | None, now: float) -> Secrets | None:
-        """What the far end's description says of keys; what ours is to say."""
+    def aim(self, theirs: Keying | None, now: float) -> Keying | None:
+        """What the far end's description says of keys; what ours is to say. Raises ValueError for keys that are
+        none."""
 
     def watch(self, now: float) -> None:
         """Once a tick, after its urgent work."""
@@ -70,45 +77,3 @@ class UdpPort:
     def _send(self, data: bytes, target: Address) -> None:
         host, port = target
         self.socket.sendto(data, (host if ":" in host else _MAPPED + host, port))
-
-
-class PlainTransport:
-    """RTP and RTCP on two ports (RFC 3550 section 11), for whoever the latch takes for the far end."""
-
-    established = True
-
-    def __init__(self, rtp: socket.socket, rtcp: socket.socket) -> None:
-        self.latch: Latch = SourceLatch()
-        self._rtp, self._rtcp = UdpPort(rtp), UdpPort(rtcp)
-        self.port = self._rtp.number
-        self.send = self._rtp.send
-        self.send_rtcp = self._rtcp.send
-
-    @property
-    def sockets(self) -> tuple[socket.socket, ...]:
-        """RTP's and RTCP's."""
-        return self._rtp.socket, self._rtcp.socket
-
-    def readers(self, rtp: Taker, rtcp: Taker, changed: Change) -> list[tuple[socket.socket, Reader]]:
-        """One for each port."""
-
-        def reader(port: UdpPort, take: Taker) -> tuple[socket.socket, Reader]:
-            def read(now: float) -> None:
-                for data, address in port.arrivals(now):
-                    take(data, address, now)
-
-            return port.socket, read
-
-        return [reader(self._rtp, rtp), reader(self._rtcp, rtcp)]
-
-    def aim(self, theirs: Secrets | None, now: float) -> Secrets | None:
-        """Nothing is secret here."""
-        return None
-
-    def watch(self, now: float) -> None:
-        """Nothing to repeat or to miss."""
-
-    def close(self) -> None:
-        """Free both ports."""
-        for sock in self.sockets:
-            sock.close()

@@ -12,11 +12,12 @@ import numpy as np
 from ivr.media import wire
 from ivr.media.description import PCMU, Codec, Direction, MediaDescription
 from ivr.media.process.codec import FRAME, RATE, Samples, clipped, coder, power
+from ivr.media.process.dtls_srtp import Identities
 from ivr.media.process.mixing import Mix, sum_up
 from ivr.media.process.rtp import Packet, build, parse, sequence_ahead, timestamp_ahead
 from ivr.media.process.rtp_session import RtpSession
 from ivr.media.process.sender import Recording
-from ivr.media.process.transport import PlainTransport
+from ivr.media.process.udp_transport import UdpTransport
 from ivr.media.wire import Kind
 
 TICK_S = 0.02
@@ -59,7 +60,7 @@ class Party:
         sockets = (_Socket(4000 + 2 * number, self.sent), _Socket(4001 + 2 * number, self.sent))
         self.session = RtpSession(
             number,
-            PlainTransport(*cast("tuple[socket.socket, socket.socket]", sockets)),
+            UdpTransport(*cast("tuple[socket.socket, socket.socket]", sockets), Identities()),
             ("PCMU", "PCMA", "G722"),
             "127.0.0.1",
             30.0,

@@ -42,12 +42,12 @@ def test_both_agree_on_keys_and_understand_each_other(profile: bytes) -> None:
     peer = BrowserPeer(profiles=profile)
     association = met(peer)
     with pytest.raises(OSError, match="no keys"):
-        association.protect(packet(1))
+        association.seal(packet(1))
     shaken(peer, association)
     assert peer.up and association.state == "up"
-    assert peer.clear(association.protect(packet(1))) == packet(1)
+    assert peer.clear(association.seal(packet(1))) == packet(1)
     said = peer.rtp(b"hello" * 32)
-    understood = association.unprotect(said, rtcp=False)
+    understood = association.open(said)
     assert understood is not None and understood[12:] == b"hello" * 32
 
 
@@ -57,17 +57,17 @@ def test_what_is_forged_or_replayed_is_nothing() -> None:
     shaken(peer, association)
     shaken(stranger, met(stranger))
     said = peer.rtp(b"a" * 160)
-    assert association.unprotect(said, rtcp=False) is not None
-    assert association.unprotect(said, rtcp=False) is None, "replayed"
-    assert association.unprotect(stranger.rtp(b"b" * 160), rtcp=False) is None
-    assert association.unprotect(packet(9), rtcp=False) is None, "in the clear"
+    assert association.open(said) is not None
+    assert association.open(said) is None, "replayed"
+    assert association.open(stranger.rtp(b"b" * 160)) is None
+    assert association.open(packet(9)) is None, "in the clear"
     changed = bytearray(peer.rtp(b"c" * 160))
     changed[20] ^= 1
-    assert association.unprotect(bytes(changed), rtcp=False) is None
-    assert association.unprotect(b"\x80" * 5000, rtcp=False) is None, "longer than any packet"
+    assert association.open(bytes(changed)) is None
+    assert association.open(b"\x80" * 5000) is None, "longer than any packet"
     with pytest.raises(OSError):
         for _ in range(2):
-            association.protect(packet(5))  # the same number twice would give the key away
+            association.seal(packet(5))  # the same number twice would give the key away
 
 
 def test_a_certificate_that_the_offer_did_not_name_gets_no_keys() -> None:
@@ -77,7 +77,7 @@ def test_a_certificate_that_the_offer_did_not_name_gets_no_keys() -> None:
     assert association.state == "failed"
     assert "certificate" in association.why
     with pytest.raises(OSError):
-        association.protect(packet(1))
+        association.seal(packet(1))
 
 
 def test_without_a_common_profile_it_fails_and_says_why() -> None:
@@ -127,7 +127,7 @@ def test_a_repeated_flight_disturbs_nobody_who_had_it() -> None:
     for datagram in association.out:
         peer.dtls(datagram)
     assert peer.up and association.state == "up"
-    assert peer.clear(association.protect(packet(1))) == packet(1)
+    assert peer.clear(association.seal(packet(1))) == packet(1)
 
 
 def test_when_our_last_flight_is_lost_the_browsers_repetition_fetches_it() -> None:
@@ -150,7 +150,7 @@ def test_when_our_last_flight_is_lost_the_browsers_repetition_fetches_it() -> No
     for datagram in association.out:
         peer.dtls(datagram)
     assert peer.up
-    assert peer.clear(association.protect(packet(1))) == packet(1)
+    assert peer.clear(association.seal(packet(1))) == packet(1)
 
 
 def fragments(record: bytes, size: int) -> list[bytes]:
@@ -216,7 +216,7 @@ def test_garbage_after_the_handshake_ends_nothing(noise: list[bytes], as_records
         b"\x15\xfe\xfd\x00\x00\x00\x00\x00\x00\x00\x07\x00\x02\x02\x28", 101.0
     )  # a fatal alert, unsigned
     assert association.state == "up"
-    assert association.unprotect(peer.rtp(b"a" * 160), rtcp=False) is not None
+    assert association.open(peer.rtp(b"a" * 160)) is not None
 
 
 def test_a_process_that_lives_long_gets_another_certificate() -> None:
