@@ -11,9 +11,10 @@ import structlog
 from ivr.config import Address, SipConfig, Trunk
 from ivr.errors import DialFailed
 from ivr.limits.throttle import CountedLog
-from ivr.media.description import MediaDescription
+from ivr.media.description import MediaDescription, ip_version
 from ivr.numbering import NumberingPlan
 from ivr.ports import Leg, Party, RegistrationStatus, SignallingLoad
+from ivr.sip.addresses import WILDCARDS
 from ivr.sip.admission import Admission
 from ivr.sip.dialog import present
 from ivr.sip.dialogs import Dialogs, handle
@@ -35,8 +36,8 @@ from ivr.sip.message import (
     stamp_source,
     stateless_tag,
 )
-from ivr.sip.network import WILDCARDS, Network, Standing
-from ivr.sip.outbound import Dial
+from ivr.sip.network import Network, Standing
+from ivr.sip.outbound_call import OutboundCall
 from ivr.sip.registration import Registration
 from ivr.sip.signalling import Signalling, Unresolvable
 from ivr.sip.transaction import InviteServerTransaction
@@ -87,7 +88,11 @@ class SipUserAgent:
         self._on_call = on_call
         self._serving = True
         await self._network.open(self._config.listen, self._config.transports)
-        log.info("sip.listening", address=str(self.address), transports=list(self._config.transports))
+        log.info(
+            "sip.listening",
+            addresses=[str(each) for each in self._network.own.bound],
+            transports=list(self._config.transports),
+        )
         for trunk in self._config.trunks:
             if trunk.register_with:
                 self._register(trunk)
@@ -104,7 +109,8 @@ class SipUserAgent:
     ) -> Leg:
         if not self._serving:
             raise DialFailed(503, "the user agent is not running")
-        return await Dial(self._core, self._dialogs, target, local, caller, headers, on_ringing).run(ring_timeout_s)
+        call = OutboundCall(self._core, self._dialogs, target, local, caller, headers, on_ringing)
+        return await call.run(ring_timeout_s)
 
     def registrations(self) -> Sequence[RegistrationStatus]:
         return [registration.status for registration in self._registrations]
@@ -178,7 +184,7 @@ class SipUserAgent:
     async def reachable_at(self) -> str:
         """HOST:PORT where other processes of this line dial it, with an IP address; "" where only they could say
         which: it listens everywhere and advertises nothing."""
-        host = self._config.advertise.strip("[]") or self.address.host
+        host = self._config.advertised(ip_version(self.address.host)) or self.address.host
         if host in WILDCARDS:
             return ""
         try:

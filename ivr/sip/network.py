@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
+import errno
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
@@ -15,7 +14,9 @@ from ivr.errors import ConfigError
 from ivr.limits import descriptors
 from ivr.limits.connections import ConnectionTable
 from ivr.limits.throttle import CountedLog, source_of
-from ivr.sip.datagrams import Datagrams
+from ivr.media.description import ip_version
+from ivr.sip.addresses import OwnAddresses
+from ivr.sip.datagrams import Datagrams, bound_socket
 from ivr.sip.framing import FramingError, StreamFramer
 from ivr.sip.message import Peer
 
@@ -26,7 +27,6 @@ IDLE_S = 900.0  # a quiet connection is closed; the next request opens another
 PARTIAL_S = 30.0  # a message that is not complete so long after its first byte is an attack or a broken peer
 UNPROVEN_S = 32.0  # a host that no trunk lists has so long to show credentials
 WRITE_LIMIT = 1 << 20
-WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
 
 
 class Standing(StrEnum):
@@ -55,7 +55,7 @@ class _Connection(asyncio.Protocol):
             raise TypeError("a stream was expected")
         host, port = transport.get_extra_info("peername")[:2]
         self.transport = transport
-        self.peer = Peer("tcp", str(host).partition("%")[0].removeprefix("::ffff:"), port)
+        self.peer = Peer("tcp", str(host), port)
         if self._network.opened(self, ours=self._ours):
             self._watch(IDLE_S)
             if not self._network.proven(self.peer):
@@ -125,46 +125,58 @@ class Network:
         loop = asyncio.get_running_loop()
         self._table = ConnectionTable(descriptors.sip_connections(), loop.time)
         self._turned_away = CountedLog(log, "sip.connection_refused", loop.time)
-        self._probes: dict[int, socket.socket] = {}
-        self._datagrams: Datagrams | None = None
-        self._server: asyncio.Server | None = None
+        self._datagrams: dict[int, Datagrams] = {}  # by IP version
+        self._servers: list[asyncio.Server] = []
         self._connections: dict[Peer, _Connection] = {}
         self._waiting: dict[Peer, list[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.bound = Address("", 0)
+        self.own = OwnAddresses()
 
-    async def open(self, listen: Address, transports: Sequence[str]) -> None:
-        """Bind the sockets. Port 0 takes one port that is free for every transport. Raises ConfigError."""
+    @property
+    def bound(self) -> Address:
+        """The first address that we listen on."""
+        return self.own.first
+
+    async def open(self, listen: Sequence[Address], transports: Sequence[str]) -> None:
+        """Bind the sockets, a set for each of ``listen``. Port 0 takes one port that is free for every transport and
+        IP version. Raises ConfigError."""
         for attempt in range(8):
             try:
                 await self._bind(listen, transports)
                 return
             except OSError as error:
                 await self.close()
-                if listen.port == 0 and attempt < 7:
-                    continue  # the port chosen for UDP was taken for TCP: choose again
-                raise ConfigError(
-                    f"cannot listen for SIP on {listen}: {error.strerror or error}",
-                    remedy="stop what uses that address, or choose another sip.listen",
-                ) from error
+                if any(address.port == 0 for address in listen) and attempt < 7:
+                    continue  # the port chosen for one of them was taken for another: choose again
+                raise _unbound(listen, error) from error
 
-    async def _bind(self, listen: Address, transports: Sequence[str]) -> None:
+    async def _bind(self, listen: Sequence[Address], transports: Sequence[str]) -> None:
+        chosen = 0
+        bound: list[Address] = []
+        for wanted in listen:
+            address = Address(wanted.host, wanted.port or chosen)
+            port = await self._bind_one(address, transports)
+            chosen = chosen or (0 if wanted.port else port)
+            bound.append(Address(wanted.host, port))
+        self.own = OwnAddresses(bound)
+
+    async def _bind_one(self, address: Address, transports: Sequence[str]) -> int:
+        """The sockets of one address; its port. Raises OSError."""
         loop = asyncio.get_running_loop()
-        port = listen.port
+        port = address.port
         if "udp" in transports:
-            _, self._datagrams = await loop.create_datagram_endpoint(
-                lambda: Datagrams(self.received, self._unreachable), local_addr=(listen.host, port)
+            sock = await bound_socket(address)
+            _, datagrams = await loop.create_datagram_endpoint(
+                lambda: Datagrams(self.received, self._unreachable), sock=sock
             )
-            port = self._datagrams.port
+            self._datagrams[ip_version(address.host)] = datagrams
+            port = datagrams.port
         if "tcp" in transports:
             backlog = descriptors.backlog()
-            self._server = await loop.create_server(lambda: _Connection(self), listen.host, port, backlog=backlog)
-            port = int(self._server.sockets[0].getsockname()[1])
-        self.bound = Address(listen.host, port)
-        if listen.host in WILDCARDS:
-            for family in (socket.AF_INET, socket.AF_INET6):  # now, because later there may be no descriptor left
-                with contextlib.suppress(OSError):
-                    self._probes[family] = socket.socket(family, socket.SOCK_DGRAM)
+            server = await loop.create_server(lambda: _Connection(self), address.host, port, backlog=backlog)
+            self._servers.append(server)
+            port = int(server.sockets[0].getsockname()[1])
+        return port
 
     def send(self, data: bytes, peer: Peer, fallback: Peer | None = None) -> None:
         """Send without blocking. TCP reuses the connection with ``peer``, else opens one (to ``fallback`` if given)."""
@@ -172,8 +184,9 @@ class Network:
             self._unreachable(peer, "no such port")
             return
         if peer.transport == "udp":
-            if self._datagrams is None or not self._datagrams.send(data, peer):
-                self._unreachable(peer, "no UDP socket")
+            datagrams = self._datagrams.get(ip_version(peer.host))
+            if datagrams is None or not datagrams.send(data, peer):
+                self._unreachable(peer, f"no UDP socket for IPv{ip_version(peer.host)}: see sip.listen")
             return
         connection = self._connections.get(peer)
         if connection is not None:
@@ -187,26 +200,20 @@ class Network:
                 self._waiting[goal].append(data)
         else:
             self._waiting[goal] = [data]
-            task = asyncio.get_running_loop().create_task(self._connect(goal))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(goal)
 
     def connected(self, peer: Peer) -> bool:
         return peer in self._connections
 
-    def local_host(self, toward: str) -> str:
-        """Return our address as ``toward`` sees it: the listening one, or the interface that routes there."""
-        if self.bound.host not in WILDCARDS:
-            return self.bound.host
-        family = socket.AF_INET6 if ":" in toward else socket.AF_INET
-        probe = self._probes.get(family)
-        try:
-            if probe is None:
-                raise OSError("no such addresses on this machine")
-            probe.connect((toward, 9))  # UDP: asks the routing table, sends nothing
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+    async def connect(self, peer: Peer, timeout_s: float) -> bool:
+        """Whether there is a connection with ``peer``, one being opened if need be, within ``timeout_s``."""
+        if peer not in self._connections and peer not in self._waiting:
+            self._waiting[peer] = []
+            self._spawn(peer)
+        opening = [task for task in self._tasks if task.get_name() == _name(peer)]
+        if opening:
+            await asyncio.wait(opening, timeout=timeout_s)
+        return peer in self._connections
 
     def prove(self, peer: Peer) -> None:
         """Note that ``peer`` showed credentials: its connection may stay."""
@@ -227,17 +234,15 @@ class Network:
     async def close(self) -> None:
         for task in tuple(self._tasks):
             task.cancel()
-        if self._datagrams is not None:
-            self._datagrams.close()
-            self._datagrams = None
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        for datagrams in self._datagrams.values():
+            datagrams.close()
+        self._datagrams.clear()
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
         for connection in tuple(self._connections.values()):
             connection.close()
-        for probe in self._probes.values():
-            probe.close()
-        self._probes.clear()
+        self.own.close()
         await asyncio.sleep(0)  # let the transports run their close callbacks
 
     # --- what connections report ---
@@ -269,6 +274,11 @@ class Network:
             self._table.leave(connection.peer)
             self._unreachable(connection.peer, "connection lost")
 
+    def _spawn(self, peer: Peer) -> None:
+        task = asyncio.get_running_loop().create_task(self._connect(peer), name=_name(peer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _connect(self, peer: Peer) -> None:
         loop = asyncio.get_running_loop()
         try:
@@ -280,3 +290,16 @@ class Network:
             return
         for data in self._waiting.pop(peer, []):
             connection.write(data)
+
+
+def _name(peer: Peer) -> str:
+    return f"sip-connect {peer}"
+
+
+def _unbound(listen: Sequence[Address], error: OSError) -> ConfigError:
+    remedy = "stop what uses that address, or choose another sip.listen"
+    if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL) and any(ip_version(each.host) == 6 for each in listen):
+        four = next((str(each) for each in listen if ip_version(each.host) == 4), f"0.0.0.0:{listen[0].port}")
+        remedy = f'without IPv6 on this machine: sip.listen = "{four}"; else an address that it has'
+    where = " and ".join(map(str, listen))
+    return ConfigError(f"cannot listen for SIP on {where}: {error.strerror or error}", remedy=remedy)

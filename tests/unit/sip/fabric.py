@@ -9,6 +9,7 @@ from typing import Any
 
 from ivr.config import Address, SipConfig
 from ivr.ports import Leg
+from ivr.sip.addresses import OwnAddresses
 from ivr.sip.agent import SipUserAgent
 from ivr.sip.message import Peer, SipRequest, SipResponse, parse_message
 from ivr.sip.network import Network
@@ -23,10 +24,14 @@ class Fabric(Network):
     def __init__(self, receive: Callable[[bytes, Peer], None], unreachable: Callable[[Peer, str], None]) -> None:
         super().__init__(receive, unreachable)
         self.sent: list[tuple[float, SipRequest | SipResponse, Peer]] = []
+        self.streams = False  # whether peers take TCP connections
         self._unread: asyncio.Queue[SipRequest | SipResponse] = asyncio.Queue()
 
-    async def open(self, listen: Address, transports: Sequence[str]) -> None:
-        self.bound = Address(HERE, 5060)
+    async def open(self, listen: Sequence[Address], transports: Sequence[str]) -> None:
+        self.own = OwnAddresses([Address(HERE, 5060)])
+
+    async def connect(self, peer: Peer, timeout_s: float) -> bool:
+        return self.streams
 
     def send(self, data: bytes, peer: Peer, fallback: Peer | None = None) -> None:
         message = parse_message(data)

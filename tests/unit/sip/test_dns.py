@@ -68,7 +68,7 @@ async def test_an_answer_is_kept_by_its_ttl_within_bounds() -> None:
             assert len(server.asked) == 1, name
         server.zone("long.example.test 86400 IN A 127.0.0.99")
         clock.now += 2
-        assert await resolver.addresses("long.example.test") == ["127.0.0.99"], "a long TTL outlasts no change for hours"
+        assert await resolver.addresses("long.example.test") == ["127.0.0.99"], "no change is missed for hours"
 
 
 async def test_the_same_question_of_several_calls_is_asked_once() -> None:

@@ -61,7 +61,7 @@ class Party:
             number,
             PlainTransport(*cast("tuple[socket.socket, socket.socket]", sockets)),
             ("PCMU", "PCMA", "G722"),
-            "127.0.0.1",
+            {4: "127.0.0.1"},
             30.0,
             lambda kind, leg, body: said(kind, leg, wire.unpack(body)),
             caller=True,
