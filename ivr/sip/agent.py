@@ -20,6 +20,7 @@ from ivr.sip.dialog import present
 from ivr.sip.dialogs import Dialogs, handle
 from ivr.sip.headers import BadMessage, host_port
 from ivr.sip.inbound import InboundLeg
+from ivr.sip.locate import Lookup
 from ivr.sip.message import (
     EXTENSIONS,
     METHODS,
@@ -49,7 +50,7 @@ STOP_TIMEOUT_S = 3.0
 
 class SipUserAgent:
     """Implements ``ivr.ports.SipEndpoint``. ``codecs``: names in our order of preference; ``network``: sockets, or
-    what a test has instead; ``near``: see ``ivr.sip.policy``."""
+    what a test has instead, as ``lookup`` is for DNS; ``near``: see ``ivr.sip.policy``."""
 
     def __init__(
         self,
@@ -59,13 +60,14 @@ class SipUserAgent:
         *,
         near: Callable[[str], bool] = lambda host: False,
         full: Callable[[int], str] = lambda calls: "",
+        lookup: Lookup | None = None,
         network: Callable[[Callable[[bytes, Peer], None], Callable[[Peer, str], None]], Network] = Network,
     ) -> None:
         self._config = config
         self._full_of = full  # with so many calls: why no other part can take one more, "" when all can
         self._network = network(self._received, self._unreachable)
         self._network.standing = self._standing
-        self._core = Signalling(config, codecs, numbering, self._network, asyncio.get_running_loop(), near)
+        self._core = Signalling(config, codecs, numbering, self._network, asyncio.get_running_loop(), near, lookup)
         self._serving = False
         self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None

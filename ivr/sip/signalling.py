@@ -20,7 +20,7 @@ from ivr.sip.digest import DigestClient
 from ivr.sip.dns import Resolver
 from ivr.sip.failover import Experience, Hunt, over_tcp
 from ivr.sip.headers import Address, Uri, host_port
-from ivr.sip.locate import Reach, Server, locate
+from ivr.sip.locate import Lookup, Reach, Server, locate
 from ivr.sip.message import PRODUCT, Peer, SipRequest, SipResponse, encode
 from ivr.sip.network import Network
 from ivr.sip.policy import TrunkPolicy
@@ -59,7 +59,8 @@ def _own_users(config: SipConfig) -> frozenset[str]:
 
 
 class Signalling:
-    """The core of one user agent. ``timers`` is the event loop, or a test's clock."""
+    """The core of one user agent. ``timers`` is the event loop, or a test's clock; ``lookup`` DNS, or what a test has
+    instead."""
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class Signalling:
         network: Network,
         timers: Timers,
         near: Callable[[str], bool] = lambda host: False,
+        lookup: Lookup | None = None,
     ) -> None:
         self.config = config
         self.codecs = tuple(codecs)
@@ -82,6 +84,7 @@ class Signalling:
         self.numbering = numbering
         self.own_users = _own_users(config)
         self.experience = Experience(timers.time)
+        self._lookup = lookup
         self._resolver: Resolver | None = None
         self._nat = NatView(config)
         self._chance = random.Random()
@@ -151,11 +154,11 @@ class Signalling:
             raise Unresolvable(f"{uri.scheme} over {wanted or 'anything'} is not supported")
         if uri.port is not None and not 0 < uri.port < 65536:
             raise Unresolvable(f"{uri.port} is no port")
-        if self._resolver is None:
-            self._resolver = Resolver(self.config.dns_servers, self.reach.versions, self.timers.time)
+        if self._lookup is None:
+            self._lookup = self._resolver = Resolver(self.config.dns_servers, self.reach.versions, self.timers.time)
         try:
             async with asyncio.timeout(RESOLVE_TIMEOUT_S):
-                found = await locate(uri, transport, self.reach, self._resolver, self._chance)
+                found = await locate(uri, transport, self.reach, self._lookup, self._chance)
         except (OSError, TimeoutError) as error:
             raise Unresolvable(f"{uri.host}: {error or 'no answer from DNS'}") from error
         if not found:
