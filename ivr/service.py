@@ -295,7 +295,7 @@ async def running(
         lifespan.push_async_callback(tied.stop)
         await store.ties.reachable_at(await endpoint.reachable_at())
 
-        sip_address = f"{config.sip.listen.host}:{endpoint.address.port}"
+        sip_address = str(endpoint.address)
         lifecycle.reach(Life.SERVING)
         lifespan.callback(lifecycle.reach, Life.STOPPING)
         log.info("service.ready", sip=sip_address, http=http_address, flow_version=library.version)

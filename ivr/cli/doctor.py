@@ -16,11 +16,13 @@ from rich.console import Console
 from rich.text import Text
 
 from ivr.cli import accounts, db
+from ivr.cli.dns_findings import dns_findings
 from ivr.cli.endpoint_findings import endpoint_findings
 from ivr.cli.finding import Finding
+from ivr.cli.nat_findings import nat_findings
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.cli.skill_coverage import skill_coverage
-from ivr.config import Address, Config, SipConfig
+from ivr.config import Address, Config
 from ivr.dialogue.spoken.language import served
 from ivr.embedding import installation
 from ivr.errors import ConfigError, IvrError
@@ -28,7 +30,6 @@ from ivr.limits import descriptors
 from ivr.line_facts import line_facts
 from ivr.media.candidates import candidates
 from ivr.release.candidate import Candidate, examine_folder
-from ivr.sip.headers import Uri
 from ivr.speech.vendors import recogniser_for, recogniser_offers, synthesiser_offers
 
 MARKS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "bold red")}
@@ -45,7 +46,7 @@ def handle(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     console = Console(highlight=False, soft_wrap=True)
     stored, agents = asyncio.run(_stored(config))
-    findings = [*examine(config, agents), *asyncio.run(endpoint_findings(config.speech)), *stored]
+    findings = [*examine(config, agents), *asyncio.run(_asked(config)), *stored]
     for finding in findings:
         mark, style = MARKS[finding.state]
         line = Text(f"{mark} {finding.subject}: ", style=style)
@@ -54,6 +55,12 @@ def handle(arguments: argparse.Namespace) -> int:
             line.append(f"\n    → {finding.remedy}", style="dim")
         console.print(line)
     return 1 if any(f.state == "bad" for f in findings) else 0
+
+
+async def _asked(config: Config) -> list[Finding]:
+    """What other machines say."""
+    asked = (dns_findings(config), nat_findings(config.sip), endpoint_findings(config.speech))
+    return [finding for found in await asyncio.gather(*asked) for finding in found]
 
 
 def examine(config: Config, agents: Collection[str] = ()) -> Iterator[Finding]:
@@ -122,24 +129,25 @@ def _paraphrases() -> Finding:
 def _network(config: Config) -> Iterator[Finding]:
     transports = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}
     sip = [transports[name] for name in config.sip.transports]
-    for name, address, kinds in (("SIP", config.sip.listen, sip), ("HTTP", config.http.listen, [socket.SOCK_STREAM])):
+    listeners = [("SIP", address, sip) for address in config.sip.listen]
+    listeners.append(("HTTP", config.http.listen, [socket.SOCK_STREAM]))
+    for name, address, kinds in listeners:
         trouble = next((text for kind in kinds if (text := _bindable(address, kind))), "")
         remedy = f"stop what uses it, or pass --{name.lower()} HOST:PORT" if trouble else ""
         yield Finding("bad" if trouble else "ok", f"{name} {address}", trouble or "free", remedy)
     nets = [net for trunk in config.sip.trunks for net in trunk.allow]
-    if not config.sip.listen.loopback and all(net.startswith(("127.", "::1")) for net in nets):
+    outside = any(not address.loopback for address in config.sip.listen)
+    if outside and all(net.startswith(("127.", "::1")) for net in nets):
         yield Finding("note", "trunks", "only loopback may call", "list your trunk or PBX under [[sip.trunks]]")
     if not any(trunk.gateway or trunk.register_with for trunk in config.sip.trunks):
         remedy = "give the trunk that takes calls out a gateway"
         yield Finding("note", "call backs", "none are promised: no trunk takes calls out", remedy)
     if not config.desk.agents:
         yield Finding("bad", "agents", "none: nobody can be reached", "add [[desk.agents]]")
-    for agent in config.desk.agents:
-        if trouble := _unreachable(agent.target, config.sip):
-            remedy = "mend its target, sip.listen or the DNS"
-            yield Finding("bad", f"agent {agent.name}", f"{agent.target} cannot be dialled: {trouble}", remedy)
     yield _ports(config)
-    found = candidates(config.sip.listen.host, config.sip.advertise, config.media.browser_addresses)
+    every = [address.host for address in config.sip.listen]
+    home = "::" if {"0.0.0.0", "::"} == set(every) else every[0]  # noqa: S104
+    found = candidates(home, config.sip.advertise, config.media.browser_addresses)
     yield Finding("ok", "agents' browsers", f"send audio to {', '.join(found)}, UDP {config.media.ports}")
 
 
@@ -155,33 +163,6 @@ def _ports(config: Config) -> Finding:
     )
 
 
-def _unreachable(target: str, sip: SipConfig) -> str:
-    """Why ``target``, a SIP URI, leads nowhere from where we listen; "" where it leads somewhere."""
-    uri, listen = Uri.parse(target), sip.listen.host
-    transport = uri.params.get("transport", "").lower() or ("udp" if "udp" in sip.transports else "tcp")
-    try:
-        found = socket.getaddrinfo(uri.host, uri.port or 5060, type=socket.SOCK_DGRAM)
-    except (OSError, UnicodeError) as error:
-        return f"{uri.host} is not known ({getattr(error, 'strerror', None) or error})"
-    trouble = ""
-    for family, kind, _, _, address in found:
-        own = "::" if family == socket.AF_INET6 else ""
-        if transport == "udp":  # over UDP we send from the one socket that listens
-            if (":" in listen) == (family == socket.AF_INET6):
-                own = listen
-            elif listen != "::":
-                trouble = trouble or f"{address[0]} is of another IP version than {listen}"
-                continue
-        with socket.socket(family, kind) as probe:
-            try:
-                probe.bind((own, 0))
-                probe.connect(address)  # UDP: asks the routing table, sends nothing
-                return ""
-            except OSError as error:
-                trouble = f"no route from {listen} ({error.strerror or error})"
-    return trouble
-
-
 def _descriptors(max_calls: int) -> Finding:
     available = descriptors.attainable()
     if problem := descriptors.shortage(max_calls, available):
@@ -194,6 +175,8 @@ def _bindable(address: Address, kind: int) -> str:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family, kind) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             probe.bind((address.host, address.port))
         except OSError as error:

@@ -89,7 +89,9 @@ def parse_address(text: object) -> Address:
 
 
 def _network(value: str) -> str:
-    ipaddress.ip_network(value, strict=False)
+    network = ipaddress.ip_network(value, strict=False)
+    if network.version == 6 and network.prefixlen >= 96 and (within := network.network_address.ipv4_mapped):
+        return str(ipaddress.ip_network((int(within), network.prefixlen - 96)))  # peers are seen as what they are
     return value
 
 

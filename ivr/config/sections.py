@@ -27,6 +27,7 @@ from ivr.config.fields import (
     transport_named,
 )
 from ivr.config.section import Section
+from ivr.config.sip_fields import Advertised, Listeners, NameServers, StunServer, advertised
 from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig, one_voice_a_language
 from ivr.config.tls_section import TlsConfig, TlsName, TlsPins, tls_faults
 from ivr.errors import ConfigError
@@ -53,7 +54,7 @@ class Trunk(Section):
     password: SecretField = Secret("")
     realm: str = ""
     expires_s: int = Field(300, ge=30)
-    transport: Literal["udp", "tcp", "tls"] = "udp"
+    transport: Literal["", "udp", "tcp", "tls"] = ""
     tls_names: tuple[TlsName, ...] = ()
     tls_pin: TlsPins = ()
     inbound_auth: bool = False
@@ -85,10 +86,16 @@ class Trunk(Section):
 
 
 class SipConfig(Section):
-    listen: AddressField = Address("127.0.0.1", 5060)
+    """``listen``: an address of each IP version at most. ``advertise``: what peers are shown in its place, but for
+    those in ``local_nets``."""
+
+    listen: Listeners = (Address("127.0.0.1", 5060),)
     transports: tuple[Literal["udp", "tcp", "tls"], ...] = ("udp", "tcp")
     tls: TlsConfig | None = None
-    advertise: str = ""
+    advertise: Advertised = ()
+    local_nets: tuple[Network, ...] = ()
+    dns_servers: NameServers = ()
+    stun_server: StunServer = ""
     max_calls: int = Field(100, ge=1)
     busy_status: Literal[486, 503] = 486
     retry_after_s: int = Field(30, ge=1)
@@ -100,6 +107,15 @@ class SipConfig(Section):
         if faults := [*tls_faults(self.transports, self.tls, self.trunks)]:
             raise ValueError("; ".join(faults))
         return self
+
+    @property
+    def address(self) -> Address:
+        """The first that is listened on."""
+        return self.listen[0]
+
+    def advertised(self, version: int) -> str:
+        """What peers of that IP version are shown where they are not local: an address, a name, or ""."""
+        return advertised(self.advertise, version)
 
     @property
     def vouching(self) -> frozenset[str]:
@@ -371,7 +387,7 @@ class Config(Section):
 
     @property
     def node(self) -> str:
-        return self.store.node or f"{socket.gethostname()}:{self.sip.listen.port}"
+        return self.store.node or f"{socket.gethostname()}:{self.sip.address.port}"
 
     @model_validator(mode="after")
     def _safe(self) -> Config:

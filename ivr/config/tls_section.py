@@ -10,8 +10,9 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from ivr.config.fields import Address, AddressField
+from ivr.config.fields import Address
 from ivr.config.section import Section
+from ivr.config.sip_fields import Listeners
 from ivr.media.description import is_host_name
 
 _PIN = re.compile(r"[0-9a-f]{64}")
@@ -23,7 +24,7 @@ class TlsConfig(Section):
     connects. ``require_client``: no certificate is asked for; one is asked for, and must be good where it comes; nobody
     gets in without."""
 
-    listen: AddressField = Address("127.0.0.1", 5061)
+    listen: Listeners = (Address("127.0.0.1", 5061),)
     certificate: Path
     key: Path
     ca: Path | None = None

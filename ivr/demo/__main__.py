@@ -82,7 +82,7 @@ async def at_the_desk(screen: Screen, folder: Path) -> Outcome:
 def invite(screen: Screen) -> None:
     """How to go on without us: the addresses are those of the configuration that ships."""
     usual = Config()
-    line, console = f"sip:line@{usual.sip.listen}", f"http://{usual.http.listen}"
+    line, console = f"sip:line@{usual.sip.address}", f"http://{usual.http.listen}"
     screen.heading("Be an agent yourself, in two minutes")
     for step in (
         f"1. .venv/bin/ivr db seed, then make serve: the line answers at {line}, its console is {console}",

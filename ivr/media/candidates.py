@@ -20,7 +20,7 @@ def own_addresses() -> tuple[str, ...]:
 
 
 def candidates(
-    host: str, advertise: str = "", chosen: Sequence[str] = (), own: Iterable[str] | None = None
+    host: str, advertise: Sequence[str] = (), chosen: Sequence[str] = (), own: Iterable[str] | None = None
 ) -> list[str]:
     """The ``chosen`` ones; without any, ``host`` (its family's of this machine where it is a wildcard) and
     ``advertise``, which comes first. ``own``: this machine's, if they are known already."""
@@ -30,7 +30,7 @@ def candidates(
     if not literal(host) or ip_address(host).is_unspecified:
         families = (4, 6) if ":" in host else (4,)
         here = [each for each in own or own_addresses() if ip_address(each).version in families]
-    return list(dict.fromkeys(filter(None, (literal(advertise.strip("[]")), *here))))[:_MOST]
+    return list(dict.fromkeys(filter(None, (*map(literal, advertise), *here))))[:_MOST]
 
 
 def listening(host: str, chosen: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -186,6 +186,40 @@ def literal(host: str) -> str:
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
     return str(parsed)
+
+
+def ip_version(host: str) -> int:
+    """4 or 6; a host name counts as 4, until it is resolved."""
+    return 6 if ":" in literal(host) else 4
+
+
+def is_concrete(host: str) -> bool:
+    """Whether it is an address that somebody can send to, and no wildcard."""
+    return bool(literal(host)) and not ip_address(host).is_unspecified
+
+
+def hosts_by_version(hosts: Sequence[str]) -> dict[int, str]:
+    """``hosts``, one of each IP version at most, by version; "::" alone stands for every address of both."""
+    if list(hosts) == ["::"]:
+        return {4: "0.0.0.0", 6: "::"}  # noqa: S104
+    return {ip_version(host): host for host in hosts}
+
+
+def host_for(remote: MediaDescription | None, hosts: Mapping[int, str]) -> str:
+    """Which of our ``hosts``, by IP version, meets ``remote``: its address decides, or where its SIP came from while
+    that is a name or a hold's 0.0.0.0; else the first. Raises NoCommonCodec for a version that we don't have."""
+    first = next(iter(hosts.values()))
+    if remote is None or remote.secure is not None:
+        return first
+    if not is_concrete(remote.host):
+        return hosts.get(ip_version(remote.sip_host), first)
+    version = ip_version(remote.host)
+    if version not in hosts:
+        raise NoCommonCodec(
+            f"the far end's audio is at an IPv{version} address, and this line has none",
+            remedy=f"answer 488, or add an IPv{version} address to sip.listen",
+        )
+    return hosts[version]
 
 
 def address(host: str, port: int) -> tuple[str, int] | None:

@@ -16,7 +16,14 @@ from ivr.media import wire
 from ivr.media.browser_sdp import read_offer
 from ivr.media.candidates import candidates, listening
 from ivr.media.clip import Clip
-from ivr.media.description import MediaDescription, NoCommonCodec
+from ivr.media.description import (
+    MediaDescription,
+    NoCommonCodec,
+    hosts_by_version,
+    ip_version,
+    is_concrete,
+    literal,
+)
 from ivr.media.leg import ProcessMediaLeg
 from ivr.media.resolution import resolved
 from ivr.media.wire import Kind
@@ -44,37 +51,41 @@ _log = structlog.get_logger(__name__)
 class ProcessMediaEngine:
     """Implements ``ivr.ports.MediaEngine``.
 
-    ``host`` is bound and, unless ``advertise`` names another address (NAT, 0.0.0.0), written into descriptions.
+    ``hosts``, one address of each IP version, are bound and, unless ``advertise`` names another of that version (NAT,
+    0.0.0.0), written into descriptions; which of them a leg has, the far end's description says. "::" means both.
     ``port_range`` is inclusive; ``codecs`` in order of preference; ``timeout_s`` of silence make a MediaTimeout.
     ``clip_bytes`` bounds the PCM that the process keeps of clips (it holds up to twice that, with the encoded form).
-    Browsers find their legs at ``browser_addresses`` (without any: at ``host`` and ``advertise``); they send all the
+    Browsers find their legs at ``browser_addresses`` (without any: at ``hosts`` and ``advertise``); they send all the
     time, ``browser_timeout_s`` of silence are enough.
     A process that answers no ping for ``hung_after_s`` is replaced like one that died."""
 
     def __init__(
         self,
-        host: str,
+        hosts: str | Sequence[str],
         port_range: tuple[int, int],
         codecs: Sequence[str] = ("PCMU", "PCMA", "G722"),
         timeout_s: float = 30.0,
         *,
-        advertise: str = "",
+        advertise: Sequence[str] = (),
         browser_addresses: Sequence[str] = (),
         browser_timeout_s: float = 2.0,
         clip_bytes: int = 128 << 20,
         hung_after_s: float = _ROLE.hung_after_s,
     ) -> None:
+        bound = hosts_by_version([hosts] if isinstance(hosts, str) else hosts)
+        home = next(iter(bound.values())) if len(bound) == 1 or any(map(is_concrete, bound.values())) else "::"
+        shown = bound | {ip_version(each): each for each in advertise if literal(each) and ip_version(each) in bound}
         self._settings = {
-            "bind": host,
-            "host": advertise or host,
+            "bind": list(bound.values()),
+            "hosts": list(shown.values()),
             "low": port_range[0],
             "high": port_range[1],
             "codecs": list(codecs),
             "timeout_s": timeout_s,
-            "browser_bind": listening(host, browser_addresses),
+            "browser_bind": listening(home, browser_addresses),
             "browser_timeout_s": browser_timeout_s,
         }
-        self._candidates = (host, advertise, tuple(browser_addresses))
+        self._candidates = (home, tuple(advertise), tuple(browser_addresses))
         self._worker = Worker(replace(_ROLE, hung_after_s=hung_after_s), self)
         self._serving = False
         self._last_port = 0  # that a new leg got
@@ -216,7 +227,7 @@ class ProcessMediaEngine:
     def ready(self, body: bytes) -> bool:
         """It serves; ``body`` names its codecs."""
         self._serving = True
-        _log.info("media.started", pid=self.pid, codecs=wire.unpack(body)["codecs"], host=self._settings["host"])
+        _log.info("media.started", pid=self.pid, codecs=wire.unpack(body)["codecs"], hosts=self._settings["hosts"])
         return True
 
     def received(self, kind: int, number: int, body: bytes) -> None:

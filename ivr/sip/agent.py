@@ -11,15 +11,17 @@ import structlog
 from ivr.config import Address, SipConfig, Trunk
 from ivr.errors import DialFailed
 from ivr.limits.throttle import CountedLog
-from ivr.media.description import MediaDescription, SrtpPolicy
+from ivr.media.description import MediaDescription, SrtpPolicy, ip_version
 from ivr.numbering import NumberingPlan
 from ivr.ports import Leg, Party, RegistrationStatus, SignallingLoad
+from ivr.sip.addresses import WILDCARDS
 from ivr.sip.admission import Admission
 from ivr.sip.certificates import Shown
 from ivr.sip.dialog import must_be_secure, present, secured
 from ivr.sip.dialogs import Dialogs, handle
 from ivr.sip.headers import BadMessage, host_port
 from ivr.sip.inbound import InboundLeg
+from ivr.sip.locate import Lookup
 from ivr.sip.message import (
     EXTENSIONS,
     METHODS,
@@ -37,8 +39,8 @@ from ivr.sip.message import (
     stamp_source,
     stateless_tag,
 )
-from ivr.sip.network import WILDCARDS, Network, Standing
-from ivr.sip.outbound import Dial
+from ivr.sip.network import Network, Standing
+from ivr.sip.outbound_call import OutboundCall
 from ivr.sip.registration import Registration
 from ivr.sip.renewal import Renewal
 from ivr.sip.signalling import Signalling, Unresolvable
@@ -52,7 +54,7 @@ STOP_TIMEOUT_S = 3.0
 
 class SipUserAgent:
     """Implements ``ivr.ports.SipEndpoint``. ``codecs``: names in our order of preference; ``network``: sockets, or
-    what a test has instead; ``near``: see ``ivr.sip.policy``."""
+    what a test has instead, as ``lookup`` is for DNS; ``near``: see ``ivr.sip.policy``."""
 
     def __init__(
         self,
@@ -62,12 +64,13 @@ class SipUserAgent:
         *,
         near: Callable[[str], bool] = lambda host: False,
         full: Callable[[int], str] = lambda calls: "",
+        lookup: Lookup | None = None,
         network: Callable[[Callable[[bytes, Peer], None], Callable[[Peer, str], None]], Network] = Network,
     ) -> None:
         self._config = config
         self._full_of = full  # with so many calls: why no other part can take one more, "" when all can
         self._network = network(self._received, self._unreachable)
-        self._core = Signalling(config, codecs, numbering, self._network, asyncio.get_running_loop(), near)
+        self._core = Signalling(config, codecs, numbering, self._network, asyncio.get_running_loop(), near, lookup)
         self._network.standing = self._standing
         self._network.expected = self._core.policy.expected
         self._network.known = lambda shown: self._core.policy.named(shown) is not None
@@ -98,10 +101,15 @@ class SipUserAgent:
         if self._config.tls is not None:  # before anything is bound: what is wrong with its files is told at once
             contexts = await asyncio.to_thread(TlsContexts, self._config.tls, lambda: self._core.policy.pins)
         await self._network.open(self._config.listen, self._config.transports)
-        log.info("sip.listening", address=str(self.address), transports=list(self._config.transports))
+        log.info(
+            "sip.listening",
+            addresses=[str(each) for each in self._network.own.bound],
+            transports=list(self._config.transports),
+        )
         if contexts is not None and self._config.tls is not None:
             await self._network.open_tls(self._config.tls.listen, contexts)
-            log.info("sip.tls_listening", address=str(self.tls_address), names=contexts.own.names)
+            addresses = [str(each) for each in self._network.own_tls.bound]
+            log.info("sip.tls_listening", addresses=addresses, names=contexts.own.names)
             self._renewal = Renewal(contexts, self._config.tls)
             self._core.spawn(self._renewal.run(), "sip-certificates")
         for trunk in self._config.trunks:
@@ -121,8 +129,8 @@ class SipUserAgent:
     ) -> Leg:
         if not self._serving:
             raise DialFailed(503, "the user agent is not running")
-        dial = Dial(self._core, self._dialogs, target, local, caller, headers, on_ringing, srtp)
-        return await dial.run(ring_timeout_s)
+        call = OutboundCall(self._core, self._dialogs, target, local, caller, headers, on_ringing, srtp)
+        return await call.run(ring_timeout_s)
 
     def registrations(self) -> Sequence[RegistrationStatus]:
         return [registration.status for registration in self._registrations]
@@ -199,12 +207,12 @@ class SipUserAgent:
     @property
     def tls_address(self) -> Address:
         """Where we listen for TLS, with the real port."""
-        return self._network.tls_bound
+        return self._network.own_tls.first
 
     async def reachable_at(self) -> str:
         """HOST:PORT where other processes of this line dial it, with an IP address; "" where only they could say
         which: it listens everywhere and advertises nothing."""
-        host = self._config.advertise.strip("[]") or self.address.host
+        host = self._config.advertised(ip_version(self.address.host)) or self.address.host
         if host in WILDCARDS:
             return ""
         try:

@@ -1,11 +1,11 @@
-"""SIP over UDP (RFC 3261 section 18): one socket, whole bursts of it in one turn of the loop, and what ICMP says."""
+"""SIP over UDP (RFC 3261 section 18): a socket of each IP version, whole bursts in one turn of the loop, and what ICMP
+says."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import errno
-import ipaddress
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from typing import cast
 
 import structlog
 
+from ivr.config import Address
 from ivr.sip.message import MAX_MESSAGE, Peer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -28,8 +29,24 @@ _PASSING = frozenset({errno.EMSGSIZE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN,
 
 
 def _peer(address: Sequence[object]) -> Peer:
-    host = str(address[0]).partition("%")[0].removeprefix("::ffff:")  # IPv4 through a dual-stack socket
-    return Peer("udp", host, int(str(address[1])))
+    return Peer("udp", str(address[0]), int(str(address[1])))
+
+
+async def bound_socket(address: Address) -> socket.socket:
+    """A UDP socket for the one IP version of ``address``. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, where = found[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 has a socket of its own, or none
+        sock.bind(where)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 class Datagrams(asyncio.DatagramProtocol):
@@ -43,7 +60,6 @@ class Datagrams(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._socket: socket.socket | None = None  # the same one, read without asyncio
         self._sending: Peer | None = None
-        self._v6 = False
         self.port = 0
 
     def send(self, data: bytes, peer: Peer) -> bool:
@@ -52,7 +68,7 @@ class Datagrams(asyncio.DatagramProtocol):
             return False
         self._settle()
         self._sending = peer
-        self._transport.sendto(data, (self._mapped(peer.host), peer.port))
+        self._transport.sendto(data, (peer.host, peer.port))
         self._sending = None
         return True
 
@@ -66,10 +82,9 @@ class Datagrams(asyncio.DatagramProtocol):
         self._transport = cast(asyncio.DatagramTransport, transport)  # it is one, and no subclass
         ours = transport.get_extra_info("socket")
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        self._v6 = ours.family == socket.AF_INET6
         with contextlib.suppress(OSError):  # a system without error queues: timers decide
             ours.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-            if self._v6:
+            if ours.family == socket.AF_INET6:
                 ours.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
         self._socket = socket.fromfd(ours.fileno(), ours.family, ours.type)
         self.port = int(ours.getsockname()[1])
@@ -124,9 +139,3 @@ class Datagrams(asyncio.DatagramProtocol):
     def _tell(self, peer: Peer, reason: str) -> None:
         # Later: whoever is sending just now does not expect an answer before it has sent.
         asyncio.get_running_loop().call_soon(self._unreachable, peer, reason)
-
-    def _mapped(self, host: str) -> str:
-        if self._v6 and ":" not in host:
-            with contextlib.suppress(ValueError):
-                return f"::ffff:{ipaddress.IPv4Address(host)}"
-        return host

@@ -157,8 +157,11 @@ class SipRequest(SipMessage):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class SipResponse(SipMessage):
+    """``made_here``: nobody sent it; it stands for an answer that will not come (section 8.1.3.1)."""
+
     status_code: int
     reason_phrase: str = ""
+    made_here: bool = False
 
 
 class MalformedMessage(ValueError):
@@ -313,10 +316,11 @@ def refusal(request: SipRequest, status: int, reason: str = "", *, tag: str = ""
 def stamp_source(request: SipRequest, source: Peer) -> Peer:
     """Note the source in the top Via (received, rport: RFC 3581); return where responses go (section 18.2.2)."""
     via, port, wanted = request.top_via, request.top_via.sent_by_port, {}
+    host = source.host.partition("%")[0]  # the zone of a link-local address is ours alone
     if "rport" in via.params:
-        wanted, port = {"rport": str(source.port), "received": source.host}, source.port
-    elif via.host.lower() != source.host.lower():
-        wanted = {"received": source.host}
+        wanted, port = {"rport": str(source.port), "received": host}, source.port
+    elif via.host.lower() != host.lower():
+        wanted = {"received": host}
     if any(via.params.get(name) != value for name, value in wanted.items()):  # it may be stamped already
         request.headers.put_via(via.with_params(**wanted))
     return source if source.reliable else Peer(source.transport, source.host, port)

@@ -4,8 +4,7 @@ SIP."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
+import errno
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
@@ -16,9 +15,11 @@ from ivr.errors import ConfigError
 from ivr.limits import descriptors
 from ivr.limits.connections import ConnectionTable
 from ivr.limits.throttle import Budgets, CountedLog, source_of
+from ivr.media.description import ip_version
+from ivr.sip.addresses import OwnAddresses
 from ivr.sip.certificates import Expected, Shown
 from ivr.sip.connection import Connection
-from ivr.sip.datagrams import Datagrams
+from ivr.sip.datagrams import Datagrams, bound_socket
 from ivr.sip.message import Peer
 from ivr.sip.tls import TlsContexts
 
@@ -28,7 +29,6 @@ CONNECT_TIMEOUT_S = 5.0
 HANDSHAKES_RATE, HANDSHAKES_BURST = 20.0, 60.0  # of TLS, with one source; a millisecond and a half each
 STRANGE_RATE, STRANGE_BURST = 50.0, 150.0  # with all who have proven nothing yet
 MOST_MUTE = 1024
-WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
 
 
 class Standing(StrEnum):
@@ -64,58 +64,67 @@ class Network:
         self._handshakes = Budgets(HANDSHAKES_RATE, HANDSHAKES_BURST, loop.time)
         self._strange = Budgets(STRANGE_RATE, STRANGE_BURST, loop.time)
         self._mute: dict[Peer, None] = {}  # who answers no keep-alive
-        self._probes: dict[int, socket.socket] = {}
-        self._datagrams: Datagrams | None = None
+        self._datagrams: dict[int, Datagrams] = {}  # by IP version
         self._servers: list[asyncio.Server] = []
         self._connections: dict[Peer, Connection] = {}
         self._waiting: dict[Peer, list[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.bound = Address("", 0)
-        self.tls_bound = Address("", 0)
+        self.own = OwnAddresses()
+        self.own_tls = OwnAddresses()
 
-    async def open(self, listen: Address, transports: Sequence[str]) -> None:
-        """Bind the sockets. Port 0 takes one port that is free for every transport. Raises ConfigError."""
+    @property
+    def bound(self) -> Address:
+        """The first address that we listen on."""
+        return self.own.first
+
+    async def open(self, listen: Sequence[Address], transports: Sequence[str]) -> None:
+        """Bind the sockets, a set for each of ``listen``. Port 0 takes one port that is free for every transport and
+        IP version. Raises ConfigError."""
         for attempt in range(8):
             try:
                 await self._bind(listen, transports)
                 return
             except OSError as error:
                 await self.close()
-                if listen.port == 0 and attempt < 7:
-                    continue  # the port chosen for UDP was taken for TCP: choose again
-                raise ConfigError(
-                    f"cannot listen for SIP on {listen}: {error.strerror or error}",
-                    remedy="stop what uses that address, or choose another sip.listen",
-                ) from error
+                if any(address.port == 0 for address in listen) and attempt < 7:
+                    continue  # the port chosen for one of them was taken for another: choose again
+                raise _unbound(listen, error, "sip.listen") from error
 
-    async def _bind(self, listen: Address, transports: Sequence[str]) -> None:
-        loop = asyncio.get_running_loop()
-        port = listen.port
+    async def _bind(self, listen: Sequence[Address], transports: Sequence[str]) -> None:
+        chosen = 0
+        bound: list[Address] = []
+        for wanted in listen:
+            port = await self._bind_one(Address(wanted.host, wanted.port or chosen), transports)
+            chosen = chosen or (0 if wanted.port else port)
+            bound.append(Address(wanted.host, port))
+        self.own = OwnAddresses(bound)
+
+    async def _bind_one(self, address: Address, transports: Sequence[str]) -> int:
+        """The sockets of one address; its port. Raises OSError."""
+        port = address.port
         if "udp" in transports:
-            _, self._datagrams = await loop.create_datagram_endpoint(
-                lambda: Datagrams(self.received, self._unreachable), local_addr=(listen.host, port)
+            sock = await bound_socket(address)
+            _, datagrams = await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: Datagrams(self.received, self._unreachable), sock=sock
             )
-            port = self._datagrams.port
+            self._datagrams[ip_version(address.host)] = datagrams
+            port = datagrams.port
         if "tcp" in transports:
-            port = await self._serve(listen.host, port, lambda: Connection(self))
-        self.bound = Address(listen.host, port)
-        if listen.host in WILDCARDS:
-            for family in (socket.AF_INET, socket.AF_INET6):  # now, because later there may be no descriptor left
-                with contextlib.suppress(OSError):
-                    self._probes[family] = socket.socket(family, socket.SOCK_DGRAM)
+            port = await self._serve(address.host, port, lambda: Connection(self))
+        return port
 
-    async def open_tls(self, listen: Address, contexts: TlsContexts) -> None:
-        """Bind the listener for TLS; from now on we also connect so. Raises ConfigError."""
+    async def open_tls(self, listen: Sequence[Address], contexts: TlsContexts) -> None:
+        """Bind the listeners for TLS; from now on we also connect so. Raises ConfigError."""
+        bound: list[Address] = []
         try:
-            port = await self._serve(listen.host, listen.port, lambda: Connection(self, tls=contexts.arriving()))
+            for wanted in listen:
+                port = await self._serve(wanted.host, wanted.port, lambda: Connection(self, tls=contexts.arriving()))
+                bound.append(Address(wanted.host, port))
         except OSError as error:
             await self.close()
-            raise ConfigError(
-                f"cannot listen for SIP over TLS on {listen}: {error.strerror or error}",
-                remedy="stop what uses that address, or choose another sip.tls.listen",
-            ) from error
+            raise _unbound(listen, error, "sip.tls.listen", "SIP over TLS") from error
         self.contexts = contexts
-        self.tls_bound = Address(listen.host, port)
+        self.own_tls = OwnAddresses(bound)
 
     async def _serve(self, host: str, port: int, made: Callable[[], Connection]) -> int:
         server = await asyncio.get_running_loop().create_server(made, host, port, backlog=descriptors.backlog())
@@ -128,8 +137,9 @@ class Network:
             self._unreachable(peer, "no such port")
             return
         if peer.transport == "udp":
-            if self._datagrams is None or not self._datagrams.send(data, peer):
-                self._unreachable(peer, "no UDP socket")
+            datagrams = self._datagrams.get(ip_version(peer.host))
+            if datagrams is None or not datagrams.send(data, peer):
+                self._unreachable(peer, f"no UDP socket for IPv{ip_version(peer.host)}: see sip.listen")
             return
         connection = self._connections.get(peer)
         if connection is not None:
@@ -143,9 +153,7 @@ class Network:
                 self._waiting[goal].append(data)
         else:
             self._waiting[goal] = [data]
-            task = asyncio.get_running_loop().create_task(self._connect(goal))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(goal)
 
     def connected(self, peer: Peer) -> bool:
         return peer in self._connections
@@ -157,23 +165,19 @@ class Network:
             return None
         return connection.session.shown
 
-    def listening(self, transport: str) -> Address:
+    def listening(self, transport: str) -> OwnAddresses:
         """Where others reach us over ``transport``."""
-        return self.tls_bound if transport == "tls" else self.bound
+        return self.own_tls if transport == "tls" else self.own
 
-    def local_host(self, toward: str) -> str:
-        """Return our address as ``toward`` sees it: the listening one, or the interface that routes there."""
-        if self.bound.host not in WILDCARDS:
-            return self.bound.host
-        family = socket.AF_INET6 if ":" in toward else socket.AF_INET
-        probe = self._probes.get(family)
-        try:
-            if probe is None:
-                raise OSError("no such addresses on this machine")
-            probe.connect((toward, 9))  # UDP: asks the routing table, sends nothing
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+    async def connect(self, peer: Peer, timeout_s: float) -> bool:
+        """Whether there is a connection with ``peer``, one being opened if need be, within ``timeout_s``."""
+        if peer not in self._connections and peer not in self._waiting:
+            self._waiting[peer] = []
+            self._spawn(peer)
+        opening = [task for task in self._tasks if task.get_name() == _name(peer)]
+        if opening:
+            await asyncio.wait(opening, timeout=timeout_s)
+        return peer in self._connections
 
     def prove(self, peer: Peer) -> None:
         """Note that ``peer`` showed credentials: its connection may stay."""
@@ -194,16 +198,15 @@ class Network:
     async def close(self) -> None:
         for task in tuple(self._tasks):
             task.cancel()
-        if self._datagrams is not None:
-            self._datagrams.close()
-            self._datagrams = None
+        for datagrams in self._datagrams.values():
+            datagrams.close()
+        self._datagrams.clear()
         while self._servers:
             self._servers.pop().close()
         for connection in tuple(self._connections.values()):
             connection.close()
-        for probe in self._probes.values():
-            probe.close()
-        self._probes.clear()
+        self.own.close()
+        self.own_tls.close()
         await asyncio.sleep(0)  # let the transports run their close callbacks
 
     # --- sip.connection.Connections ---
@@ -264,6 +267,11 @@ class Network:
                 return
         connection.close("no answer to a keep-alive")
 
+    def _spawn(self, peer: Peer) -> None:
+        task = asyncio.get_running_loop().create_task(self._connect(peer), name=_name(peer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _connect(self, peer: Peer) -> None:
         loop = asyncio.get_running_loop()
         try:
@@ -280,3 +288,16 @@ class Network:
             return
         for data in self._waiting.pop(peer, []):
             connection.write(data)
+
+
+def _name(peer: Peer) -> str:
+    return f"sip-connect {peer}"
+
+
+def _unbound(listen: Sequence[Address], error: OSError, key: str, what: str = "SIP") -> ConfigError:
+    remedy = f"stop what uses that address, or choose another {key}"
+    if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL) and any(ip_version(each.host) == 6 for each in listen):
+        four = next((str(each) for each in listen if ip_version(each.host) == 4), f"0.0.0.0:{listen[0].port}")
+        remedy = f'without IPv6 on this machine: {key} = "{four}"; else an address that it has'
+    where = " and ".join(map(str, listen))
+    return ConfigError(f"cannot listen for {what} on {where}: {error.strerror or error}", remedy=remedy)

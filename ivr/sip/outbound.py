@@ -1,4 +1,4 @@
-"""Outbound SIP call: we invite, answer challenges, take the first of forked answers, or cancel."""
+"""Outbound SIP call, at one server: we invite, answer challenges, take the first of forked answers, or cancel."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 import structlog
-from aiosipua import generate_call_id, generate_tag
 
 from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription, SrtpPolicy
 from ivr.ports import Party
 from ivr.sip.dialog import CallDialog, is_secure, secured
 from ivr.sip.dialogs import Dialogs
+from ivr.sip.failover import Hunt
 from ivr.sip.headers import BadHeader, BadMessage, Headers, host_port
 from ivr.sip.leg import SipLeg
 from ivr.sip.message import ALLOW, PRODUCT, SUPPORTED, BadBody, Peer, SipRequest, SipResponse, encode
 from ivr.sip.party import party_of, target_uri
 from ivr.sip.sdp import OfferAnswer
 from ivr.sip.session_timer import MIN_SE, agreed, min_se
-from ivr.sip.signalling import MAX_CHALLENGES, Insecure, Signalling, Unresolvable
+from ivr.sip.signalling import MAX_CHALLENGES, Signalling, Unresolvable
 from ivr.sip.transaction import ClientTransaction, InviteClientTransaction, TransactionState, within
 from ivr.sip.transactions import renewed
 from ivr.sip.transfer import add_headers
@@ -45,9 +45,14 @@ class _Branch:
     answer: str | None = None
 
 
+class Unserved(DialFailed):
+    """This server is unavailable, unreachable or silent, and another is left."""
+
+
 @dataclass(slots=True)
 class Dial:
-    """One attempt to reach ``target``; ``run`` once."""
+    """One attempt to reach ``target`` at ``server``; ``run`` once. ``call_id`` and ``tag``: of the call, at every
+    server. ``trunk``: whose server it is, "" for nobody's."""
 
     core: Signalling
     dialogs: Dialogs
@@ -55,68 +60,60 @@ class Dial:
     local: MediaDescription
     caller: Party
     headers: Mapping[str, str]
-    on_ringing: Callable[[], None] | None = None
-    srtp: SrtpPolicy | None = None  # None: the trunk's
+    hunt: Hunt
+    server: Peer
+    call_id: str
+    tag: str
+    trunk: str
+    srtp: SrtpPolicy
+    on_ringing: Callable[[], None]
     _responses: asyncio.Queue[SipResponse] = field(default_factory=asyncio.Queue)
     _branches: dict[str, _Branch] = field(default_factory=dict)
     _transaction: InviteClientTransaction | None = None
-    _trunk: str = ""
     _winner: str = ""  # To tag
     _abandoned: bool = False
     _cancelled: bool = False
-    _rang: bool = False
 
-    async def run(self, ring_timeout_s: float) -> OutboundLeg:
-        """Call until answered. Raises DialFailed; cancelling this cancels the call."""
+    async def run(self) -> OutboundLeg:
+        """Call until answered. Raises Unserved or DialFailed; cancelling this cancels the call."""
         try:
-            async with asyncio.timeout(ring_timeout_s):
-                return await self._run()
-        except TimeoutError as error:
-            self._abandon()
-            raise DialFailed(408, "No answer in time") from error
+            return await self._run()
         except BaseException:  # cancelled, or failed half-way: nothing may keep ringing over there
             self._abandon()
             raise
 
     async def _run(self) -> OutboundLeg:
+        uri, audio = target_uri(self.target), self.core.offer_answer(self.server, srtp=self.srtp)
         try:
-            uri = target_uri(self.target)
-            peer = await self.core.resolve(self.target)
-            trunk = self.core.policy.trunk_toward(uri.host, peer.host)
-            if trunk is not None:
-                self._trunk = trunk.name
-                if trunk.transport != "udp" and "transport" not in uri.params:
-                    peer = await self.core.resolve(self.target, trunk.transport)
-            audio = self.core.offer_answer(peer, srtp=self.srtp or self.core.srtp_of(self._trunk))
-            request = self._invite(str(uri), peer, audio.describe(self.local))
-        except (ValueError, Unresolvable) as error:
-            status = 400 if isinstance(error, ValueError) else 480 if isinstance(error, Insecure) else 503
-            raise DialFailed(status, str(error)) from error
-        called = party_of(uri, self.core.numbering).number
-        log.info("sip.dial", called=called, trunk=self._trunk, sip_call_id=request.call_id)
-        account = self.core.accounts.get(self._trunk)
+            request = self._invite(str(uri), self.server, audio.describe(self.local))
+        except ValueError as error:
+            raise DialFailed(400, str(error)) from error
+        account = self.core.accounts.get(self.trunk)
         if account is not None:
-            account.authorise(request, peer.host)
+            account.authorise(request, self.server.host)
         challenges = 0
         while True:
-            response = await self._attempt(request, peer)
+            peer = await self.core.passage(request, self.server)
+            response = await self._attempt(request, peer, self.hunt.patience_s(peer))
             status = response.status_code
+            if not self.hunt.over(peer, response):
+                raise Unserved(status, response.reason_phrase)
             if status < 300:
                 return await self._established(request, response, peer, audio)
             again: SipRequest | None = None
             if status in (401, 407) and challenges < MAX_CHALLENGES:
                 challenges += 1
-                again = self.core.challenged(request, response, peer, self._trunk, None)
+                again = self.core.challenged(request, response, peer, self.trunk, None)
             elif status == 422 and min_se(response) > int(request.headers.first("session-expires")):
                 again = renewed(request, request.cseq.number + 1)
                 again.headers.set("Session-Expires", str(min_se(response)))
                 again.headers.set("Min-SE", str(min_se(response)))
             elif status in (488, 606) and audio.may_insist:
-                log.info("sip.srtp_insisted", trunk=self._trunk, status=status)  # a phone that takes no best effort
+                log.info("sip.srtp_insisted", trunk=self.trunk, status=status)  # a phone that takes no best effort
                 again = renewed(request, request.cseq.number + 1)
                 again.carry_sdp(audio.insist())
             if again is None:
-                log.info("sip.dial_failed", status=status, reason=response.reason_phrase, trunk=self._trunk)
+                log.info("sip.dial_failed", status=status, reason=response.reason_phrase, trunk=self.trunk)
                 if status < 400:
                     raise DialFailed(status, "Redirected; only configured destinations are called")
                 raise DialFailed(status, response.reason_phrase)
@@ -134,9 +131,9 @@ class Dial:
         headers = {
             "Via": self.core.via(peer),
             "Max-Forwards": "70",
-            "From": f"{quoted}<{identity}>;tag={generate_tag()}",
+            "From": f"{quoted}<{identity}>;tag={self.tag}",
             "To": f"<{uri}>",
-            "Call-ID": generate_call_id(host.replace(":", ".")),
+            "Call-ID": self.call_id,
             "CSeq": "1 INVITE",
             "Contact": secured(self.core.contact(peer)) if is_secure(uri) else self.core.contact(peer),
             "Allow": ALLOW,
@@ -150,10 +147,11 @@ class Dial:
         request.carry_sdp(offer)
         return request
 
-    async def _attempt(self, request: SipRequest, peer: Peer) -> SipResponse:
+    async def _attempt(self, request: SipRequest, peer: Peer, patience_s: float | None) -> SipResponse:
         """Return the final response; provisionals are dealt with on the way."""
         self._branches.clear()
-        self._transaction = self.core.transactions.start(InviteClientTransaction, request, peer, self._heard)
+        start = self.core.transactions.start
+        self._transaction = start(InviteClientTransaction, request, peer, self._heard, patience_s)
         while True:
             response = await self._responses.get()
             if response.status_code >= 200:
@@ -179,10 +177,8 @@ class Dial:
 
     def _provisional(self, request: SipRequest, response: SipResponse, peer: Peer) -> None:
         tag = response.to.tag
-        if response.status_code in (180, 183) and not self._rang:
-            self._rang = True
-            if self.on_ringing is not None:
-                self.on_ringing()
+        if response.status_code in (180, 183):
+            self.on_ringing()
         rseq = response.headers.first("rseq")
         if not tag or "100rel" not in response.tokens("require") or not rseq.isdecimal():
             return
@@ -204,7 +200,7 @@ class Dial:
             request = dialog.request(method, self.core.via(peer), "")
             for name, value in headers.items():
                 request.headers.set(name, value)
-            await self.core.request(request, peer, self._trunk, dialog)
+            await self.core.request(request, peer, self.trunk, dialog)
 
     async def _established(
         self, request: SipRequest, response: SipResponse, peer: Peer, audio: OfferAnswer
@@ -222,7 +218,7 @@ class Dial:
             self.core,
             dialog,
             audio,
-            trunk=self._trunk,
+            trunk=self.trunk,
             caller=self.caller,
             called=party_of(target_uri(self.target), self.core.numbering),
             headers=request.headers.joined(),

@@ -135,10 +135,12 @@ class Registration:
 
     async def _send(self, expires_s: int) -> SipResponse:
         self._trunk.password.reveal()  # a missing one is the operator's business, not the registrar's 401
-        peer = self._peer = await self._core.resolve(self._registrar, self._trunk.transport)
-        self._core.policy.learn(self._trunk.name, peer.host)
-        request = self._request(peer, expires_s)
-        response = await self._core.request(request, peer, self._trunk.name, None)
+        servers = [each.peer for each in await self._core.servers(self._registrar, self._trunk.transport)]
+        for peer in servers:
+            self._core.policy.learn(self._trunk.name, peer.host)
+        self._peer = servers[0]
+        request = self._request(servers[0], expires_s)
+        response = await self._core.request(request, servers[0], self._trunk.name, None, servers[1:])
         self._number = max(self._number, response.cseq.number)
         return response
 

@@ -90,17 +90,21 @@ class Reinvite:
                 request.carry_sdp(self._text)
                 if (account := core.accounts.get(leg.trunk)) is not None:
                     account.authorise(request, peer.host)
-                response = await self._answered(request, peer)
-                for _ in range(MAX_CHALLENGES):
-                    again = core.challenged(request, response, peer, leg.trunk, leg.dialog)
-                    if again is None:
-                        break
-                    request, response = again, await self._answered(again, peer)
+                return await core.hunted(request, (peer,), self._exchange)
             finally:
                 leg.offering = False
+
+    async def _exchange(self, request: SipRequest, peer: Peer, patience_s: float | None) -> SipResponse:
+        leg = self._leg
+        response = await self._answered(request, peer, patience_s)
+        for _ in range(MAX_CHALLENGES):
+            again = leg.core.challenged(request, response, peer, leg.trunk, leg.dialog)
+            if again is None:
+                break
+            request, response = again, await self._answered(again, peer)
         return response
 
-    async def _answered(self, request: SipRequest, peer: Peer) -> SipResponse:
+    async def _answered(self, request: SipRequest, peer: Peer, patience_s: float | None = None) -> SipResponse:
         leg = self._leg
 
         def acknowledge() -> None:
@@ -109,7 +113,7 @@ class Reinvite:
                 ack.headers.set(name, *request.headers.get(name))
             leg.core.network.send(encode(ack), peer)
 
-        response = await leg.core.transactions.request(request, peer, acknowledge)
+        response = await leg.core.transactions.request(request, peer, acknowledge, patience_s)
         if response.status_code < 300 and leg.ended is None:
             self._take(response)
         return response

@@ -22,7 +22,10 @@ from ivr.media.description import (
     MediaDescription,
     Sdes,
     SrtpPolicy,
+    ip_version,
+    is_concrete,
     is_host_name,
+    literal,
 )
 from ivr.sip import keying
 from ivr.sip.keying import UNPROTECTED, KeyAgreement, Protected
@@ -40,18 +43,23 @@ _BESIDE = ("a=rtpmap:", "a=fmtp:", "b=", "t=")  # lines of numbers, of which onl
 
 
 class OfferAnswer:
-    """``known`` are our codecs in order of preference; ``reachable`` gives the address to put for a wildcard, and with
-    ``translate`` for every other. ``sip_host``: whom we signal with; ``srtp``: what is offered to them, and taken."""
+    """``known`` are our codecs in order of preference. ``reachable(version, far)`` gives our address of an IP version,
+    to put for a wildcard, and with ``translate`` for every other; ``far``: the host that the far end's audio is at, or
+    "". ``version``: of IP, that our own offers are for. ``sip_host``: whom we signal with; ``srtp``: what is offered to
+    them, and taken."""
 
     def __init__(
         self,
         known: tuple[str, ...],
-        reachable: Callable[[], str],
+        reachable: Callable[[int, str], str],
         translate: bool,
         sip_host: str = "",
         srtp: SrtpPolicy = "off",
+        *,
+        version: int = 4,
     ) -> None:
         self._known = known
+        self._version_offered = version
         self._sip_host = sip_host
         self._reachable = reachable
         self._translate = translate
@@ -108,6 +116,7 @@ class OfferAnswer:
     def take_answer(self, text: str) -> MediaDescription:
         """Take the far end's answer to our offer. Raises BadBody."""
         answer, ours = self._parsed(text), self.local.secure if self.local is not None else None
+        self._check_version(answer.audio)
         secure = self._keys.answered(answer.protected, self._proto, ours)
         self._latest = self.remote = replace(answer.audio, secure=secure)
         if self.local is not None and not isinstance(secure, Dtls):
@@ -122,6 +131,7 @@ class OfferAnswer:
         if self.local is None:
             raise RuntimeError("nothing was agreed yet")
         offer = self._parsed(text, sip_host)
+        self._check_version(offer.audio)
         before = self._latest.secure if self._latest is not None else None
         theirs = replace(offer.audio, secure=self._keys.answering(offer.protected, before))
         local = follow(self.local, theirs, self._known, before)
@@ -143,14 +153,26 @@ class OfferAnswer:
 
     def _parsed(self, text: str, sip_host: str = "") -> RemoteSession:
         session = parse(text, self._known, self._keys.policy)
-        return replace(session, audio=replace(session.audio, sip_host=sip_host or self._sip_host))
+        sip_host = sip_host or self._sip_host
+        host = session.audio.host
+        if "%" in sip_host and "%" not in host and literal(host) and ipaddress.ip_address(host).is_link_local:
+            host += sip_host[sip_host.index("%") :]  # it means the link that its SIP came by
+        return replace(session, audio=replace(session.audio, host=host, sip_host=sip_host))
+
+    def _check_version(self, theirs: MediaDescription) -> None:
+        """Raise BadBody for audio of another IP version than ours: it is one for a call's life."""
+        if self.local is None or not is_concrete(theirs.host):
+            return
+        if ip_version(theirs.host) != ip_version(self.local.host):
+            raise BadBody(488, f"this call's audio is IPv{ip_version(self.local.host)}")
 
     def _placed(self, local: MediaDescription) -> MediaDescription:
-        try:
-            wildcard = ipaddress.ip_address(local.host).is_unspecified
-        except ValueError:
-            wildcard = True
-        return replace(local, host=self._reachable()) if wildcard or self._translate else local
+        """``local`` as the far end reaches it. An offer goes by whom it is for, whatever media knows first."""
+        version = ip_version(local.host) if self.remote is not None else self._version_offered
+        if not self._translate and version == ip_version(local.host) and is_concrete(local.host):
+            return local
+        far = self.remote.host if self.remote is not None else ""
+        return replace(local, host=self._reachable(version, far))
 
     def _write(self, local: MediaDescription, keys: tuple[Crypto, ...] = ()) -> str:
         """Put ``local`` in the place of the offer's chosen stream and refuse every other stream with port 0; without an

@@ -5,6 +5,7 @@ No sockets: ``send`` is the transport, ``timers`` the clock."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 
 from ivr.sip.headers import Address
@@ -79,17 +80,26 @@ class Transaction:
 
 class ClientTransaction(Transaction):
     """One request that we send, once ``start`` is called: any but INVITE (section 17.1.2, figure 6). ``on_response``
-    hears provisionals, one final, and a 408 or 503 made here when nobody answers."""
+    hears provisionals, one final, and a 408 or 503 made here when nobody answers. ``patience_s``: how long the first
+    answer may take, where that is less than the RFC's time."""
 
     def __init__(
-        self, request: SipRequest, peer: Peer, send: Send, timers: Timers, on_response: Callable[[SipResponse], None]
+        self,
+        request: SipRequest,
+        peer: Peer,
+        send: Send,
+        timers: Timers,
+        on_response: Callable[[SipResponse], None],
+        patience_s: float | None = None,
     ) -> None:
         super().__init__((request.top_via.branch, request.method), request, peer, send, timers)
         self._on_response = on_response
+        self._patience_s = patience_s
         self._raw = encode(request)
 
     def start(self) -> None:
         self._enter(State.TRYING, E=self._transmit, F=self._timed_out)
+        self._await_first()
         self._transmit()
 
     def receive(self, response: SipResponse) -> None:
@@ -107,22 +117,35 @@ class ClientTransaction(Transaction):
         """Report ``status`` as if it had come, because no answer will (RFC 3261 section 8.1.3.1)."""
         if self.state in (State.CALLING, State.TRYING, State.PROCEEDING):
             self.terminate()
-            self._on_response(response_to(self.request, status, reason))
+            self._report(status, reason)
+
+    def _report(self, status: int, reason: str) -> None:
+        self._on_response(replace(response_to(self.request, status, reason), made_here=True))
 
     def _transmit(self) -> None:
         self._send(self._raw, self.peer, None)
+
+    def _await_first(self) -> None:
+        if self._patience_s is not None:
+            self.running["first"] = self._timers.call_later(self._patience_s, self._unanswered)
+
+    def _unanswered(self) -> None:
+        if self.state is not State.PROCEEDING:
+            self._timed_out()
 
     def _timed_out(self) -> None:
         self.fail(408, "No answer")
 
 
 class InviteClientTransaction(ClientTransaction):
-    """An INVITE that we send (section 17.1.1, figure 5; RFC 6026 section 8.4): ``on_response`` hears every 2xx."""
+    """An INVITE that we send (section 17.1.1, figure 5; RFC 6026 section 8.4): ``on_response`` hears every 2xx, and
+    after ``patience_s`` what still comes."""
 
     _ack = b""
 
     def start(self) -> None:
         self._enter(State.CALLING, A=self._transmit, B=self._timed_out)
+        self._await_first()
         self._transmit()
 
     def receive(self, response: SipResponse) -> None:
@@ -146,6 +169,11 @@ class InviteClientTransaction(ClientTransaction):
                 self._send(self._ack, self.peer, None)
             case State.COMPLETED | State.ACCEPTED if 200 <= status < 300:
                 self._on_response(response)  # of a fork; a refusal and an answer may cross
+
+    def _unanswered(self) -> None:
+        if self.state is State.CALLING:
+            self._stop("A")  # until B ends it, somebody may ring over there after all
+            self._report(408, "No answer")
 
     def cancelled(self) -> None:
         """Wait 64·T1 for the 487 to a CANCEL that went out, then report 408 (section 9.1)."""

@@ -117,8 +117,15 @@ class TransactionLayer:
 
     # --- requests sent ---
 
-    def start(self, kind: type[C], request: SipRequest, peer: Peer, on_response: Callable[[SipResponse], None]) -> C:
-        transaction = kind(request, peer, self._send, self._timers, on_response)
+    def start(
+        self,
+        kind: type[C],
+        request: SipRequest,
+        peer: Peer,
+        on_response: Callable[[SipResponse], None],
+        patience_s: float | None = None,
+    ) -> C:
+        transaction = kind(request, peer, self._send, self._timers, on_response, patience_s)
 
         def forget() -> None:
             if self._clients.pop(transaction.key, None) is not None:
@@ -130,8 +137,15 @@ class TransactionLayer:
         transaction.start()
         return transaction
 
-    async def request(self, request: SipRequest, peer: Peer, on_2xx: Callable[[], None] = lambda: None) -> SipResponse:
-        """Send a request; return its final response, or a 408/503 made here. ``on_2xx`` hears of each."""
+    async def request(
+        self,
+        request: SipRequest,
+        peer: Peer,
+        on_2xx: Callable[[], None] = lambda: None,
+        patience_s: float | None = None,
+    ) -> SipResponse:
+        """Send a request; return its final response, or a 408/503 made here, after ``patience_s`` without any answer at
+        the latest. ``on_2xx`` hears of each."""
         done: asyncio.Future[SipResponse] = asyncio.get_running_loop().create_future()
 
         def heard(response: SipResponse) -> None:
@@ -141,7 +155,7 @@ class TransactionLayer:
                 done.set_result(response)
 
         kind = InviteClientTransaction if request.method == "INVITE" else ClientTransaction
-        self.start(kind, request, peer, heard)
+        self.start(kind, request, peer, heard, patience_s)
         return await done
 
     def receive_response(self, response: SipResponse) -> bool:

@@ -16,28 +16,29 @@ class PortPool:
 
     ``after``: the last one that the process before this had handed out; its legs will want theirs again."""
 
-    def __init__(self, host: str, low: int, high: int, after: int = 0) -> None:
-        self._host = host
+    def __init__(self, low: int, high: int, after: int = 0) -> None:
         self._low, self._pairs = port_pairs(low, high)
         self._next = (max(0, after - self._low) // 2 + bool(after)) % max(1, self._pairs)
         self._trouble = ""
 
-    def bind(self, callers: int | None = None, wanted: int = 0) -> tuple[socket.socket, socket.socket]:
-        """The next free pair (RTP, RTCP), non-blocking; ``wanted`` and the port after it where they are free. Raises
-        MediaUnavailable when every port is taken.
+    def bind(
+        self, host: str, callers: int | None = None, wanted: int = 0, *, both: bool = False
+    ) -> tuple[socket.socket, socket.socket]:
+        """The next free pair (RTP, RTCP) at ``host``, non-blocking; ``wanted`` and the port after it where they are
+        free. ``both``: at "::", for IPv4 too. Raises MediaUnavailable when every port is taken.
 
         ``callers``: how many there are, when it is for another one; half of the pairs are kept for those who join."""
-        where = f"on {self._host} in {self._low}-{self._low + 2 * self._pairs - 1}"
+        where = f"on {host} in {self._low}-{self._low + 2 * self._pairs - 1}"
         remedy = "widen media.ports, or see what else is bound there"
         if callers is not None and callers >= callers_served(self._pairs):
             raise MediaUnavailable(f"no free RTP port pair {where} but those kept for the agents' legs", remedy=remedy)
         self._trouble = ""
-        if wanted and (pair := self._pair(wanted)) is not None:
+        if wanted and (pair := self._pair(wanted, host, both=both)) is not None:
             return pair
         for _ in range(self._pairs):
             port = self._low + 2 * self._next
             self._next = (self._next + 1) % self._pairs
-            if (pair := self._pair(port)) is not None:
+            if (pair := self._pair(port, host, both=both)) is not None:
                 return pair
         raise MediaUnavailable(f"no free RTP port pair {where}: {self._trouble}", remedy=remedy)
 
@@ -49,19 +50,19 @@ class PortPool:
         self._trouble = ""
         last = self._low + 2 * self._pairs - 1
         for port in (wanted, *range(last, self._low - 1, -1)) if wanted else range(last, self._low - 1, -1):
-            if (sock := self._bound(port, host)) is not None:
+            if (sock := self._bound(port, host, both=True)) is not None:
                 return sock
         raise MediaUnavailable(
             f"no free port on {host} in {self._low}-{last}: {self._trouble}",
             remedy="widen media.ports, or see what else is bound there",
         )
 
-    def _pair(self, port: int) -> tuple[socket.socket, socket.socket] | None:
-        rtp = self._bound(port)
+    def _pair(self, port: int, host: str, *, both: bool) -> tuple[socket.socket, socket.socket] | None:
+        rtp = self._bound(port, host, both=both)
         if rtp is None:
             return None
         try:
-            rtcp = self._bound(port + 1)
+            rtcp = self._bound(port + 1, host, both=both)
         except MediaUnavailable:
             rtp.close()
             raise
@@ -70,12 +71,13 @@ class PortPool:
             return None
         return rtp, rtcp
 
-    def _bound(self, port: int, host: str = "") -> socket.socket | None:
+    def _bound(self, port: int, host: str, *, both: bool) -> socket.socket | None:
         """None when the port is taken. Raises MediaUnavailable when no port would do."""
-        host = host or self._host
         sock: socket.socket | None = None
         try:
             sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+            if ":" in host:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
             sock.setblocking(False)
             sock.bind((host, port))
         except OSError as error:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import uniform
 
 from ivr.events import DigitSource
 from ivr.media import wire
 from ivr.media.clip import LegStats
-from ivr.media.description import MediaDescription, expects_audio, negotiate
+from ivr.media.description import MediaDescription, expects_audio, host_for, negotiate
 from ivr.media.process import rtcp
 from ivr.media.process.dtmf_event import KeyChange
 from ivr.media.process.echo import EchoGuard
@@ -35,7 +35,7 @@ class RtpSession:
         number: int,
         transport: Transport,
         preferences: tuple[str, ...],
-        host: str,
+        hosts: Mapping[int, str],
         timeout_s: float,
         tell: Callable[[Kind, int, bytes], None],
         *,
@@ -58,7 +58,7 @@ class RtpSession:
         self._echo = EchoGuard()
         self.receiver = Receiver(preferences, self._key, transport.latch, self._echo)
         self._preferences = preferences
-        self._host = host
+        self._hosts = hosts
         self._timeout_s = timeout_s
         self._timed_out = False
         self._aimed_at = 0.0
@@ -74,7 +74,7 @@ class RtpSession:
 
     def aim(self, remote: MediaDescription | None, now: float) -> MediaDescription:
         """(Re)negotiate; our description. Raises NoCommonCodec, and then nothing has changed."""
-        local = negotiate(remote, self._preferences, self._host, self.transport.port)
+        local = negotiate(remote, self._preferences, host_for(remote, self._hosts), self.transport.port)
         if remote is not None:
             self._note_suite()
             local = replace(local, secure=self.transport.aim(remote.secure, now))
@@ -248,7 +248,7 @@ class RtpSession:
         self._reported_packets = sender.packets
         ntp = rtcp.ntp_time(time.time()) if sent else 0
         report = rtcp.Report(sender.ssrc, ntp, sender.packets, sender.octets, blocks)
-        packet = rtcp.build(report, sender.timestamp, f"leg-{self.number}@{self._host}", bye=bye)
+        packet = rtcp.build(report, sender.timestamp, f"leg-{self.number}@{next(iter(self._hosts.values()))}", bye=bye)
         try:
             self.transport.send_rtcp(packet, source)
         except (OSError, OverflowError):  # no route, or no port after 65535: reports are a courtesy

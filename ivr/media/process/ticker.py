@@ -14,7 +14,7 @@ from typing import Any
 from ivr.errors import MediaUnavailable, UnavailableError
 from ivr.media import wire
 from ivr.media.clip import LegStats
-from ivr.media.description import Secrets
+from ivr.media.description import Secrets, host_for, hosts_by_version
 from ivr.media.process.browser_transport import BrowserTransport
 from ivr.media.process.codec import FRAME, FRAME_S, available, coder, powers
 from ivr.media.process.dtls_srtp import Identities
@@ -57,7 +57,8 @@ class MediaProcess:
         self._open = True
         self._ports: PortPool | None = None
         self._codecs: tuple[str, ...] = ()
-        self._host = ""
+        self._bind: dict[int, str] = {}  # by IP version
+        self._hosts: dict[int, str] = {}  # what descriptions say
         self._timeout_s = self._browser_timeout_s = 30.0
         self._browser_host = ""
         self._identities = Identities()
@@ -255,9 +256,10 @@ class MediaProcess:
 
     def _setup(self, _: int, body: bytes) -> None:
         values = wire.unpack(body)
-        self._ports = PortPool(values["bind"], values["low"], values["high"], values["after"])
+        self._ports = PortPool(values["low"], values["high"], values["after"])
         self._codecs = tuple(name for name in values["codecs"] if available(name))
-        self._host = values["host"]
+        self._bind = hosts_by_version(values["bind"])
+        self._hosts = hosts_by_version(values["hosts"])
         self._timeout_s = values["timeout_s"]
         self._browser_host, self._browser_timeout_s = values["browser_bind"], values["browser_timeout_s"]
         self._outbox.put(Life.READY, 0, wire.pack({"codecs": self._codecs}))
@@ -291,10 +293,12 @@ class MediaProcess:
             transport = BrowserTransport(self._ports.single(self._browser_host, port), self._identities)
             timeout_s = self._browser_timeout_s
         else:
-            transport = UdpTransport(*self._ports.bind(callers, port), self._identities)
+            both = remote is None and len(self._bind) > 1  # an offer: who answers it decides
+            host = "::" if both else host_for(remote, self._bind)
+            transport = UdpTransport(*self._ports.bind(host, callers, port, both=both), self._identities)
             timeout_s = self._timeout_s
         try:
-            session = RtpSession(leg, transport, self._codecs, self._host, timeout_s, self._outbox.put, caller=caller)
+            session = RtpSession(leg, transport, self._codecs, self._hosts, timeout_s, self._outbox.put, caller=caller)
             local = session.aim(remote, time.monotonic())
             for sock, read in session.readers():
                 self._poll.register(sock.fileno(), select.EPOLLIN)

@@ -21,7 +21,7 @@ def write(tmp_path: Path, text: str) -> Path:
 
 def test_the_shipped_file_allows_loopback_and_nobody_else() -> None:
     config = load_config(SHIPPED)
-    assert config.sip.listen.loopback
+    assert config.sip.address.loopback
     assert [t.name for t in config.sip.trunks] == ["loopback"]
     assert set(config.sip.trunks[0].allow) == {"127.0.0.0/8", "::1/128"}
 
@@ -77,7 +77,7 @@ def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
 
 def test_overrides_win(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, "[sip]\nlisten = '127.0.0.1:5060'\n"), {"sip.listen": "127.0.0.1:0"})
-    assert config.sip.listen == Address("127.0.0.1", 0)
+    assert config.sip.listen == (Address("127.0.0.1", 0),)
 
 
 def test_a_secret_that_is_not_there_is_told_before_any_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 from ivr.config import Address, SipConfig
 from ivr.ports import Leg
+from ivr.sip.addresses import OwnAddresses
 from ivr.sip.agent import SipUserAgent
+from ivr.sip.locate import Lookup
 from ivr.sip.message import Peer, SipRequest, SipResponse, parse_message
 from ivr.sip.network import Network
 
@@ -23,10 +25,16 @@ class Fabric(Network):
     def __init__(self, receive: Callable[[bytes, Peer], None], unreachable: Callable[[Peer, str], None]) -> None:
         super().__init__(receive, unreachable)
         self.sent: list[tuple[float, SipRequest | SipResponse, Peer]] = []
+        self.streams = False  # whether peers take TCP connections
+        self.knocked: list[Peer] = []  # where one was wanted
         self._unread: asyncio.Queue[SipRequest | SipResponse] = asyncio.Queue()
 
-    async def open(self, listen: Address, transports: Sequence[str]) -> None:
-        self.bound = Address(HERE, 5060)
+    async def open(self, listen: Sequence[Address], transports: Sequence[str]) -> None:
+        self.own = OwnAddresses([Address(HERE, 5060)])
+
+    async def connect(self, peer: Peer, timeout_s: float) -> bool:
+        self.knocked.append(peer)
+        return self.streams
 
     def send(self, data: bytes, peer: Peer, fallback: Peer | None = None) -> None:
         message = parse_message(data)
@@ -68,7 +76,7 @@ class Fabric(Network):
 
 @asynccontextmanager
 async def user_agent(
-    *, full: Callable[[int], str] = lambda calls: "", **settings: Any
+    *, full: Callable[[int], str] = lambda calls: "", lookup: Lookup | None = None, **settings: Any
 ) -> AsyncIterator[tuple[SipUserAgent, Fabric, asyncio.Queue[Leg]]]:
     """A started agent that admits 192.0.2.0/24, its fabric, and the legs it reports; ``full`` as SipUserAgent takes it,
     other ``settings`` as its configuration has them."""
@@ -79,7 +87,7 @@ async def user_agent(
         return fabrics[0]
 
     settings.setdefault("trunks", [{"name": "far", "allow": ["192.0.2.0/24"]}])
-    agent = SipUserAgent(SipConfig.model_validate(settings), network=weave, full=full)
+    agent = SipUserAgent(SipConfig.model_validate(settings), network=weave, full=full, lookup=lookup)
     legs: asyncio.Queue[Leg] = asyncio.Queue()
     await agent.start(legs.put_nowait)
     try:

@@ -101,7 +101,7 @@ def test_nothing_else_escapes(noise: str) -> None:
 
 def test_an_answer_has_every_stream_of_the_offer() -> None:
     offer = OFFER.replace("m=audio", "m=video 9 RTP/AVP 96\nm=audio") + "m=image 7 udptl t38\n"
-    audio = OfferAnswer(KNOWN, lambda: "", translate=False)
+    audio = OfferAnswer(KNOWN, lambda version, far: "", translate=False)
     audio.take_offer(offer)
     text = audio.describe(LOCAL)
     lines = [line for line in text.splitlines() if line.startswith("m=")]
@@ -111,14 +111,14 @@ def test_an_answer_has_every_stream_of_the_offer() -> None:
 
 @pytest.mark.parametrize("proto", ["RTP/AVP", "RTP/AVPF"])
 def test_an_answer_speaks_the_profile_of_the_offer(proto: str) -> None:
-    audio = OfferAnswer(KNOWN, lambda: "", translate=False)
+    audio = OfferAnswer(KNOWN, lambda version, far: "", translate=False)
     audio.take_offer(OFFER.replace("RTP/AVP", proto).replace("40000", "40000/1"))
     for text in (audio.describe(LOCAL), audio.reanswer(OFFER.replace("RTP/AVP", proto))[0], audio.offer_again()):
         assert f"m=audio 17000 {proto} 8 101\r\n" in text
 
 
 def test_a_description_says_where_its_sip_came_from() -> None:
-    audio = OfferAnswer(KNOWN, lambda: "", False, "198.51.100.7")
+    audio = OfferAnswer(KNOWN, lambda version, far: "", False, "198.51.100.7")
     audio.take_offer(OFFER)
     audio.describe(LOCAL)
     assert audio.remote is not None and audio.remote.sip_host == "198.51.100.7"
@@ -128,7 +128,7 @@ def test_a_description_says_where_its_sip_came_from() -> None:
 
 
 def test_the_version_rises_only_with_a_change() -> None:
-    session = OfferAnswer(KNOWN, lambda: "", translate=False)
+    session = OfferAnswer(KNOWN, lambda version, far: "", translate=False)
     first, same = session.describe(LOCAL), session.describe(LOCAL)
     held = session.describe(MediaDescription("192.0.2.1", 17_000, (PCMA,), 101, Direction.INACTIVE))
     assert first == same
@@ -138,7 +138,7 @@ def test_the_version_rises_only_with_a_change() -> None:
 
 def test_ipv6_is_written_as_such() -> None:
     local = MediaDescription("2001:db8::1", 17_000, (PCMU,), None)
-    text = OfferAnswer(KNOWN, lambda: "", translate=False).describe(local)
+    text = OfferAnswer(KNOWN, lambda version, far: "", translate=False, version=6).describe(local)
     assert "c=IN IP6 2001:db8::1\r\n" in text
     assert "telephone-event" not in text
 
@@ -153,12 +153,12 @@ def test_following_keeps_the_codec_in_use() -> None:
 
 def test_a_wildcard_or_hidden_address_is_replaced() -> None:
     for local, translate in ((MediaDescription("0.0.0.0", 1000, (PCMU,)), False), (LOCAL, True)):
-        audio = OfferAnswer(KNOWN, lambda: "198.51.100.1", translate)
+        audio = OfferAnswer(KNOWN, lambda version, far: "198.51.100.1", translate)
         assert "c=IN IP4 198.51.100.1\r\n" in audio.describe(local)
 
 
 def test_a_refused_reoffer_changes_nothing() -> None:
-    audio = OfferAnswer(KNOWN, lambda: "", translate=False)
+    audio = OfferAnswer(KNOWN, lambda version, far: "", translate=False)
     audio.take_offer(OFFER)
     before = audio.describe(LOCAL)
     with pytest.raises(BadBody):

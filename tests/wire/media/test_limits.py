@@ -107,8 +107,8 @@ class Inside:
         self._thread = threading.Thread(target=ticker.MediaProcess(theirs).run)
         self._thread.start()
         settings = {
-            "bind": "127.0.0.1",
-            "host": "127.0.0.1",
+            "bind": ["127.0.0.1"],
+            "hosts": ["127.0.0.1"],
             "low": 29_000,
             "high": 29_399,
             "after": 0,

@@ -183,9 +183,9 @@ async def test_a_new_description_moves_the_call(connect: Connect, stranger: FarE
 
 
 @pytest.mark.parametrize("bound", ["::1", "::"])
-async def test_over_ipv6_and_over_ipv4_through_a_socket_for_both(bound: str) -> None:
+async def test_over_ipv6_and_over_ipv4_beside_it(bound: str) -> None:
     host = "::1" if bound == "::1" else "127.0.0.1"
-    engine = ProcessMediaEngine(bound, PORTS, advertise=host)
+    engine = ProcessMediaEngine(bound, PORTS, advertise=[host])
     await engine.start()
     far = await FarEnd.at_loopback(host=host)
     leg = await engine.open("leg", replace(far.description(), host=host))

@@ -62,7 +62,7 @@ class Party:
             number,
             UdpTransport(*cast("tuple[socket.socket, socket.socket]", sockets), Identities()),
             ("PCMU", "PCMA", "G722"),
-            "127.0.0.1",
+            {4: "127.0.0.1"},
             30.0,
             lambda kind, leg, body: said(kind, leg, wire.unpack(body)),
             caller=True,
