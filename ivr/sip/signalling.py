@@ -21,6 +21,7 @@ from ivr.sip.network import Network
 from ivr.sip.policy import TrunkPolicy
 from ivr.sip.sdp import OfferAnswer
 from ivr.sip.timers import Timers
+from ivr.sip.traffic import SipTraffic
 from ivr.sip.transactions import TransactionLayer, renewed
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -57,7 +58,8 @@ class Signalling:
         self.codecs = tuple(codecs)
         self.network = network
         self.timers = timers
-        self.transactions = TransactionLayer(network.send, timers)
+        self.traffic = SipTraffic()
+        self.transactions = TransactionLayer(self.send, timers, self.traffic)
         self.policy = TrunkPolicy(config.trunks, timers.time, near)
         self.accounts = {
             t.name: DigestClient(t.username, t.password.reveal, t.realm) for t in config.trunks if t.username
@@ -103,6 +105,11 @@ class Signalling:
         return f"<sip:{user}@{where}{';transport=tcp' if peer.transport == 'tcp' else ''}>"
 
     # --- where to send ---
+
+    def send(self, data: bytes, peer: Peer, fallback: Peer | None = None) -> None:
+        """Every message that goes out, counted."""
+        self.traffic.sent(data)
+        self.network.send(data, peer, fallback)
 
     async def resolve(self, text: str, transport: str = "") -> Peer:
         """Resolve a URI by RFC 3263 without SRV: literal or A/AAAA, its port or 5060; over UDP where we speak it and
