@@ -57,10 +57,13 @@ def _anchored(config: Config, base: Path) -> Config:
     flows = flows.model_copy(update={"directory": base / flows.directory})
     if logs.path != "-":
         logs = logs.model_copy(update={"path": str(base / logs.path)})
+    cdr = config.cdr
+    if cdr.path:
+        cdr = cdr.model_copy(update={"path": str(base / cdr.path)})
     store = config.store
     scheme, triple, file = store.url.partition(":///")
     if scheme.startswith("sqlite") and triple and file and not Path(file).is_absolute() and not file.startswith(":"):
         store = store.model_copy(update={"url": f"{scheme}:///{base / file}"})
     if store.spool or not store.url.startswith("sqlite"):
         store = store.model_copy(update={"spool": str(base / (store.spool or SPOOL))})
-    return config.model_copy(update={"speech": speech, "flows": flows, "logs": logs, "store": store})
+    return config.model_copy(update={"speech": speech, "flows": flows, "logs": logs, "cdr": cdr, "store": store})

@@ -25,6 +25,7 @@ from ivr.config.fields import (
     ServiceUrl,
     TimeZoneName,
 )
+from ivr.config.operations_sections import CdrConfig, TracesConfig
 from ivr.config.section import Section
 from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig, one_voice_a_language
 from ivr.errors import ConfigError
@@ -313,6 +314,8 @@ class Config(Section):
     recording: RecordingConfig = RecordingConfig()
     http: HttpConfig = HttpConfig()
     logs: LogsConfig = LogsConfig()
+    cdr: CdrConfig = CdrConfig()
+    traces: TracesConfig = TracesConfig()
     desk: DeskConfig = DeskConfig()
 
     @property
@@ -329,6 +332,8 @@ class Config(Section):
         for secret in (self.recording.key, *self.recording.former_keys):
             if secret.source:
                 yield "recording.key", secret
+        if self.traces.token.source:
+            yield "traces.token", self.traces.token
         if not self.http.listen.loopback:
             yield "http.token", self.http.token
 

@@ -86,8 +86,8 @@ class Waited:
 class Rang:
     """An agent's phone was rung for ``ring_s``; where it was picked up, ``whisper_s`` until both could be joined.
 
-    ``result``: "answered", or why not: a ``Release`` of the line's, or "withdrawn" where the caller was gone, an agent's
-    own time was over or somebody else was quicker."""
+    ``result``: "answered", or why not: a ``Release`` of the line's, or "withdrawn" where the caller was gone, the time
+    was over or somebody else was quicker."""
 
     agent: str
     result: str

@@ -77,6 +77,11 @@ class SipLeg:
         self._closing: asyncio.Task[None] | None = None
         self._unacked: dict[int, tuple[InviteServerTransaction, bool]] = {}
 
+    @property
+    def transport(self) -> str:
+        """Of its signalling, as it began."""
+        return self.arrival.transport
+
     # --- ports.Leg ---
 
     @property

@@ -1,4 +1,4 @@
-"""SIP traffic table (as RFC 4780's MIB counts it): responses by class, retransmissions, transactions timed out, refusals."""
+"""SIP traffic (as RFC 4780's MIB counts it): responses by class, retransmissions, time-outs, refusals."""
 
 from __future__ import annotations
 
