@@ -6,6 +6,7 @@ Imported and begun before the rest of the line is: that takes a second, in which
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import structlog
 
@@ -13,6 +14,7 @@ from ivr.config import Config
 from ivr.errors import IvrError
 from ivr.media.engine import ProcessMediaEngine
 from ivr.speech.service import WorkerSpeechService
+from ivr.workers.process import Worker
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,12 @@ class Engines:
         )
         self.speech = WorkerSpeechService(config.speech)
         self._starting: list[asyncio.Task[None]] = []
+
+    @property
+    def workers(self) -> Mapping[str, Worker]:
+        """Their processes, by what operators call them."""
+        listen, speak = self.speech.listener.worker, self.speech.speaker.worker
+        return {"media": self.media.worker, "listen": listen, "speak": speak}
 
     def begin(self) -> None:
         """Idempotent."""

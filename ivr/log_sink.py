@@ -37,10 +37,10 @@ class SinkStatus:
         return "; ".join(filter(None, (self.trouble, counted))) or "ok"
 
 
-def opened(path: str) -> int:
+def opened(path: str, mode: int = 0o644) -> int:
     """A descriptor that appends to ``path``, which is made where it isn't there. Raises OSError."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY, 0o644)
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY, mode)
 
 
 class LogSink:
@@ -49,11 +49,15 @@ class LogSink:
     ``target`` is a file's path, or the number of an open descriptor (STANDARD_OUTPUT). What can't be written waits, in
     order, up to MOST_LINES; lines beyond are lost, and counted: where they are missing, and as soon as there is room,
     stands what ``note`` says of their number. A path that can't be opened is tried again, and written to once it can.
+    ``most_bytes`` may wait (0: MOST_CHARACTERS); ``mode``: of a file that is made.
 
     Raises OSError for a path that can't be opened, unless the disk is only full."""
 
-    def __init__(self, target: str | int, note: Callable[[int], str]) -> None:
+    def __init__(
+        self, target: str | int, note: Callable[[int], str], *, most_bytes: int = 0, mode: int = 0o644
+    ) -> None:
         self._target = target
+        self._most_bytes, self._mode = most_bytes, mode
         self._note = note
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
@@ -202,7 +206,7 @@ class LogSink:
                 raise OSError(errno.EBADF, "standard output is closed")
             fresh = os.dup(self._target)
         else:
-            fresh = opened(self._target)
+            fresh = opened(self._target, self._mode)
         before, self._descriptor = self._descriptor, fresh
         if before != _NONE:
             same = os.path.samestat(os.fstat(before), os.fstat(fresh))
@@ -258,7 +262,7 @@ class LogSink:
     # -- with the lock held ------------------------------------------------------------------------------------------
 
     def _has_room(self, size: int) -> bool:
-        return len(self._waiting) < MOST_LINES and self._bytes + size <= MOST_CHARACTERS
+        return len(self._waiting) < MOST_LINES and self._bytes + size <= (self._most_bytes or MOST_CHARACTERS)
 
     def _append(self, data: bytes) -> None:
         self._waiting.append(data)

@@ -30,6 +30,7 @@ LIVE = frozenset(
             "logs.path",
             "logs.level",
             "logs.redact",
+            "cdr.path",
         ),
     }
 )
@@ -40,10 +41,12 @@ Part = Callable[[Config], None]
 
 
 class Reload:
-    """``config``: what counts now. ``check`` raises IvrError for what can't be; ``parts`` are told what counts next."""
+    """``config``: what counts now; ``accepted``: the file was right when it was last read. ``check`` raises
+    IvrError for what can't be; ``parts`` are told what counts next."""
 
     def __init__(self, config: Config, check: Callable[[Config], Awaitable[None]], parts: Sequence[Part]) -> None:
         self.config = config
+        self.accepted = True
         self._check = check
         self._parts = parts
         self._one_at_a_time = asyncio.Lock()
@@ -51,6 +54,7 @@ class Reload:
     async def run(self, read: Callable[[], Config]) -> None:
         """Take what ``read`` finds. Whatever is wrong with it is a log line."""
         async with self._one_at_a_time:
+            self.accepted = False
             try:
                 wanted = await asyncio.to_thread(read)
                 changed = differences(self.config, wanted)
@@ -64,6 +68,7 @@ class Reload:
                 log.error("config.rejected", error=f"{type(error).__name__}: {error}")
                 return
             self._hand_out(merged)
+            self.accepted = True
             if postponed := [key for key in changed if key not in LIVE]:
                 log.warning("config.restart_needed", keys=postponed)
             log.info("config.reloaded", changed=[key for key in changed if key in LIVE])

@@ -35,6 +35,7 @@ from ivr.events import RECORDING_ON
 from ivr.lifespan import Lifespan
 from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
+from ivr.line_telemetry import LineTelemetry, Measured
 from ivr.log_sink import SinkStatus
 from ivr.logs import Log
 from ivr.ports import Leg, SipEndpoint
@@ -71,6 +72,7 @@ class Service:
     endpoint: SipEndpoint
     lifecycle: Lifecycle
     reload: Reload
+    telemetry: LineTelemetry
     administrator: str = ""
 
     async def drain(self, seconds: float) -> None:
@@ -105,7 +107,9 @@ async def running(
         console_url = config.http.public_url.rstrip("/") or own_url(sockets)
 
         clock, serving, feed = SystemClock(), ServingVersions(), Feed()
-        registry = CallRegistry(feed.touch)
+        telemetry = LineTelemetry(config, clock)
+        lifespan.ends(telemetry.close)
+        registry = CallRegistry(feed.touch, telemetry.observers)
         company = company_of(config)
         store = Store(
             config.store.resolved(),
@@ -116,6 +120,7 @@ async def running(
             spool_mb=config.store.spool_mb,
             gather_s=GATHER_S,
         )
+        store.database.on_transaction = telemetry.transaction
         office = company.on(store.database, Times(clock.now, ZoneInfo(time_zone)))
         engines = engines or Engines(config)
         media, speech = engines.media, engines.speech
@@ -125,6 +130,7 @@ async def running(
             near=store.ties.near,
             full=lambda calls: speech.load(calls).refuses,
         )
+        endpoint.on_refused = telemetry.refused
         centre = ContactCentre.opened(
             config,
             Premises(
@@ -138,7 +144,11 @@ async def running(
         own_token = secrets.token_urlsafe(32)
         token = config.http.token.reveal() if not listen.loopback or config.http.token.available() else ""
         authentication = Authentication(store.accounts, now=store.now)
-        company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
+        company_http = HttpActions(
+            *(config.flows.services, own_url(sockets), own_token),
+            observe=telemetry.http_answered,
+            sampling=telemetry.sampling,
+        )
         number = config.flows.numbering.number
         waiting = WaitingActions(store.callbacks, line, number, switchboard.destinations.subscriber)
         history = HistoryActions(store.calls, clock.now)
@@ -187,6 +197,7 @@ async def running(
                 recordings=archive,
                 board=centre.board,
                 board_phone=BoardPhones(centre.floor),
+                metrics=telemetry.expose,
             ),
             feed,
             authentication=authentication,
@@ -247,6 +258,7 @@ async def running(
         store.retention.apply(config.retention)
         lifespan.beside(store.retention.daily(clock), "retention")
         centre.keep_recordings(lifespan, config, clock)
+        telemetry.begin(lifespan)
 
         facts = known.facts
 
@@ -278,7 +290,24 @@ async def running(
                 lambda now: entry.apply(now.flows, now.sip.vouching),
                 lambda now: known.apply(facts),
                 lambda now: store.retention.apply(now.retention),
+                telemetry.apply,
                 lambda now: written.apply(**now.logs.model_dump()) if written is not None else None,
+            ),
+        )
+        telemetry.measure(
+            config,
+            Measured(
+                parts=parts,
+                workers=lambda: engines.workers,
+                config=lambda: reload.config,
+                config_ok=lambda: reload.accepted,
+                view=line.view,
+                traffic=endpoint.traffic,
+                skills=centre.skills.now,
+                libraries=lambda: serving.libraries,
+                actions=frozenset(known.facts.signatures),
+                refused_credentials=lambda: {"http": authentication.guesses.refused},
+                retention_done_at=lambda: store.retention.done_at,
             ),
         )
         acceptor, tied = Acceptor(services, entry.open), TiedCalls(services, centre.tie)
@@ -300,7 +329,9 @@ async def running(
         lifespan.callback(lifecycle.reach, Life.STOPPING)
         log.info("service.ready", sip=sip_address, http=http_address, flow_version=library.version)
         administrator = authentication.administrator
-        yield Service(sip_address, http_address, console_url, registry, endpoint, lifecycle, reload, administrator)
+        yield Service(
+            *(sip_address, http_address, console_url, registry, endpoint, lifecycle, reload, telemetry), administrator
+        )
 
 
 def _waiting_rules(line: LineConfig) -> WaitingRules:

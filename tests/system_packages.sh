@@ -18,6 +18,7 @@ need sipp sip-tester
 need "chromium chromium-browser google-chrome" chromium
 need baresip baresip-core
 need kamailio kamailio
+need promtool prometheus
 need_voice /usr/bin/flite flite
 need_voice /usr/bin/text2wave festival
 need_voice /usr/share/festival/voices/us/cmu_us_slt_arctic_hts festvox-us-slt-hts
@@ -35,6 +36,7 @@ if command -v apt-get >/dev/null; then
   fi
   if DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null 2>&1; then
     [[ " ${missing[*]} " != *" kamailio "* ]] || $as_root systemctl disable -q kamailio.service 2>/dev/null
+    [[ " ${missing[*]} " != *" prometheus "* ]] || $as_root systemctl disable -q prometheus.service 2>/dev/null
     exit 0
   fi
 fi

@@ -10,7 +10,8 @@ import asyncio
 import json
 import random
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,8 @@ from ivr.dialogue.flows.uri_template import EmptyPart, expanded, part
 from ivr.errors import ActionError, ConfigError
 from ivr.events import ActionResult
 from ivr.identity import Identity, IdentityLevel
-from ivr.ports import ActionCall
+from ivr.ports import ActionCall, HttpAnswered
+from ivr.trace_context import Sampling
 
 NAME = "http.call"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -68,9 +70,19 @@ class AnswerTooLarge(ActionError):
 class HttpActions:
     """One client session for all services; ``aclose`` it.
 
-    ``own``: the URL of this line's own HTTP server, for services whose url is a path; ``own_token`` opens it."""
+    ``own``: the URL of this line's own HTTP server, for services whose url is a path; ``own_token`` opens it.
+    ``observe`` is told, by the call's id, how each call of a service went; ``sampling``: which of these are traced."""
 
-    def __init__(self, services: Sequence[HttpService], own: str = "", own_token: str = "") -> None:
+    def __init__(
+        self,
+        services: Sequence[HttpService],
+        own: str = "",
+        own_token: str = "",
+        *,
+        observe: Callable[[str, HttpAnswered], None] = lambda call_id, answered: None,
+        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+    ) -> None:
+        self._observe, self._sampling = observe, sampling
         self.apply(services)
         self._own, self._own_token = own, own_token
         self._session: aiohttp.ClientSession | None = None
@@ -108,6 +120,7 @@ class HttpActions:
             self._headers(service, invocation.call),
             None if method in ("GET", "DELETE") and not body else json.dumps(body, default=str).encode(),
         )
+        began, status = time.monotonic(), 0
         try:
             async with asyncio.timeout(service.timeout_s):
                 status, payload = await self._answer(service, request)
@@ -117,6 +130,9 @@ class HttpActions:
         except (aiohttp.ClientError, AnswerTooLarge, ValueError) as error:
             log.warning("http.failed", service=service.name, method=method, error=type(error).__name__)
             return ActionResult(FAILED)
+        finally:
+            answered = HttpAnswered(service.name, method, status, time.monotonic() - began, _span(invocation.call))
+            self._observe(invocation.call.call_id, answered)
         return self._result(invocation, service, status, payload)
 
     def _headers(self, service: HttpService, call: ActionCall) -> dict[str, str]:
@@ -127,6 +143,8 @@ class HttpActions:
             headers |= service.filled_headers()
         except ConfigError as error:
             raise ActionError(f"http.call: service {service.name}: {error}") from error
+        if traceparent := self._sampling.traceparent(call.call_id, _span(call)):
+            headers["traceparent"] = traceparent
         return headers | {"Idempotency-Key": call.key, "X-IVR-Call-ID": call.call_id}
 
     def _service(self, name: str) -> HttpService:
@@ -179,6 +197,10 @@ class HttpActions:
             return ActionResult("refused", values)
         log.warning("http.failed", service=service.name, status=status)
         return ActionResult(FAILED, values)
+
+
+def _span(call: ActionCall) -> str:
+    return f"http {call.key}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 import structlog
 
 from ivr.call.agent_offer import AgentOffer, Lapsed
+from ivr.call.handed_over import talked
 from ivr.call.journal import Journal, Recorder
 from ivr.call.registry import CallServices
 from ivr.errors import CallEnded, DialFailed, IvrError, MediaUnavailable, StoreUnavailable
@@ -19,7 +20,7 @@ from ivr.phones.bridge import Bridge
 from ivr.phones.music import MusicOnHold
 from ivr.phones.participant import Participant, first_of, or_let_go
 from ivr.phones.tones import BUSY, RINGBACK
-from ivr.ports import BridgeEnd, LegStats, Line, Offer, Party, Ring
+from ivr.ports import Accepted, Began, BridgeEnd, Joined, LegStats, Line, Offer, Over, Party, Ring
 from ivr.record import HandedOver, Happening
 
 log = structlog.get_logger(__name__)
@@ -107,6 +108,7 @@ class CallBackCall:
         place = self._offer.place
         extra = {"direction": "outbound", "place": place.id, "call_back_of": self._ring.context.call_id}
         self._journal.begin(self._number, self._own, self._started_at, extra)
+        self._recorder.tell(Began("", self._number, self._own, services.switchboard.destinations.trunk, "outbound"))
         log.info("call.start", caller=self._number, called=self._own, direction="outbound", attempt=place.attempts + 1)
         outcome: Outcome
         outcome, ended, stats = "failed", CallEnded("service", "error"), LegStats()
@@ -152,6 +154,7 @@ class CallBackCall:
             return "withdrawn", reached
         self._member = reached
         self._joined_after = round(self._services.clock.monotonic() - self._started, 3)
+        self._recorder.tell(Accepted())
         self._recorder.record(HandedOver(offer.agent, self._ring.context.reason))
         log.info("callback.joined", place=offer.place.id, agent=offer.agent, after_s=self._joined_after)
         ended = await first_of(self._talking(offer), _hung_up(reached))
@@ -230,7 +233,8 @@ class CallBackCall:
         bridge = Bridge(
             member, agent, ring, services.switchboard, services.floor, self._line, hang_up=hang_up, machine=False
         )
-        return await bridge.run()
+        joined = Joined(ring.offer.agent, ring.context.skill, agent.leg.sip_call_id, self._joined_after)
+        return await talked(bridge, joined, self._recorder.tell, services.clock)
 
     async def _told(self, telling: Awaitable[T], unknown: T) -> T:
         """A call does not end because the database is away."""
@@ -263,6 +267,8 @@ class CallBackCall:
             "packets_lost": stats.packets_lost,
             "jitter_ms": stats.jitter_ms,
         }
+        status = 200 if self._joined_after is not None else 480
+        self._recorder.tell(Over(outcome, ended.by, status, canonical, stats, self._ring.context.facts))
         await self._journal.finish(outcome, clock.now(), canonical)
         log.info(
             "call.end", caller=self._number, called=self._own, started_at=self._started_at.isoformat(), **canonical

@@ -97,7 +97,7 @@ class Conductor:
         self._recorder = recorder
         self._services = services
         self._inbox = inbox = Inbox()
-        self._timing = TurnTiming(services.clock)
+        self._timing = TurnTiming(services.clock, recorder.tell)
         self._mouth = Mouth(caller.media, services.speech, inbox, lambda: dialogue.filler, self._timing)
         self._barge_in = BargeIn(self._mouth, recorder)
         self._tasks = asyncio.TaskGroup()

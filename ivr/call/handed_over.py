@@ -18,7 +18,7 @@ from ivr.dialogue.engine.contract import Connect
 from ivr.errors import CallEnded, IvrError
 from ivr.phones.bridge import Bridge
 from ivr.phones.participant import Participant
-from ivr.ports import BridgeEnd, HandoffContext, Ring
+from ivr.ports import BridgeEnd, Clock, HandoffContext, Joined, Moment, Parted, Ring
 from ivr.record import HandedOver
 
 log = structlog.get_logger(__name__)
@@ -77,6 +77,8 @@ class HandedOverCall:
             self.agent_encryption = "" if agent is None else agent.encryption
             self._recorder.record(HandedOver(to, connect.reason, also=also, encryption=self.agent_encryption))
             if agent is None:
+                self._recorder.tell(Joined(to, context.skill, after_s=self.seconds_to_human))
+                self._recorder.tell(Parted(to, "transferred", "service", 0.0))
                 raise CallEnded("service", "transferred")
             async with paused():
                 await self._caller.media.stop_playing()
@@ -111,10 +113,24 @@ class HandedOverCall:
             line,
             hang_up=services.floor.hang_up_of(to),
         )
+        joined = Joined(to, context.skill, agent.leg.sip_call_id, self.seconds_to_human)
         try:
-            return await bridge.run()
+            return await talked(bridge, joined, self._recorder.tell, services.clock)
         finally:
             await bridge.close()
+
+
+async def talked(bridge: Bridge, joined: Joined, tell: Callable[[Moment], None], clock: Clock) -> BridgeEnd:
+    """A conversation to its end, observed from the join on; one that is broken off ends with the caller's leaving."""
+    began = clock.monotonic()
+    how, by = "over", "caller"
+    tell(joined)
+    try:
+        end = await bridge.run()
+        how, by = end.how, end.by
+        return end
+    finally:
+        tell(Parted(bridge.agent, how, by, clock.monotonic() - began, bridge.recorded))
 
 
 async def _told(telling: Awaitable[object]) -> None:

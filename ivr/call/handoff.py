@@ -28,7 +28,7 @@ from ivr.errors import (
 )
 from ivr.events import TransferProgress
 from ivr.phones.participant import Participant, first_of, or_let_go
-from ivr.ports import Destination, HandoffContext, Offer
+from ivr.ports import Destination, HandoffContext, HumanWanted, Offer, Unreached, Waited
 
 log = structlog.get_logger(__name__)
 
@@ -60,13 +60,16 @@ class Handoff:
         self._caller = caller
         self._services = services
         self._blind = BlindTransfer(caller.leg)
-        self._ringing = Ringing(call_id, services, self._blind)
+        self._ringing = Ringing(call_id, services, self._blind, recorder.tell)
+        self._tell = recorder.tell
         self.story = CallStory(call_id, caller.leg.caller, dialogue, recorder, services.desk)
         self.call = HandedOverCall(caller, recorder, services, self._ringing)
         self._trying = False
         self._keep = ""  # of the place, when the caller leaves it
         clock, rules = services.clock, services.waiting
-        self.place = WaitingPlace(call_id, services.line, clock, rules, lambda told: None, _quietly)
+        self.place = WaitingPlace(
+            call_id, services.line, clock, rules, lambda told: None, _quietly, lambda s: recorder.tell(Waited(s))
+        )
         self.context: HandoffContext | None = None
 
     def progress(self, event: TransferProgress) -> None:
@@ -91,15 +94,18 @@ class Handoff:
         self._keep = ""
         try:
             self._trying = True
-            return await self._run(connect, paused, Comfort(self._caller.media, still_trying))
+            outcome = await self._run(connect, paused, Comfort(self._caller.media, still_trying))
         except CallEnded:
             raise
         except Exception:
             log.exception("handoff.crashed")
             self.call.with_agent = False
-            return "failed"
+            outcome = "failed"
         finally:
             self._trying = False
+        if outcome in ("closed", "failed"):
+            self._tell(Unreached(connect.skill, outcome))
+        return outcome
 
     async def without_media(self) -> None:
         """No audio of ours any more: a REFER needs none. Raises CallEnded where somebody took the caller over."""
@@ -130,6 +136,7 @@ class Handoff:
     async def _run(self, connect: Connect, paused: Pause, comfort: Comfort) -> NotConnected:
         self.call.wanted()
         context = self.context = self.story.told(connect)
+        self._tell(HumanWanted(context.reason, context.skill))
         try:
             return await self._by_line(self.place, connect, context, paused, comfort)
         except StoreUnavailable as error:

@@ -17,7 +17,7 @@ from ivr.call.registry import CallRegistry
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import IvrError
 from ivr.events import CALLER_ID
-from ivr.ports import CallOpening, CallRecords, Clock, ResumePoints
+from ivr.ports import CallOpening, CallRecords, Clock, Moment, Opened, ResumePoints
 from ivr.record import Entered, Entry, Failed, Happening, Keyed, Understood, attributes
 
 log = structlog.get_logger(__name__)
@@ -189,13 +189,14 @@ class Counts:
 
 
 class Recorder:
-    """What happens on one call, told to its journal, the log and the live view; and counted, here only.
+    """What happens on one call, told to its journal, the log, the live view and who observes; and counted, here only.
 
     ``fields`` identify the call on every log line, with the flow and the state that it is in now."""
 
     def __init__(self, call_id: str, leg_id: str, journal: Journal, registry: CallRegistry, clock: Clock) -> None:
         self.fields: dict[str, Any] = {"call_id": call_id, "leg": leg_id, "flow": "", "flow_version": "", "state": ""}
         self.counts = Counts()
+        self._call_id = call_id
         self._keying = False
         self._journal = journal
         self._registry = registry
@@ -212,6 +213,11 @@ class Recorder:
         start, version = dialogue.start, dialogue.flow_version
         self.fields.update(flow=start.entry, flow_version=version)
         self._journal.update(flow=start.entry, flow_version=version, language=start.language, persona=start.persona)
+        self.tell(Opened(start.entry, version, start.language))
+
+    def tell(self, what: Moment) -> None:
+        """Observers only: it is no entry of the record."""
+        self._registry.observer.observe(self._call_id, self._clock.now(), what)
 
     def record(self, what: Happening) -> None:
         match what:
@@ -228,7 +234,9 @@ class Recorder:
         self._registry.on_move()
         emit = log.error if isinstance(what, Failed) else log.info
         emit(f"dialogue.{what.kind}", **attributes(what))
-        self._journal.append(Entry(what, self._clock.now(), self.state))
+        entry = Entry(what, self._clock.now(), self.state)
+        self._journal.append(entry)
+        self._registry.observer.observe(self._call_id, entry.at, entry)
 
     def settled(self, dialogue: Resumable) -> None:
         """What an event led to is all told. Where the call is now is worth keeping once the caller said anything, or is

@@ -15,6 +15,7 @@ from ivr.phones.tie_line import TieLine
 from ivr.ports import (
     Actions,
     AgentPhone,
+    CallObserver,
     CallRecords,
     Clock,
     Desk,
@@ -24,6 +25,7 @@ from ivr.ports import (
     Messages,
     Offer,
     SpeechService,
+    Unobserved,
 )
 from ivr.record import Happening
 
@@ -39,12 +41,14 @@ class LiveCall(Protocol):
 
 
 class CallRegistry:
-    """Knows every live call. ``on_move``: a call came, went or changed its state."""
+    """Knows every live call. ``on_move``: a call came, went or changed its state; ``observer``: told what happens on
+    them."""
 
-    def __init__(self, on_move: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, on_move: Callable[[], None] = lambda: None, observer: CallObserver | None = None) -> None:
         self._calls: dict[str, LiveCall] = {}
         self._changed = asyncio.Condition()
         self.on_move = on_move
+        self.observer: CallObserver = observer or Unobserved()
 
     def __len__(self) -> int:
         return len(self._calls)

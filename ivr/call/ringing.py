@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import structlog
 
@@ -13,9 +14,24 @@ from ivr.call.registry import CallServices
 from ivr.errors import CallEnded, DialFailed, MediaUnavailable, StoreUnavailable, TransferFailed
 from ivr.phones.participant import Participant, or_let_go
 from ivr.phones.sip_phone import SipPhone
-from ivr.ports import Arrival, Destination, HandoffContext, Offer, Place, Release, Ring
+from ivr.ports import (
+    Arrival,
+    Destination,
+    HandoffContext,
+    Leg,
+    MediaLeg,
+    Moment,
+    Offer,
+    Place,
+    Rang,
+    Release,
+    Ring,
+)
 
 log = structlog.get_logger(__name__)
+
+Picked = tuple[Leg, MediaLeg]
+RingPhone = Callable[[Ring, Callable[[], None] | None], Awaitable[Picked]]
 
 _DECLINED: tuple[int, ...] = (603, 486)
 _UNANSWERED: tuple[int, ...] = (480, 408, 487)
@@ -26,10 +42,17 @@ def _released(status: int) -> Release:
 
 
 class Ringing:
-    """For one caller, of one phone after another."""
+    """For one caller, of one phone after another. ``tell``: who observes the call."""
 
-    def __init__(self, call_id: str, services: CallServices, blind: BlindTransfer) -> None:
+    def __init__(
+        self,
+        call_id: str,
+        services: CallServices,
+        blind: BlindTransfer,
+        tell: Callable[[Moment], None] = lambda what: None,
+    ) -> None:
         self._call_id = call_id
+        self._tell = tell
         self._services = services
         self._blind = blind
 
@@ -88,8 +111,28 @@ class Ringing:
         phone, tied = self._services.phone_for(ring.offer)
         if phone is None or not phone.reachable():
             raise DialFailed(480, "no phone can be rung here")
-        leg, media = await phone.ring(ring, on_ringing)
+        leg, media = await self._observed(phone.ring, ring, on_ringing)
         return Participant(leg, media, may_mute=True, tied=tied)
+
+    async def _observed(self, dial: RingPhone, ring: Ring, on_ringing: Callable[[], None] | None) -> Picked:
+        clock = self._services.clock
+        began = clock.monotonic()
+        picked_up: list[float] = []
+        result = "withdrawn"
+        try:
+            picked = await dial(replace(ring, on_answer=lambda: picked_up.append(clock.monotonic())), on_ringing)
+            result = "answered"
+            return picked
+        except DialFailed as error:
+            result = _released(error.status)
+            raise
+        except MediaUnavailable:
+            result = "unreachable"
+            raise
+        finally:
+            now = clock.monotonic()
+            up = picked_up[0] if picked_up else now
+            self._tell(Rang(ring.offer.agent, result, up - began, now - up))
 
     async def dialled(
         self, to: Destination, context: HandoffContext, url: str, on_ringing: Callable[[], None] | None
@@ -97,7 +140,7 @@ class Ringing:
         """A phone of the configuration, in no line. Raises DialFailed, MediaUnavailable."""
         services = self._services
         ring = self.nowhere(to.name, context, url, to.ring_timeout_s)
-        leg, media = await SipPhone(to.name, to.target, services.switchboard).ring(ring, on_ringing)
+        leg, media = await self._observed(SipPhone(to.name, to.target, services.switchboard).ring, ring, on_ringing)
         return Participant(leg, media, may_mute=True)
 
     def nowhere(self, agent: str, context: HandoffContext, url: str = "", rings_s: float = 0.0) -> Ring:

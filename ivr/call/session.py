@@ -22,8 +22,9 @@ from ivr.errors import CallEnded, MediaUnavailable
 from ivr.logs import bind_call
 from ivr.media.description import NoCommonCodec
 from ivr.phones.participant import Participant, hang_up
-from ivr.ports import EngineStatus, Leg, LegStats
+from ivr.ports import Accepted, Began, EngineStatus, Leg, LegStats, Over
 from ivr.record import Happening
+from ivr.sip.party import diverted_by
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +60,7 @@ class CallSession:
         self._end_wanted = ""  # why, once it is
         self._tasks: asyncio.TaskGroup | None = None  # while the call goes on
         self._accepted = False  # the INVITE has its 200
+        self._refused = 0  # with which status it was
         self._answered: Answered | None = None
 
     # -- what the API shows ----------------------------------------------------------------------------------
@@ -106,6 +108,8 @@ class CallSession:
         await registry.enter(self)
         signalled = {"sip_call_id": leg.sip_call_id, "transport": leg.transport}
         self._journal.begin(leg.caller.number, leg.called.number, self._started_at, signalled)
+        parties = leg.sip_call_id, leg.caller.number, leg.called.number, leg.trunk
+        self._recorder.tell(Began(*parties, diverted_by=diverted_by(leg.headers), transport=leg.transport))
         log.info("call.start", **self._parties)
         ended = CallEnded("service", "error")
         stats = LegStats()
@@ -142,6 +146,7 @@ class CallSession:
 
     async def _refuse(self, status: int = 503, reason: str = "Service Unavailable") -> None:
         if not self._accepted:
+            self._refused = status
             await self._leg.reject(status, reason, retry_after_s=10 if status == 503 else None)
 
     async def _answer(self) -> Participant:
@@ -155,6 +160,7 @@ class CallSession:
         try:
             remote = await leg.answer(media.local)
             self._accepted = True
+            self._recorder.tell(Accepted())
             if remote != offered or clock.monotonic() - opened > AIMED_S:
                 await caller.aim(remote)
         except BaseException:
@@ -191,8 +197,16 @@ class CallSession:
             self._journal.forget_place()
         if self._answered is not None:
             self._journal.update(**self._known())
+        facts = self._answered.dialogue.facts if self._answered is not None else {}
+        self._recorder.tell(Over(outcome, ended.by, self._status(ended), canonical, stats, facts))
         await self._journal.finish(outcome, clock.now(), canonical)
         log.info("call.end", **self._parties, started_at=self._started_at.isoformat(), **canonical)
+
+    def _status(self, ended: CallEnded) -> int:
+        """What the INVITE got in the end."""
+        if self._accepted:
+            return 200
+        return self._refused or (487 if ended.by == "caller" else 480)
 
     @property
     def _parties(self) -> dict[str, str]:

@@ -7,13 +7,14 @@ actions, rendering, the way to the far end; what is left (queues, journal, log) 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
 from ivr.call.voice_burst import loudest
 from ivr.events import Heard, PlayDone
-from ivr.ports import Clock
+from ivr.ports import Clock, Moment, Played, Recognised, TurnAnswered
 
 log = structlog.get_logger(__name__)
 
@@ -60,11 +61,16 @@ class LastSound:
             self.at = at + len(pcm) / _BYTES_A_SECOND
 
 
-class TurnTiming:
-    """One call's. What is answered to keys, or to silence, is no turn here."""
+def _unobserved(what: Moment) -> None:
+    """Nobody is told."""
 
-    def __init__(self, clock: Clock) -> None:
+
+class TurnTiming:
+    """One call's. What is answered to keys, or to silence, is no turn here. ``tell``: who observes the call."""
+
+    def __init__(self, clock: Clock, tell: Callable[[Moment], None] = _unobserved) -> None:
         self._clock = clock
+        self._observed = tell
         self._sound = LastSound()
         self._ended_at = 0.0
         self._turn: _Turn | None = None
@@ -87,6 +93,8 @@ class TurnTiming:
         sound = self._sound.at if 0.0 < let_go - self._sound.at < 2.0 else let_go  # in noise there is no telling
         self._turn = _Turn(sound, let_go, min(max(self._ended_at, let_go), now), now, heard.recognition.took_s)
         self._acting_since = self._rendering_since = None
+        read = heard.recognition
+        self._observed(Recognised(str(read.cause), read.took_s, read.duration_s))
 
     def understood(self, took_s: float) -> None:
         """The dialogue took something in."""
@@ -123,14 +131,16 @@ class TurnTiming:
         turn, began = self._turn, self._clock.monotonic() - done.played_s
         if (asked := self._fillers.pop(done.token, None)) is not None and done.played_s:
             self._filled_at = max(asked, began)
+        if done.played_s:
+            self._observed(Played(done.played_s, done.completed))
         if turn is None or done.token != turn.token:
             return
         self._turn = None
         if done.played_s:
-            _tell(turn, max(turn.asked_at, began), self._filled_at)
+            self._observed(_told(turn, max(turn.asked_at, began), self._filled_at))
 
 
-def _tell(turn: _Turn, first_sound_at: float, filled_at: float) -> None:
+def _told(turn: _Turn, first_sound_at: float, filled_at: float) -> TurnAnswered:
     steps = {
         "voice_s": turn.let_go_at - turn.sound_at,
         "hangover_s": turn.ended_at - turn.let_go_at,
@@ -146,3 +156,4 @@ def _tell(turn: _Turn, first_sound_at: float, filled_at: float) -> None:
     if filled_at > turn.let_go_at:
         told["filler_s"] = round(filled_at - turn.sound_at, 4)
     log.info("turn.answered", answer_s=round(whole, 4), recogniser_s=round(turn.recogniser_s, 4), **told)
+    return TurnAnswered(whole, told)

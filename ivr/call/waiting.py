@@ -65,7 +65,8 @@ class WaitingPlace:
     """One caller's place over their whole call. ``tell`` takes what the dialogue is told; ``quiet``: whether it may be
     said now without talking over anything.
 
-    ``waited_s``: how long they waited in all; ``told``: what they heard of it."""
+    ``waited_s``: how long they waited in all; ``told``: what they heard of it; ``waited`` hears of each wait that is
+    over."""
 
     def __init__(
         self,
@@ -75,8 +76,10 @@ class WaitingPlace:
         rules: Callable[[], WaitingRules],
         tell: Callable[[PlaceTold], None],
         quiet: Callable[[], bool],
+        waited: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self._call_id = call_id
+        self._observed = waited
         self._rules = rules
         self._line = line
         self._clock = clock
@@ -226,8 +229,10 @@ class WaitingPlace:
 
     def _stop(self) -> None:
         if self._since is not None:
-            self.waited_s += self._clock.monotonic() - self._since
+            waited_s = self._clock.monotonic() - self._since
+            self.waited_s += waited_s
             self._since = None
+            self._observed(waited_s)
 
     async def leave(self, keep: str) -> None:
         """The caller is gone ("": they hung up), back at the machine ("away") or wants nobody any more ("done"). Never

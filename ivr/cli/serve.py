@@ -35,10 +35,10 @@ signals:
   SIGTERM, Ctrl-C  drain: no new calls (503, Retry-After; /readyz says 503), calls in progress may end by
                    themselves; a second one stops at once, with a BYE to everybody. Before the line is ready
                    the first one does.
-  SIGHUP           reload: opens the log file anew (logrotate by rename) and reads the configuration again.
+  SIGHUP           reload: opens log and CDR anew (logrotate by rename) and reads the configuration again.
                    Trunks, max_calls, busy_status, retry_after_s, session_expires_s, [desk] hours, agents and line,
-                   [[flows.services]], [[flows.numbers]], the entry, its language and persona, [retention] and
-                   [logs] count for what begins from then on. In the log, config.restart_needed names the keys
+                   [[flows.services]], [[flows.numbers]], the entry, its language and persona, [retention],
+                   [logs] and [cdr] count for what begins from then on. In the log, config.restart_needed names the keys
                    that need a restart, config.rejected what is wrong: then nothing changes. Calls in progress
                    notice nothing, and a drain goes on. A terminal that is closed sends SIGHUP, too.
 While the line starts, /readyz says 503 and how far it is; so do standard error, and service.starting in the log.
@@ -187,6 +187,7 @@ async def _reload(signals: Signals, written: Log, starting: asyncio.Task[Service
         signals.reload.clear()
         written.reopen()
         service = await asyncio.shield(starting)
+        service.telemetry.reopen()
         await service.reload.run(read)
 
 

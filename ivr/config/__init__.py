@@ -3,6 +3,7 @@
 from ivr.config.desk_sections import Agent, DeskConfig, Hours, LineConfig, Relaxation
 from ivr.config.fields import Address, Secret, parse_address
 from ivr.config.file import load_config
+from ivr.config.operations_sections import CdrConfig, TracesConfig
 from ivr.config.sections import (
     TIE_LINE,
     CompanyConfig,
@@ -27,6 +28,7 @@ __all__ = [
     "TIE_LINE",
     "Address",
     "Agent",
+    "CdrConfig",
     "CompanyConfig",
     "Config",
     "DeskConfig",
@@ -48,6 +50,7 @@ __all__ = [
     "SpeechConfig",
     "StoreConfig",
     "TlsConfig",
+    "TracesConfig",
     "Trunk",
     "load_config",
     "parse_address",

@@ -57,6 +57,9 @@ def _anchored(config: Config, base: Path) -> Config:
     flows = flows.model_copy(update={"directory": base / flows.directory})
     if logs.path != "-":
         logs = logs.model_copy(update={"path": str(base / logs.path)})
+    cdr = config.cdr
+    if cdr.path:
+        cdr = cdr.model_copy(update={"path": str(base / cdr.path)})
     store = config.store
     scheme, triple, file = store.url.partition(":///")
     if scheme.startswith("sqlite") and triple and file and not Path(file).is_absolute() and not file.startswith(":"):
@@ -66,4 +69,6 @@ def _anchored(config: Config, base: Path) -> Config:
     sip = config.sip
     if sip.tls is not None:
         sip = sip.model_copy(update={"tls": sip.tls.anchored(base)})
-    return config.model_copy(update={"sip": sip, "speech": speech, "flows": flows, "logs": logs, "store": store})
+    return config.model_copy(
+        update={"sip": sip, "speech": speech, "flows": flows, "logs": logs, "cdr": cdr, "store": store}
+    )

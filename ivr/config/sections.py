@@ -26,6 +26,7 @@ from ivr.config.fields import (
     TimeZoneName,
     transport_named,
 )
+from ivr.config.operations_sections import CdrConfig, TracesConfig
 from ivr.config.section import Section
 from ivr.config.sip_fields import Advertised, Listeners, NameServers, StunServer, advertised
 from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig, one_voice_a_language
@@ -356,6 +357,8 @@ class Config(Section):
     recording: RecordingConfig = RecordingConfig()
     http: HttpConfig = HttpConfig()
     logs: LogsConfig = LogsConfig()
+    cdr: CdrConfig = CdrConfig()
+    traces: TracesConfig = TracesConfig()
     desk: DeskConfig = DeskConfig()
 
     @property
@@ -372,6 +375,8 @@ class Config(Section):
         for secret in (self.recording.key, *self.recording.former_keys):
             if secret.source:
                 yield "recording.key", secret
+        if self.traces.token.source:
+            yield "traces.token", self.traces.token
         if not self.http.listen.loopback:
             yield "http.token", self.http.token
 

@@ -1,4 +1,4 @@
-"""Configuration for what stands around the line (PBX, proxy): files to copy, printed by ``ivr deploy NAME``."""
+"""Configuration for what stands around the line (PBX, proxy, monitoring), printed by ``ivr deploy NAME``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from ivr.errors import ConfigError
 NAMES = {
     "asterisk": ("asterisk.conf", "Asterisk in front of the line: pjsip.conf and extensions.conf"),
     "freeswitch": ("freeswitch.xml", "FreeSWITCH in front of the line: a gateway and a dialplan entry"),
+    "alerts": ("alerts.yaml", "alert rules for Prometheus; what to do about each stands in README.md beside them"),
+    "dashboard": ("dashboard.json", "a dashboard for Grafana"),
     "kamailio": ("kamailio.cfg", "Kamailio in front of several lines: the whole kamailio.cfg"),
 }
 

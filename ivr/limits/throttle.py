@@ -119,6 +119,7 @@ class Guesses:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._failures: _Recent[_Failures] = _Recent()
+        self.refused = 0  # wrong secrets, since the start
 
     def wait_s(self, who: str) -> float:
         """Seconds until a secret of ``who`` is looked at again; 0.0 = now."""
@@ -128,6 +129,7 @@ class Guesses:
     def failed(self, who: str, secret: str) -> None:
         """Note that ``who`` showed a wrong ``secret``."""
         now = self._now()
+        self.refused += 1
         known = self._known(who) or _Failures()
         self._failures.put(who, known)
         if hash(secret) in known.tried:

@@ -86,7 +86,7 @@ class ProcessMediaEngine:
             "browser_timeout_s": browser_timeout_s,
         }
         self._candidates = (home, tuple(advertise), tuple(browser_addresses))
-        self._worker = Worker(replace(_ROLE, hung_after_s=hung_after_s), self)
+        self.worker = self._worker = Worker(replace(_ROLE, hung_after_s=hung_after_s), self)
         self._serving = False
         self._last_port = 0  # that a new leg got
         self._life = 0  # how many processes were lost

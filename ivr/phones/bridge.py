@@ -89,6 +89,15 @@ class Bridge:
         finally:
             await self.close()
 
+    @property
+    def agent(self) -> str:
+        """Who has the caller, or had them last."""
+        return self._agent.name
+
+    @property
+    def recorded(self) -> bool:
+        return self._talk.recording.recorded
+
     async def close(self) -> None:
         """Everybody but the caller is let go of, and the line is told, whoever is cancelled meanwhile; once."""
         if self._closing is None:

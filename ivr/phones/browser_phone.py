@@ -99,6 +99,7 @@ class BrowserPhone:
             if not accepted:
                 raise DialFailed(DECLINED, "declined")
         leg = self._free()
+        ring.on_answer()
         self._call = BrowserLeg(self.agent, ring, self._parted)
         return self._call, WarmMedia(leg, self._call)
 

@@ -43,6 +43,11 @@ class Destinations:
         self._premium = config.desk.line.premium
         self._trunk = _outgoing(config.sip.trunks, config.desk.line.trunk)
 
+    @property
+    def trunk(self) -> str:
+        """Which calls out; "" where none does."""
+        return self._trunk.name if self._trunk is not None else ""
+
     def onward(self, to: str) -> Onward:
         """What a console says: "agent:NAME", "skill:NAME", "tel:NUMBER" or a SIP URI. Raises TransferFailed."""
         kind, _, name = to.partition(":")

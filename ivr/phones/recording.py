@@ -118,6 +118,7 @@ class ConversationRecording:
         self._sound: asyncio.Queue[tuple[Party, Tapped] | None] = asyncio.Queue()
         self._stereo: Stereo | None = None
         self._kept: OpenRecording | None = None
+        self.recorded = False  # something is kept of it, or was
         self._written_down: dict[Party, Transcription] = {}
         self._running: asyncio.Task[None] | None = None
         self._order: Mapping[Party, Sequence[Party]] = {}
@@ -265,6 +266,7 @@ class ConversationRecording:
                 self._policy.withdraw(context.call_id)  # at another line
             else:
                 self._kept = await recordings.begin(about)
+                self.recorded = True
         if self._kept is None:
             self._why_not = self._policy.why_not(context) or "The recording could not be begun."
             await self._settle()

@@ -38,6 +38,7 @@ class SipPhone:
                 ring_timeout_s=ring.ring_timeout_s,
                 on_ringing=on_ringing,
                 context=None if wanted else context,
+                on_answer=ring.on_answer,
             )
         except CallEnded as ended:
             status = DECLINED if ended.by == "agent" else UNAVAILABLE

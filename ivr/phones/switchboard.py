@@ -39,6 +39,7 @@ class Switchboard:
         ring_timeout_s: float,
         on_ringing: Callable[[], None] | None = None,
         context: HandoffContext | None = None,
+        on_answer: Callable[[], None] = lambda: None,
     ) -> Participant:
         """Who answers at ``target``, a SIP URI; whoever calls this lets go of them. ``name``: of their media, unique;
         ``caller``: who they see calling. ``context``: they hear a whisper about it first, and are heard before they
@@ -60,6 +61,7 @@ class Switchboard:
                 on_ringing=on_ringing,
                 srtp=self.destinations.srtp(target),
             )
+            on_answer()
             answered = Participant(leg, media, may_mute=True)
             if leg.remote is None:
                 raise DialFailed(488, "the phone answered without media")

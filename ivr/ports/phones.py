@@ -26,6 +26,7 @@ class Ring:
     headers: Mapping[str, str]
     ring_timeout_s: float
     asked_by: str = ""  # the agent who consults this one about the caller
+    on_answer: Callable[[], None] = lambda: None  # picked up; what follows is the whisper
 
 
 class AgentPhone(Protocol):

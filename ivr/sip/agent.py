@@ -13,7 +13,7 @@ from ivr.errors import DialFailed
 from ivr.limits.throttle import CountedLog
 from ivr.media.description import MediaDescription, SrtpPolicy, ip_version
 from ivr.numbering import NumberingPlan
-from ivr.ports import Leg, Party, RegistrationStatus, SignallingLoad
+from ivr.ports import Leg, Party, RefusedCall, RegistrationStatus, SignallingLoad
 from ivr.sip.addresses import WILDCARDS
 from ivr.sip.admission import Admission
 from ivr.sip.certificates import Shown
@@ -41,10 +41,12 @@ from ivr.sip.message import (
 )
 from ivr.sip.network import Network, Standing
 from ivr.sip.outbound_call import OutboundCall
+from ivr.sip.party import called_of, caller_of
 from ivr.sip.registration import Registration
 from ivr.sip.renewal import Renewal
 from ivr.sip.signalling import Signalling, Unresolvable
 from ivr.sip.tls import TlsContexts
+from ivr.sip.traffic import SipTraffic
 from ivr.sip.transaction import InviteServerTransaction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -77,6 +79,7 @@ class SipUserAgent:
         self._network.pending = self._core.transactions.pending
         self._renewal: Renewal | None = None
         self._serving = False
+        self.on_refused: Callable[[RefusedCall], None] = lambda call: None  # a trunk's
         self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None
         self._inbound: set[InboundLeg] = set()
@@ -145,6 +148,9 @@ class SipUserAgent:
             connections_refused=self._network.turned_away,
             certificate_ends=self._renewal.own.ends if self._renewal is not None else None,
         )
+
+    def traffic(self) -> SipTraffic:
+        return self._core.traffic
 
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
         self._draining = (status, retry_after_s)
@@ -236,10 +242,14 @@ class SipUserAgent:
         except MalformedMessage as error:
             self._refuse_malformed(error, source)
             return
+        traffic = self.traffic()
         try:
             if isinstance(message, SipRequest):
+                traffic.requested(message.method)
                 self._request(message, source)
-            elif not self._core.transactions.receive_response(message):
+                return
+            traffic.answered(message.status_code)
+            if not self._core.transactions.receive_response(message):
                 log.debug("sip.stray_response", status=message.status_code, source=source.host)
         except BadMessage as error:
             self._bad.note(source.host, status=error.status, error=str(error), sip_call_id=message.call_id)
@@ -267,7 +277,7 @@ class SipUserAgent:
             goal = stamp_source(request, source)
             reply.headers.set("Via", *request.headers.get("via"))
         with contextlib.suppress(ValueError):
-            self._network.send(encode(reply), goal)
+            self._core.send(encode(reply), goal)
 
     def _unreachable(self, peer: Peer, reason: str) -> None:
         if self._core.transactions.unreachable(peer, reason):
@@ -311,11 +321,13 @@ class SipUserAgent:
         shown = (self._network.shown(source) or Shown()) if source.transport == "tls" else None
         trunk = self._core.policy.judge(request, source.host, shown)
         if isinstance(trunk, SipResponse):
+            if request.method == "INVITE" and trunk.status_code != 401:
+                self.traffic().refused["stranger" if trunk.status_code == 403 else "credentials"] += 1
             if request.method != "INVITE" or self._admission.answers(source.host):
                 self._stateless(trunk, request, source)
             return
         self._network.prove(source)
-        refused = self._refusal_of(request, source)
+        refused = self._refusal_of(request, source, trunk)
         if request.method != "INVITE" or request.to.tag:  # a stray re-INVITE takes no room of new calls
             self._stateless(refused or self._options(request, source), request, source)
             return
@@ -324,6 +336,7 @@ class SipUserAgent:
             self._full.note(source.host, transactions=len(transactions))
         if transactions.overloaded or not self._admission.call(source.host):
             retry_after = str(self._config.retry_after_s)
+            self._tell_refused(request, trunk, 503, "overload")
             self._stateless(refusal(request, 503, Retry_After=retry_after), request, source)
         elif refused is None:
             self._invite(transactions.accept_invite(request, source), trunk)
@@ -332,7 +345,7 @@ class SipUserAgent:
         else:
             transactions.accept(request, source).respond(refused)
 
-    def _refusal_of(self, request: SipRequest, source: Peer) -> SipResponse | None:
+    def _refusal_of(self, request: SipRequest, source: Peer, trunk: str) -> SipResponse | None:
         """Return why a trunk's request is refused, in the order of section 8.2; None where nothing stands against
         it."""
         if request.to.tag:
@@ -350,20 +363,29 @@ class SipUserAgent:
         if unknown := request.tokens("require") - set(EXTENSIONS):
             return refusal(request, 420, Unsupported=", ".join(sorted(unknown)))
         if self._draining is not None:
-            reason, (status, retry_after_s) = "draining", self._draining
+            kind, reason, (status, retry_after_s) = "draining", "draining", self._draining
         elif len(self._inbound) >= self._config.max_calls:
-            reason, status, retry_after_s = "busy", self._config.busy_status, self._config.retry_after_s
+            kind, reason, status, retry_after_s = "busy", "busy", self._config.busy_status, self._config.retry_after_s
         elif reason := self._full_of(len(self._inbound)):
-            status, retry_after_s = 503, self._config.retry_after_s
+            kind, status, retry_after_s = "speech", 503, self._config.retry_after_s
         else:
             return None
         if request.method == "INVITE":
             self._refusals.note(source.host, reason=reason, sip_call_id=request.call_id)
+            self._tell_refused(request, trunk, status, kind)
         return refusal(request, status, Retry_After=str(retry_after_s))
+
+    def _tell_refused(self, request: SipRequest, trunk: str, status: int, reason: str) -> None:
+        """A trunk's call that nobody takes; where it can't be read who calls whom, it counts all the same."""
+        self.traffic().refused[reason] += 1
+        with contextlib.suppress(BadMessage, ValueError):
+            plan = self._core.numbering
+            caller, called = caller_of(request, plan), called_of(request, self._core.own_users, plan)
+            self.on_refused(RefusedCall(request.call_id, caller.number, called.number, trunk, status, reason))
 
     def _stateless(self, response: SipResponse, request: SipRequest, source: Peer) -> None:
         fallback = sent_by(request, source) if source.reliable else None
-        self._network.send(encode(response), stamp_source(request, source), fallback)
+        self._core.send(encode(response), stamp_source(request, source), fallback)
 
     def _cancel(self, request: SipRequest, source: Peer) -> bool:
         """Answer a CANCEL and end its call; False when there is nothing to cancel."""

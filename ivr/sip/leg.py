@@ -77,15 +77,16 @@ class SipLeg:
         self._closing: asyncio.Task[None] | None = None
         self._unacked: dict[int, tuple[InviteServerTransaction, bool]] = {}
 
+    @property
+    def transport(self) -> str:
+        """Of its signalling, as it began."""
+        return self.arrival.transport
+
     # --- ports.Leg ---
 
     @property
     def sip_call_id(self) -> str:
         return plain(self.dialog.call_id)
-
-    @property
-    def transport(self) -> str:
-        return self.arrival.transport
 
     @property
     def remote(self) -> MediaDescription | None:

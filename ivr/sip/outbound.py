@@ -252,7 +252,7 @@ class Dial:
             ack = dialog.request("ACK", self.core.via(peer), "", number=invite.cseq.number)
             for name in ("Authorization", "Proxy-Authorization"):
                 ack.headers.set(name, *invite.headers.get(name))
-            self.core.network.send(encode(ack), peer)
+            self.core.send(encode(ack), peer)
             if hang_up:
                 await self._send("BYE", dialog, arrival)
 

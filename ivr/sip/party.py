@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
 from ivr.numbering import NumberingPlan
@@ -73,6 +73,15 @@ def called_of(request: SipRequest, own_users: frozenset[str], plan: NumberingPla
     uri = Uri.parse(request.uri)
     target, to = party_of(uri, plan), party_of(request.to, plan)
     return to if unquote(uri.user) in own_users and to.number else target
+
+
+def diverted_by(headers: Mapping[str, str]) -> str:
+    """Who sent the call on to us: the user of the latest Diversion (RFC 5806), "" where nobody did. ``headers`` by
+    lower-case name."""
+    try:
+        return plain(Address.parse(next(iter(listed(headers.get("diversion", ""))), "")).uri.user)
+    except BadHeader:
+        return ""
 
 
 def target_uri(text: str) -> Uri:

@@ -111,7 +111,7 @@ class Reinvite:
             ack = leg.dialog.request("ACK", leg.core.via(peer), "", number=request.cseq.number)
             for name in ("Authorization", "Proxy-Authorization"):
                 ack.headers.set(name, *request.headers.get(name))
-            leg.core.network.send(encode(ack), peer)
+            leg.core.send(encode(ack), peer)
 
         response = await leg.core.transactions.request(request, peer, acknowledge, patience_s)
         if response.status_code < 300 and leg.ended is None:

@@ -27,6 +27,7 @@ from ivr.sip.network import Network
 from ivr.sip.policy import TrunkPolicy
 from ivr.sip.sdp import OfferAnswer
 from ivr.sip.timers import Timers
+from ivr.sip.traffic import SipTraffic
 from ivr.sip.transactions import TransactionLayer, renewed
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -81,7 +82,8 @@ class Signalling:
         self.codecs = tuple(codecs)
         self.network = network
         self.timers = timers
-        self.transactions = TransactionLayer(network.send, timers)
+        self.traffic = SipTraffic()
+        self.transactions = TransactionLayer(self.send, timers, self.traffic)
         self.policy = TrunkPolicy(config.trunks, timers.time, near)
         self.accounts = {
             t.name: DigestClient(t.username, t.password.reveal, t.realm) for t in config.trunks if t.username
@@ -147,6 +149,11 @@ class Signalling:
             request.headers.set("Contact", secured(contact) if is_secure(request.uri) else contact)
 
     # --- where to send ---
+
+    def send(self, data: bytes, peer: Peer, fallback: Peer | None = None) -> None:
+        """Every message that goes out, counted."""
+        self.traffic.sent(data)
+        self.network.send(data, peer, fallback)
 
     @property
     def reach(self) -> Reach:

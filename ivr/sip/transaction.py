@@ -42,6 +42,8 @@ class Transaction:
         self.peer = peer
         self.running: dict[str, Timer] = {}
         self.on_terminated: Callable[[], object] = lambda: None
+        self.on_sent_again: Callable[[], None] = lambda: None
+        self.on_gave_up: Callable[[str], None] = lambda method: None  # nobody answered this
         self._send = send
         self._timers = timers
 
@@ -69,6 +71,14 @@ class Transaction:
         for letter in letters:
             if timer := self.running.pop(letter, None):
                 timer.cancel()
+
+    def _again(self) -> None:
+        """A timer wants it sent once more."""
+        self.on_sent_again()
+        self._transmit()
+
+    def _transmit(self) -> None:
+        raise NotImplementedError
 
     def terminate(self) -> None:
         self._enter(State.TERMINATED)
@@ -98,7 +108,7 @@ class ClientTransaction(Transaction):
         self._raw = encode(request)
 
     def start(self) -> None:
-        self._enter(State.TRYING, E=self._transmit, F=self._timed_out)
+        self._enter(State.TRYING, E=self._again, F=self._timed_out)
         self._await_first()
         self._transmit()
 
@@ -134,6 +144,7 @@ class ClientTransaction(Transaction):
             self._timed_out()
 
     def _timed_out(self) -> None:
+        self.on_gave_up(self.key[-1])
         self.fail(408, "No answer")
 
 
@@ -144,7 +155,7 @@ class InviteClientTransaction(ClientTransaction):
     _ack = b""
 
     def start(self) -> None:
-        self._enter(State.CALLING, A=self._transmit, B=self._timed_out)
+        self._enter(State.CALLING, A=self._again, B=self._timed_out)
         self._await_first()
         self._transmit()
 
@@ -258,9 +269,9 @@ class InviteServerTransaction(ServerTransaction):
         self.on_cancel = None  # it outlives its call by half a minute, and should not keep it
         if status < 300:
             self._enter(State.ACCEPTED, L=self._accepted_over)
-            self.running["2xx"] = Backoff(self._timers, self._transmit, T2)
+            self.running["2xx"] = Backoff(self._timers, self._again, T2)
         else:
-            self._enter(State.COMPLETED, G=self._transmit, H=self.terminate)
+            self._enter(State.COMPLETED, G=self._again, H=self.terminate)
 
     def repeat(self) -> None:
         if self.state in (State.PROCEEDING, State.COMPLETED) or "2xx" in self.running:
@@ -277,5 +288,7 @@ class InviteServerTransaction(ServerTransaction):
     def _accepted_over(self) -> None:
         unacknowledged = "2xx" in self.running
         self.terminate()
+        if unacknowledged:
+            self.on_gave_up("ACK")
         if unacknowledged and self.on_no_ack is not None:
             self.on_no_ack()

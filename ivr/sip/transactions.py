@@ -12,6 +12,7 @@ from aiosipua import generate_branch
 
 from ivr.sip.message import Peer, SipRequest, SipResponse
 from ivr.sip.timers import Timers
+from ivr.sip.traffic import SipTraffic
 from ivr.sip.transaction import (
     ClientTransaction,
     InviteClientTransaction,
@@ -19,6 +20,7 @@ from ivr.sip.transaction import (
     Key,
     Send,
     ServerTransaction,
+    Transaction,
     TransactionState,
 )
 
@@ -40,13 +42,14 @@ def server_key(request: SipRequest) -> Key:
 class TransactionLayer:
     """It hands requests and responses to their transactions, and forgets those that terminate."""
 
-    def __init__(self, send: Send, timers: Timers) -> None:
+    def __init__(self, send: Send, timers: Timers, traffic: SipTraffic | None = None) -> None:
         self._send = send
         self._timers = timers
         self._servers: dict[Key, ServerTransaction] = {}
         self._clients: dict[Key, ClientTransaction] = {}
         self._requests: dict[Key, ServerTransaction] = {}  # by what forked copies share
         self._calls: Counter[str] = Counter()  # transactions by Call-ID
+        self.traffic = traffic or SipTraffic()
 
     # --- requests received ---
 
@@ -56,6 +59,7 @@ class TransactionLayer:
         if found is None:
             return False
         if request.method != "ACK":
+            self.traffic.repeated_in += 1
             found.repeat()
             return True
         refused = found.state in (TransactionState.COMPLETED, TransactionState.CONFIRMED)
@@ -88,9 +92,14 @@ class TransactionLayer:
         transaction = kind(server_key(request), request, source, self._send, self._timers)
         fork = _fork_key(request)
         transaction.on_terminated = partial(self._forget, transaction, fork)
+        self._watch(transaction)
         self._servers[transaction.key] = self._requests[fork] = transaction
         self._count(fork[0], 1)
         return transaction
+
+    def _watch(self, transaction: Transaction) -> None:
+        transaction.on_sent_again = self.traffic.sent_again
+        transaction.on_gave_up = self.traffic.gave_up
 
     def _forget(self, transaction: ServerTransaction, fork: Key) -> None:
         if self._servers.pop(transaction.key, None) is not None:
@@ -132,6 +141,7 @@ class TransactionLayer:
                 self._count(request.call_id, -1)
 
         transaction.on_terminated = forget
+        self._watch(transaction)
         self._clients[transaction.key] = transaction
         self._count(request.call_id, 1)
         transaction.start()

@@ -140,6 +140,7 @@ class Database:
         self._down_until: dict[Way, float] = {"read": 0.0, "write": 0.0}
 
         self._told = False  # that it is down
+        self.on_transaction: Callable[[Way, float, bool], None] = lambda way, took_s, done: None
 
     @property
     def identity(self) -> str:
@@ -241,7 +242,10 @@ class Database:
         if loop.time() < self._down_until[way]:
             work.close()
             raise StoreUnavailable("the database did not answer a moment ago", remedy=REMEDY)
-        task = asyncio.ensure_future(work)
+        task, began = asyncio.ensure_future(work), loop.time()
+        task.add_done_callback(
+            lambda task: self.on_transaction(way, loop.time() - began, not task.cancelled() and not task.exception())
+        )
         try:
             done, _ = await asyncio.wait({task}, timeout=timeout_s or self.timeout_s)
         except asyncio.CancelledError:

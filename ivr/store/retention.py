@@ -48,6 +48,7 @@ class Retention(TableGroup):
         super().__init__(database, now)
         self._spool = spool
         self._days = 0
+        self.done_at: datetime | None = None  # when what was old was last deleted
         self._changed = asyncio.Event()
 
     async def purge(self, older_than: datetime) -> Mapping[str, int]:
@@ -102,6 +103,8 @@ class Retention(TableGroup):
             log.info("retention.purged", older_than_days=self._days, **await self.purge(moment))
         except StoreUnavailable as error:
             log.warning("retention.failed", error=str(error))
+            return
+        self.done_at = self._now()
 
     def _old(self, older_than: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
         """Calls last: the conditions before ask which of them ended."""

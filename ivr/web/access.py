@@ -34,7 +34,7 @@ OPENED_RATE, OPENED_BURST = 100.0, 500.0  # what is served to everybody, likewis
 SLOWLY_S = 1.0
 STILL_S = 5.0  # how often it is looked whether who holds a connection open may still do so
 
-OPEN_PATHS = ("/healthz", "/readyz", "/handoff/", "/login", "/static/")
+OPEN_PATHS = ("/healthz", "/readyz", "/metrics", "/handoff/", "/login", "/static/")
 COOKIE = "ivr_session"
 ACCOUNT: web.RequestKey[Account] = web.RequestKey("account", Account)
 SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)

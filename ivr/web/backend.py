@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 STORE_TIMEOUT_S = 2.0
 
+Expose = Callable[[str], Awaitable[tuple[bytes, str]]]
+"""From an Accept header to the metrics as text, and its content type."""
+
 
 class Calls(Protocol):
     """Live and past calls, one view over both. ``find`` and ``get`` raise StoreUnavailable."""
@@ -112,7 +115,8 @@ class Backend:
     """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do.
     ``started``: whether there is anything to show yet, beside readiness. ``zone``: in which a day is asked for.
     ``seats``: live agents' consoles; None where there are none. ``recordings``: of conversations and messages; None
-    where there are none. ``board``: the supervisors'; ``board_phone``: makes their phone, by name."""
+    where there are none. ``board``: the supervisors'; ``board_phone``: makes their phone, by name.
+    ``metrics``: the exposition, None where there is none."""
 
     calls: Calls
     flows: Flows
@@ -125,6 +129,7 @@ class Backend:
     recordings: Recordings | None = None
     board: Board | None = None
     board_phone: Callable[[str], BoardPhone] | None = None
+    metrics: Expose | None = None
 
 
 BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)

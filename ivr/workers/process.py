@@ -114,11 +114,13 @@ class Attention:
 
 
 class Worker:
-    """A worker process and its replacements. ``up``: it serves; ``pid``: None while there is no process."""
+    """A worker process and its replacements. ``up``: it serves; ``pid``: None while there is no process; ``restarts``:
+    how many were replaced."""
 
     def __init__(self, role: Role, owner: Owner, spawn: Spawn = spawn) -> None:
         self.up = False
         self.pid: int | None = None
+        self.restarts = 0
         self._role = role
         self._owner = owner
         self._spawn = spawn
@@ -267,6 +269,7 @@ class Worker:
                 short = 0
             pause = min(_BACK_OFF_S[min(short, len(_BACK_OFF_S) - 1)], self._role.longest_pause_s)
             short += 1
+            self.restarts += 1
             self._lose(reason, pause)
             await asyncio.sleep(pause)
 

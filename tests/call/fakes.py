@@ -72,6 +72,7 @@ from ivr.ports import (
     SpeechService,
 )
 from ivr.record import Entry
+from ivr.sip.traffic import SipTraffic
 from tests.call.line import FakeLine
 
 SDP = MediaDescription("127.0.0.1", 4000, (PCMU,))
@@ -536,6 +537,9 @@ class FakeEndpoint:
 
     def load(self) -> SignallingLoad:
         return SignallingLoad()
+
+    def traffic(self) -> SipTraffic:
+        return SipTraffic()
 
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
         return None

@@ -1,0 +1,148 @@
+"""Telemetry of a line, wired: who observes its calls, what is read of its parts, and where that goes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from ivr import __version__
+from ivr.config import Config
+from ivr.dialogue.flows.library import FlowLibrary
+from ivr.lifespan import Lifespan
+from ivr.ports import Clock, HttpAnswered, LineView, RefusedCall
+from ivr.readiness import Parts
+from ivr.sip.traffic import SipTraffic
+from ivr.store.database import Way
+from ivr.telemetry.call_detail import CallDetailFile, CallDetails
+from ivr.telemetry.call_metrics import CallMetrics
+from ivr.telemetry.exposition import Exposition
+from ivr.telemetry.families import Families
+from ivr.telemetry.labels import Labels
+from ivr.telemetry.line_metrics import LineState
+from ivr.telemetry.loop_lag import LoopLag
+from ivr.telemetry.observers import Observers
+from ivr.trace_context import Sampling
+from ivr.workers.process import Worker
+
+TRANSACTION = (0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is asked how it is. ``config``: as reloads have left it, and whether the file was right (``config_ok``);
+    ``libraries``: the flows that serve; ``refused_credentials``, ``certificates`` (ends of validity) by name."""
+
+    parts: Parts
+    workers: Callable[[], Mapping[str, Worker]]
+    config: Callable[[], Config]
+    config_ok: Callable[[], bool]
+    view: Callable[[], LineView]
+    traffic: Callable[[], SipTraffic]
+    skills: Callable[[], frozenset[str]]
+    libraries: Callable[[], Sequence[FlowLibrary]]
+    actions: frozenset[str]
+    refused_credentials: Callable[[], Mapping[str, int]]
+    retention_done_at: Callable[[], datetime | None]
+    certificates: Callable[[], Mapping[str, datetime]] = field(default=dict)
+
+
+class LineTelemetry:
+    """``observers`` are told of calls from the first one on; ``expose`` answers once it is known what is measured
+    (``measure``)."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self._clock = clock
+        self._families = Families()
+        self._labels = Labels.of(config)
+        self._metrics = CallMetrics(self._families, self._labels)
+        self._store = self._families.histogram(
+            "ivr_store_duration_seconds", "Transactions.", "kind", "result", buckets=TRANSACTION
+        )
+        self._lag = LoopLag(self._families)
+        self._exposition: Exposition | None = None
+        self._measured: Measured | None = None
+        self.details = CallDetailFile()
+        self.details.apply(config.cdr.path)
+        self.sampling = Sampling(config.traces.share if config.traces.endpoint else 0.0)
+        self.observers = Observers(self._metrics, CallDetails(config.node, self.details.write))
+
+    # -- what tells of itself --------------------------------------------------------------------------------------
+
+    def refused(self, call: RefusedCall) -> None:
+        self.observers.refused(self._clock.now(), call)
+
+    def http_answered(self, call_id: str, answered: HttpAnswered) -> None:
+        self.observers.observe(call_id, self._clock.now(), answered)
+
+    def transaction(self, way: Way, took_s: float, done: bool) -> None:
+        """Of the database."""
+        self._store.add(took_s, way, "done" if done else "failed")
+
+    # -- what is asked ----------------------------------------------------------------------------------------------
+
+    def measure(self, config: Config, measured: Measured) -> None:
+        self._measured = measured
+        self._labels.actions = measured.actions
+        self._labels.skills = measured.skills
+        self._labels.reasons = lambda: _reasons(measured.libraries())
+        self._labels.spoken = lambda: {tag for each in measured.libraries() for tag in each.universals.languages}
+        folders = {"store": config.store.spool_folder, "recordings": config.recording.folder}
+        if config.logs.path != "-":
+            folders["logs"] = Path(config.logs.path).parent
+        if config.cdr.path:
+            folders["cdr"] = Path(config.cdr.path).parent
+        self._exposition = Exposition(self._families, self._labels, self._look, self._pids, folders)
+
+    async def expose(self, accept: str) -> tuple[bytes, str]:
+        """The exposition and its content type."""
+        assert self._exposition is not None
+        return await self._exposition.render(accept)
+
+    async def _look(self) -> LineState:
+        measured = self._measured
+        assert measured is not None
+        details = self.details.status
+        return LineState(
+            version=__version__,
+            at=self._clock.now(),
+            readiness=await measured.parts.readiness(),
+            live=self._metrics.live,
+            max_calls=measured.config().sip.max_calls,
+            view=measured.view(),
+            traffic=measured.traffic(),
+            restarts={name: worker.restarts for name, worker in measured.workers().items()},
+            config_ok=measured.config_ok(),
+            refused_credentials=measured.refused_credentials(),
+            certificates=measured.certificates(),
+            spools={"cdr": details} if details is not None else {},
+            done_at=measured.retention_done_at(),
+            observers_failed=self.observers.failed,
+        )
+
+    def _pids(self) -> Mapping[str, int]:
+        workers = self._measured.workers() if self._measured is not None else {}
+        return {"line": os.getpid(), **{name: worker.pid for name, worker in workers.items() if worker.pid}}
+
+    # -- its life -----------------------------------------------------------------------------------------------------
+
+    def begin(self, lifespan: Lifespan) -> None:
+        lifespan.beside(self._lag.run(), "loop lag")
+
+    def apply(self, config: Config) -> None:
+        """What a reload may change."""
+        self._labels.apply(config)
+        self.details.apply(config.cdr.path)
+
+    def reopen(self) -> None:
+        """Files that were renamed."""
+        self.details.reopen()
+
+    async def close(self) -> None:
+        self.details.close()
+
+
+def _reasons(libraries: Sequence[FlowLibrary]) -> frozenset[str]:
+    return frozenset(risk.reason for each in libraries for risk in each.universals.risks.values())
