@@ -102,6 +102,7 @@ class Company:
     signatures: Sequence[ActionSignature] = ()
     records: Mapping[str, Record] = {}
     branches: Sequence[Branch] = ()
+    kept: Mapping[str, str] = {}  # why its tables have no time after which their rows go, by table
     identify: str = ""  # the action, without arguments, that finds out who calls; "" where there is none
 
     def on(self, database: Database, times: Times) -> OpenCompany:

@@ -47,6 +47,7 @@ from ivr.release.serving import ServingVersions
 from ivr.reload import Reload
 from ivr.sip.agent import SipUserAgent
 from ivr.sip.party import tie_token
+from ivr.speech.prompt_cache import prompts_said
 from ivr.store.store import Store
 from ivr.store.writer import GATHER_S
 from ivr.web.app import HttpServer, application, bound, own_url, port_of
@@ -244,8 +245,8 @@ async def running(
         lifespan.beside(entry.follow_vocabularies(actions, clock), "vocabularies")
         lifespan.beside(flows.run(), "flows")
         store.retention.apply(config.retention)
-        lifespan.beside(store.retention.daily(clock), "retention")
-        centre.keep_recordings(lifespan, config, clock)
+        files = {"recordings": archive.purge, "prompts": prompts_said(config.speech.cache)}
+        lifespan.beside(store.retention.hourly(clock, files), "retention")
 
         facts = known.facts
 

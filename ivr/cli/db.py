@@ -13,12 +13,16 @@ from zoneinfo import ZoneInfo
 
 from ivr.cli.options import Subparsers, add_config, age, command, configuration
 from ivr.company import OpenCompany, Times, company_of
-from ivr.config import Config
+from ivr.config import Config, RetentionConfig
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.store import Store
 from ivr.store.database import missing_file
+from ivr.store.retention import about_calls
 
 UPGRADE = "run ivr db upgrade"
+TRACES = (
+    "\nits bytes are still in the database's log, which somebody reads: a running line deletes them within the hour"
+)
 
 
 def add(commands: Subparsers) -> None:
@@ -38,8 +42,10 @@ def add(commands: Subparsers) -> None:
     audit_.add_argument("call_id", metavar="CALL_ID", help="or how it begins")
     callbacks_ = action("callbacks", "who waits to be called back", callbacks)
     callbacks_.add_argument("--done", type=int, metavar="ID", help="that one has been called")
-    purge_ = action("purge", "delete what is kept about old calls", purge)
-    purge_.add_argument("--older-than", required=True, type=age, metavar="AGE", help="90d, for instance")
+    purge_ = action("purge", "delete what is older than [retention] says, as a line does hourly", purge)
+    purge_.add_argument(
+        "--older-than", type=age, metavar="AGE", help="everything about calls that is; 90d, for instance"
+    )
     purge_.add_argument("--yes", action="store_true", help="delete; without it, only count")
 
 
@@ -53,6 +59,7 @@ class Opened:
     store: Store
     company: OpenCompany
     zone: ZoneInfo
+    retention: RetentionConfig
 
 
 async def run(config: Config, arguments: argparse.Namespace) -> str:
@@ -81,7 +88,7 @@ async def opened(config: Config) -> AsyncIterator[Opened]:
         spool=config.store.spool_folder,
     )
     try:
-        yield Opened(store, company.on(store.database, Times(store.now, zone)), zone)
+        yield Opened(store, company.on(store.database, Times(store.now, zone)), zone, config.retention)
     finally:
         await store.close()
 
@@ -157,11 +164,13 @@ def _who(name: str, caller_id: str) -> str:
 
 async def purge(opened: Opened, arguments: argparse.Namespace) -> str:
     await _current(opened)
-    before = datetime.now(UTC) - arguments.older_than
-    when = f"before {before:%Y-%m-%d %H:%M} UTC"
+    now, older, retention = datetime.now(UTC), arguments.older_than, opened.store.retention
+    cuts = opened.retention.cuts(now) if older is None else about_calls(now - older)
+    when = "by [retention]" if older is None else f"before {now - older:%Y-%m-%d %H:%M} UTC"
     if arguments.yes:
-        return f"deleted {_counted(await opened.store.retention.purge(before), ', ')} ({when})"
-    found = await opened.store.retention.count(before)
+        deleted = f"deleted {_counted(await retention.purge(cuts), ', ')} ({when})"
+        return deleted if await retention.settle() else f"{deleted}{TRACES}"
+    found = await retention.count(cuts)
     if not any(found.values()):
         return f"nothing to delete {when}"
     return f"would delete {_counted(found, ', ')} ({when}); add --yes to delete them"

@@ -57,10 +57,12 @@ def _anchored(config: Config, base: Path) -> Config:
     flows = flows.model_copy(update={"directory": base / flows.directory})
     if logs.path != "-":
         logs = logs.model_copy(update={"path": str(base / logs.path)})
+    recording = config.recording.model_copy(update={"folder": base / config.recording.folder})
     store = config.store
     scheme, triple, file = store.url.partition(":///")
     if scheme.startswith("sqlite") and triple and file and not Path(file).is_absolute() and not file.startswith(":"):
         store = store.model_copy(update={"url": f"{scheme}:///{base / file}"})
     if store.spool or not store.url.startswith("sqlite"):
         store = store.model_copy(update={"spool": str(base / (store.spool or SPOOL))})
-    return config.model_copy(update={"speech": speech, "flows": flows, "logs": logs, "store": store})
+    anchored = {"speech": speech, "flows": flows, "logs": logs, "store": store, "recording": recording}
+    return config.model_copy(update=anchored)

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +24,6 @@ from ivr.recording.container import STEREO_PCMU, Keys, Player, WavFormat, Writer
 
 log = structlog.get_logger(__name__)
 
-DAY_S = 24 * 3600.0
 MINUTE_S = 60.0
 SUFFIX = ".ivrrec"
 RETENTION = "retention"  # who deletes what is old, in the audit trail
@@ -55,8 +54,6 @@ class Archive:
         self._folder = folder
         self._keys = keys
         self._now = now
-        self._days = 0
-        self._changed = asyncio.Event()
 
     async def begin(self, about: RecordingAbout) -> OpenRecording | None:
         row = self._row(about)
@@ -186,29 +183,6 @@ class Archive:
 
     def _files(self, before: datetime) -> list[Path]:
         return [each for each in self._folder.glob(f"*{SUFFIX}") if each.stat().st_mtime < before.timestamp()]
-
-    def apply(self, days: int) -> None:
-        """How long recordings are kept from now on, 0 for ever; shorter ones are purged at once."""
-        if days != self._days:
-            self._days = days
-            self._changed.set()
-
-    async def daily(self, clock: Clock) -> None:
-        """Purge once a day; runs until cancelled."""
-        while True:
-            self._changed.clear()
-            if self._days:
-                try:
-                    count = await self.purge(clock.now() - timedelta(days=self._days))
-                    log.info("recordings.purged", older_than_days=self._days, recordings=count)
-                except (StoreUnavailable, OSError) as error:
-                    log.warning("recordings.unpurged", error=str(error))
-            day, changed = asyncio.ensure_future(clock.sleep(DAY_S)), asyncio.ensure_future(self._changed.wait())
-            try:
-                await asyncio.wait({day, changed}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                day.cancel()
-                changed.cancel()
 
     def _row(self, about: RecordingAbout) -> RecordingRow:
         agents = (about.agent,) if about.agent else ()

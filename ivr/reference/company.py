@@ -28,6 +28,7 @@ from ivr.web.backend import in_time
 from ivr.web.formats import json_response
 
 AGENT_NOTE = "agent"
+MEMBERSHIP = "the membership itself, as long as there is one"
 SIGNATURES = (*members.SIGNATURES, *queue.SIGNATURES)
 
 
@@ -125,6 +126,12 @@ class Films(Company):
         "discs": Record("the titles at the member's home", "list"),
         "notes": Record("parts of the notes kept about the member, one each", "parts"),
         "hold_until": Record('YYYY-MM-DD, or "" for no hold'),
+    }
+    kept: Mapping[str, str] = {
+        **dict.fromkeys(("members", "member_phones", "member_pins", "queue_entries", "discs", "holds"), MEMBERSHIP),
+        **dict.fromkeys(("disc_reports", "goodwill_grants"), "what the membership is judged by, and what it cost"),
+        **dict.fromkeys(("notes", "note_changes"), "until the member, an agent or ivr forget deletes them"),
+        "titles": "the catalogue; nobody's data",
     }
     identify = "member.identify_by_caller"
     branches = (Branch("films", Path(__file__).parent / "migrations"),)

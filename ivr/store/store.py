@@ -157,6 +157,11 @@ class Store:
         """How many writes neither the database nor the spool took."""
         return self._spool.lost if self._spool is not None else 0
 
+    @property
+    def unpurged(self) -> str:
+        """Why retention failed last; "" when it didn't."""
+        return self.retention.trouble
+
     def spooled(self) -> int:
         """How many writes wait on disk, of all lines of this machine."""
         return waiting_in(self.spool_folder) if self.spool_folder is not None else 0
