@@ -67,14 +67,19 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
 
     Raises StoreUnavailable, ConfigError."""
     company_of(config)  # a wrong one is told first, whether or not there is a database
-    path = missing_file(config.store.resolved())
-    if path and arguments.work is status:
+    if arguments.work is status and (path := missing_file(config.store.resolved())):
         return f"{path}: there is no database: {UPGRADE}, or mend [store] url"
-    if path and arguments.work not in (upgrade, seed):
-        raise ConfigError(f"{path}: there is no database", remedy=f"{UPGRADE}, or mend [store] url")
+    if arguments.work not in (upgrade, seed):
+        there(config)
     async with opened(config) as database:
         answer: str = await arguments.work(database, arguments)
         return answer
+
+
+def there(config: Config) -> None:
+    """Raises ConfigError where there is no SQLite file: opening it would make one."""
+    if path := missing_file(config.store.resolved()):
+        raise ConfigError(f"{path}: there is no database", remedy=f"{UPGRADE}, or mend [store] url")
 
 
 @asynccontextmanager
@@ -123,7 +128,7 @@ async def status(opened: Opened, _: argparse.Namespace | None = None) -> str:
 
 
 async def audit(opened: Opened, arguments: argparse.Namespace) -> str:
-    await _current(opened)
+    await current(opened)
     changes = await opened.store.audit.of_call(arguments.call_id)
     if not changes:  # the trail outlives the calls: one that is gone is asked for by its whole id
         whole = await opened.store.whole_id(arguments.call_id)
@@ -134,7 +139,7 @@ async def audit(opened: Opened, arguments: argparse.Namespace) -> str:
 
 
 async def callbacks(opened: Opened, arguments: argparse.Namespace) -> str:
-    await _current(opened)
+    await current(opened)
     line = opened.store.line
     places = [p for p in (await line.snapshot()).places if p.callback_number]
     if arguments.done is not None:
@@ -163,7 +168,7 @@ def _who(name: str, caller_id: str) -> str:
 
 
 async def purge(opened: Opened, arguments: argparse.Namespace) -> str:
-    await _current(opened)
+    await current(opened)
     now, older, retention = datetime.now(UTC), arguments.older_than, opened.store.retention
     cuts = opened.retention.cuts(now) if older is None else about_calls(now - older)
     when = "by [retention]" if older is None else f"before {now - older:%Y-%m-%d %H:%M} UTC"
@@ -176,7 +181,7 @@ async def purge(opened: Opened, arguments: argparse.Namespace) -> str:
     return f"would delete {_counted(found, ', ')} ({when}); add --yes to delete them"
 
 
-async def _current(opened: Opened) -> None:
+async def current(opened: Opened) -> None:
     """Raises ConfigError where the tables aren't there, or aren't this release's."""
     if not (await opened.store.status()).up_to_date:
         raise ConfigError(await status(opened))

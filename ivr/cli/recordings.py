@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ivr.cli.options import Subparsers, add_config, age, command, configuration
+from ivr.cli.options import Subparsers, add_config, age, command, configuration, operator
 from ivr.config import Config
 from ivr.errors import ConfigError
 from ivr.logs import Log, StandardError, configure_logging
@@ -51,7 +50,7 @@ def add(commands: Subparsers) -> None:
 
 def handle(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
-    written = _logged(config) if arguments.work is not listed else None
+    written = logged(config) if arguments.work is not listed else None
     try:
         print(asyncio.run(run(config, arguments)))
     finally:
@@ -60,7 +59,7 @@ def handle(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _logged(config: Config) -> Log:
+def logged(config: Config) -> Log:
     """What is deleted has its line in the line's own log, or nothing is. Raises OSError."""
     logs, beside = config.logs, StandardError() if config.logs.path == "-" else None  # standard output is the answer's
     return configure_logging(path=logs.path, level=logs.level, redact=logs.redact, stream=beside)
@@ -73,7 +72,7 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
     store = Store(config.store.resolved(), node=config.node, spool=config.store.spool_folder)
     try:
         archive = Archive(store.recordings, config.recording.folder, Keys.of(config.recording.keys()), store.now)
-        answer: str = await arguments.work(Opened(archive, f"cli:{getpass.getuser()}"), arguments)
+        answer: str = await arguments.work(Opened(archive, operator()), arguments)
         return answer
     finally:
         await store.close()

@@ -163,6 +163,14 @@ class Archive:
         if await self._rows.delete(row, by, why):
             log.info("recording.deleted", recording=row.name, kind=row.kind, call_id=row.call_id, by=by, why=why)
 
+    async def delete_here(self, row: RecordingRow, by: str, why: str) -> bool:
+        """``delete`` it where its file is in this folder; False: it is in another machine's. Raises StoreUnavailable,
+        OSError."""
+        if not self._path(row.name).exists():
+            return False
+        await self.delete(row, by, why)
+        return True
+
     async def purge(self, before: datetime, by: str = RETENTION) -> int:
         """Delete what began before; how many. Files that no row names go too. Raises StoreUnavailable, OSError."""
         count = 0
