@@ -1,4 +1,4 @@
-"""`ivr db`: the database's tables and example data, what calls changed, who waits for a call back, and retention."""
+"""`ivr db`: the database's tables and example data, copies, what calls changed, who waits to be called, retention."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from ivr.cli import db_copies
 from ivr.cli.options import Subparsers, add_config, age, command, configuration
 from ivr.company import OpenCompany, Times, company_of
 from ivr.config import Config, RetentionConfig
@@ -42,6 +44,14 @@ def add(commands: Subparsers) -> None:
     audit_.add_argument("call_id", metavar="CALL_ID", help="or how it begins")
     callbacks_ = action("callbacks", "who waits to be called back", callbacks)
     callbacks_.add_argument("--done", type=int, metavar="ID", help="that one has been called")
+    backup_ = action("backup", "a copy, also while lines write", lambda opened, a: db_copies.back_up(opened.store, a))
+    backup_.add_argument("file", metavar="FILE", type=Path, help="made; readable by this user only")
+    restore_ = action(
+        "restore", "put a backup into an empty place", lambda opened, a: db_copies.restore(opened.store, a)
+    )
+    restore_.add_argument("file", metavar="FILE", type=Path)
+    restore_.set_defaults(makes=True)
+    action("check", "whether it is whole: pages, rows, a call", lambda opened, a: db_copies.check(opened.store, a))
     purge_ = action("purge", "delete what is older than [retention] says, as a line does hourly", purge)
     purge_.add_argument(
         "--older-than", type=age, metavar="AGE", help="everything about calls that is; 90d, for instance"
@@ -69,7 +79,7 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
     company_of(config)  # a wrong one is told first, whether or not there is a database
     if arguments.work is status and (path := missing_file(config.store.resolved())):
         return f"{path}: there is no database: {UPGRADE}, or mend [store] url"
-    if arguments.work not in (upgrade, seed):
+    if arguments.work not in (upgrade, seed) and not getattr(arguments, "makes", False):
         there(config)
     async with opened(config) as database:
         answer: str = await arguments.work(database, arguments)

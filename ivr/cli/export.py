@@ -25,11 +25,12 @@ examples:
 
 def add(commands: Subparsers) -> None:
     parser = command(commands, "export", "everything that is kept about one person, for them", EPILOG, handle)
+    parser.usage = "ivr export [--config FILE] [--database URL] [--caller ID] [NUMBER] DIR|FILE.zip"
     add_config(parser)
     parser.add_argument(
         "words",
         nargs="+",
-        metavar=("NUMBER", "DIR|FILE.zip"),
+        metavar="NUMBER DIR|FILE.zip",
         help="their telephone number, however written (not needed with --caller), and what is made, for this user only",
     )
     parser.add_argument("--caller", default="", metavar="ID", help="their id, as the company knows them")
