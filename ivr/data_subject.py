@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -120,7 +121,7 @@ class DataSubjects:
     async def forget(self, subject: Subject, by: str) -> Forgotten:
         """Delete it all, but for what is said to stay. Raises OSError for files that can't be deleted."""
         for call_id in subject.person.live:
-            await self._store.calls.update(call_id, **{FORGET: True})
+            await self._store.calls.update(call_id, **{FORGET: list(subject.ids)})
         gone, held = await self._unspooled(subject)
         deleted, elsewhere = await self._erased(subject.person, by)
         deleted[SPOOL] = gone
@@ -186,14 +187,23 @@ class DataSubjects:
             await clock.sleep(LOOK_S)
 
     async def finish(self, since: datetime | None = None) -> int:
-        """Calls that ended ``since``, or whenever, and were to be forgotten: how many. Raises OSError."""
+        """Calls that ended ``since``, or whenever, and were to be forgotten, with the notes made in them: how many. One
+        that turned out to be somebody else's, from the same telephone, stays. Raises OSError."""
         over = await self._store.persons.over(since)
-        if over:
-            deleted, elsewhere = await self._erased(Person(calls=tuple(over)), "line")
+        for each in over:
+            if not each.theirs:
+                await self._store.calls.update(each.call_id, **{FORGET: None})
+        theirs = [each for each in over if each.theirs]
+        if theirs:
+            noted: Counter[str] = Counter()
+            for caller_id in sorted({each.whose for each in theirs} - {""}):
+                noted.update(await self._company.forget(caller_id))
+            gone, elsewhere = await self._erased(Person(calls=tuple(each.call_id for each in theirs)), "line")
+            deleted = {**noted, **gone}
             await self._store.retention.settle()
             counts = {name: count for name, count in deleted.items() if count}
             await self._told(FORGOTTEN, "line", {"deleted": counts, "whole": not elsewhere})
-        return len(over)
+        return len(theirs)
 
 
 def _emptied(folder: Path) -> int:

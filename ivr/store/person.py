@@ -40,7 +40,7 @@ from ivr.store.tables import (
 )
 from ivr.store.verification import hashed, number_tried
 
-FORGET = "forget"  # in a call's details: it is to be deleted once it is over
+FORGET = "forget"  # in a call's details: whose it is, by ids, who is to be forgotten once it is over
 TOGETHER = 200  # calls that one statement is about
 LAST_DIGITS = 4  # of a number, in any notation
 
@@ -87,6 +87,20 @@ class Person:
         return any(same(str(row.get(name) or "")) for name in ("caller", "number"))
 
 
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A call that is over and was to be forgotten for whom the company knows by ``ids``; ``whose`` it turned out to be,
+    "" where that is not known."""
+
+    call_id: str
+    ids: frozenset[str]
+    whose: str
+
+    @property
+    def theirs(self) -> bool:
+        return not self.whose or not self.ids or self.whose in self.ids
+
+
 class PersonTables(TableGroup):
     """Methods raise StoreUnavailable. ``retention`` deletes, in its small steps."""
 
@@ -109,14 +123,15 @@ class PersonTables(TableGroup):
 
         return await self._database.read(work, timeout_s=LONG_S)
 
-    async def over(self, since: datetime | None) -> Sequence[str]:
+    async def over(self, since: datetime | None) -> Sequence[Marked]:
         """Calls that were to be forgotten once they ended, and ended ``since``, or whenever."""
 
-        async def work(connection: AsyncConnection) -> Sequence[str]:
-            asked = calls.c.ended_at.is_not(None) & calls.c.details[FORGET].as_boolean().is_(True)
+        async def work(connection: AsyncConnection) -> Sequence[Marked]:
+            asked = calls.c.ended_at.is_not(None) & calls.c.details[FORGET].as_string().is_not(None)
             if since is not None:
                 asked &= calls.c.ended_at >= since
-            return list((await connection.execute(select(calls.c.call_id).where(asked))).scalars())
+            rows = await connection.execute(select(calls.c.call_id, calls.c.details).where(asked))
+            return [Marked(row.call_id, frozenset(row.details[FORGET]), _whose(row.details)) for row in rows]
 
         return await self._database.read(work, timeout_s=LONG_S)
 
@@ -172,9 +187,7 @@ async def _with_calls(connection: AsyncConnection, person: Person) -> Person:
     mine, live, others = set(person.calls), set[str](), 0
     sure = set((await connection.execute(waited)).scalars()) | mine
     for row in await connection.execute(select(*columns).where(or_(*asked))):
-        facts = row.details.get("facts") or {}
-        likely = Identity.of(facts).level >= IdentityLevel.LIKELY
-        whose = str(facts.get(CALLER_ID) or "") if likely else ""
+        whose = _whose(row.details)
         if not (row.call_id in sure or whose in ids or (row.caller in person.numbers and not (whose and ids))):
             others += row.caller in person.numbers
         elif row.ended_at is None:
@@ -182,6 +195,13 @@ async def _with_calls(connection: AsyncConnection, person: Person) -> Person:
         else:
             mine.add(row.call_id)
     return replace(person, calls=tuple(sorted(mine - live)), live=frozenset(live), others=others)
+
+
+def _whose(details: Mapping[str, Any]) -> str:
+    """Who is known to have called; "" for a claim, and for nobody."""
+    facts = details.get("facts") or {}
+    likely = Identity.of(facts).level >= IdentityLevel.LIKELY
+    return str(facts.get(CALLER_ID) or "") if likely else ""
 
 
 def _parts(person: Person) -> Iterator[Person]:

@@ -225,9 +225,23 @@ async def test_a_call_in_progress_is_deleted_once_it_is_over(place: Place, store
     assert await place.subjects.finish(now() - timedelta(hours=1)) == 0
 
 
+async def test_a_call_in_progress_that_was_somebody_elses_stays(place: Place, store: Store, now: Time) -> None:
+    for call_id in ("hers", "visitor"):
+        await store.calls.begin(call_id, ADA_NUMBER, "+15035550199", now(), {})
+    await place.forget(ADA_NUMBER, "--yes")
+    for call_id, member in (("hers", ADA), ("visitor", BO)):
+        await done(store, "notes.add", member, key=f"{call_id}/1", call_id=call_id, text=SECRET, kind="k")
+        await store.calls.update(call_id, facts=dict(likely(member)))
+        await store.calls.finish(call_id, "resolved", now(), {})
+    assert await place.subjects.finish() == 1 and await place.subjects.finish() == 0
+    assert [call["call_id"] for call in await store.calls.recent()] == ["visitor"]
+    films = films_on(store).backend
+    assert not await films.notes(ADA) and SECRET in [note.text for note in await films.notes(BO)]
+
+
 async def test_a_line_finishes_by_itself(place: Place, store: Store, now: Time) -> None:
     await lived(place, now, "c-1", ADA_NUMBER)
-    mark = update(calls).values(details={"forget": True})
+    mark = update(calls).values(details={"forget": []})
     await store.database.write(lambda connection: connection.execute(mark))
     slept: list[float] = []
 

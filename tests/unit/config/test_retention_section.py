@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -80,3 +81,9 @@ def test_relative_folders_of_recordings_are_taken_from_the_files_folder(tmp_path
     path = tmp_path / "config.toml"
     path.write_text("")
     assert load_config(path).recording.folder == tmp_path / "var/recordings"
+
+
+def test_the_guide_says_how_long_everything_is_kept() -> None:
+    table = (SHIPPED.parent / "README.md").read_text("utf-8").partition("## What is kept")[2].partition("```sh")[0]
+    said = dict(re.findall(r"^\| `(\w+)` \| .* \| `(\w+)`", table, re.M))
+    assert {kind: age(said[kind]) for kind in said} == {kind: getattr(RetentionConfig(), kind) for kind in KINDS}
