@@ -21,6 +21,7 @@ from ivr.config import CompanyConfig, Config
 from ivr.dialogue.flows.signature import ActionSignature
 from ivr.errors import ActionError, ConfigError
 from ivr.ports import ByAgent, Granted, Panel
+from ivr.ports.data_subject import KeptRows
 from ivr.store.database import Database
 from ivr.store.memory import MemoryLedger
 from ivr.store.migration import Branch
@@ -86,6 +87,18 @@ class OpenCompany:
     async def add_note(self, caller_id: str, text: str, by: ByAgent) -> None:
         raise ActionError("no notes are kept here")
 
+    async def persons(self, phone: str) -> Sequence[str]:
+        """Ids of the callers who have this number on file: whose ``kept`` is shown, and who is forgotten."""
+        return ()
+
+    async def kept(self, caller_id: str) -> Sequence[KeptRows]:
+        """What the company's tables have of one caller, all of it; also of one who is on no file any more."""
+        return ()
+
+    async def forget(self, caller_id: str) -> Mapping[str, int]:
+        """Delete what ``kept`` shows and doesn't say stays; how many rows, by table. Twice is once."""
+        return {}
+
     async def counts(self) -> Mapping[str, int]:
         """How much there is, by what it is: {"members": 8}."""
         return {}
@@ -102,6 +115,7 @@ class Company:
     signatures: Sequence[ActionSignature] = ()
     records: Mapping[str, Record] = {}
     branches: Sequence[Branch] = ()
+    kept: Mapping[str, str] = {}  # why its tables have no time after which their rows go, by table
     identify: str = ""  # the action, without arguments, that finds out who calls; "" where there is none
 
     def on(self, database: Database, times: Times) -> OpenCompany:

@@ -172,13 +172,8 @@ class ContactCentre:
         lifespan.beside(self.scoring.run(self.waits, clock), "scoring")
         lifespan.beside(self.settings.follow(clock), "desk settings")
         lifespan.beside(self.board.follow(), "board")
-        lifespan.push_async_callback(self.floor.close)
-
-    def keep_recordings(self, lifespan: Lifespan, config: Config, clock: Clock) -> None:
-        """As long as they are to be kept, and what a dead line was recording is ended."""
-        self.archive.apply(config.recording.kept_days(config.retention.calls_days))
-        lifespan.beside(self.archive.daily(clock), "recordings' retention")
         lifespan.beside(self.archive.end_dead(clock), "recordings of the dead")
+        lifespan.push_async_callback(self.floor.close)
 
     def apply(self, config: Config) -> None:
         """What a reload may change, for what begins from now on."""
@@ -188,4 +183,3 @@ class ContactCentre:
         self.skills.apply(config.desk)
         self.switchboard.destinations.apply(config)
         self.floor.apply(config.desk.agents)
-        self.archive.apply(config.recording.kept_days(config.retention.calls_days))

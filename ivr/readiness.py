@@ -68,7 +68,8 @@ class Lifecycle:
 class Readiness:
     """``store``: "ok", or what is wrong with it; ``spooled``: how many writes wait for it; ``unkept``: how many
     will never be written; ``calls``: how many are in progress; ``flows``: what serves; ``log``: whether its lines are
-    written; ``endpoints``: recognisers and voices that are asked elsewhere; no caller depends on these two."""
+    written; ``endpoints``: recognisers and voices that are asked elsewhere; ``unpurged``: why retention failed last;
+    no caller depends on these three."""
 
     calls: int
     media: bool
@@ -85,6 +86,7 @@ class Readiness:
     spooled: int = 0
     unkept: int = 0
     endpoints: Sequence[EngineStatus] = ()
+    unpurged: str = ""
 
     @property
     def ready(self) -> bool:
@@ -138,6 +140,7 @@ class Readiness:
             "media": "ok" if self.media else "restarting",
             "store": self.store + (f"; {self.spooled} writes wait in the spool" if self.spooled else ""),
             **({"writes_lost": self.unkept} if self.unkept else {}),
+            "retention": self.unpurged or "ok",
             "log": str(self.log),
             "log_lines_lost": self.log.lost,
             "recognisers": [_engine(status) for status in self.recognisers],
@@ -158,12 +161,15 @@ def _engine(status: EngineStatus) -> dict[str, Any]:
 
 
 class KeptStore(Protocol):
-    """A database, and what waits for it: ``waiting`` writes; ``lost`` are those that will never be written."""
+    """A database, and what waits for it: ``waiting`` writes; ``lost`` are those that will never be written;
+    ``unpurged``: why what is old was not deleted, "" when it was."""
 
     @property
     def waiting(self) -> int: ...
     @property
     def lost(self) -> int: ...
+    @property
+    def unpurged(self) -> str: ...
     async def ping(self) -> None:
         """Raises StoreUnavailable."""
 
@@ -228,4 +234,5 @@ class Parts:
             self.store.store.waiting,
             self.store.store.lost,
             self.speech.endpoints(),
+            self.store.store.unpurged,
         )

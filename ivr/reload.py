@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from ivr.config import Config
+from ivr.config import Config, RetentionConfig
 from ivr.errors import ConfigError, IvrError
 
 log = structlog.get_logger(__name__)
@@ -19,13 +19,13 @@ log = structlog.get_logger(__name__)
 LIVE = frozenset(
     {
         *("sip.trunks", "sip.max_calls", "sip.busy_status", "sip.retry_after_s", "sip.session_expires_s"),
+        *(f"retention.{kind}" for kind in RetentionConfig.model_fields),
         *("flows.entry", "flows.language", "flows.persona", "flows.numbers", "flows.services"),
         *(
             "desk.hours",
             "desk.agents",
             "desk.line",
             "speech.second_ear",
-            "retention.calls_days",
             "recording.days",
             "logs.path",
             "logs.level",

@@ -25,6 +25,7 @@ from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import TIE_LINE, Config, LineConfig
 from ivr.contact_centre import ContactCentre, Premises
+from ivr.data_subject import DataSubjects
 from ivr.desk.board_phone import BoardPhones
 from ivr.desk.hours import Calendar
 from ivr.desk.kept_place import kept_place
@@ -49,6 +50,7 @@ from ivr.reload import Reload
 from ivr.sip.agent import SipUserAgent
 from ivr.sip.certificates import Pair
 from ivr.sip.party import tie_token
+from ivr.speech.prompt_cache import SAID, prompts_said
 from ivr.store.store import Store
 from ivr.store.writer import GATHER_S
 from ivr.web.app import HttpServer, application, bound, own_url, port_of
@@ -256,8 +258,10 @@ async def running(
         lifespan.beside(entry.follow_vocabularies(actions, clock), "vocabularies")
         lifespan.beside(flows.run(), "flows")
         store.retention.apply(config.retention)
-        lifespan.beside(store.retention.daily(clock), "retention")
-        centre.keep_recordings(lifespan, config, clock)
+        subjects = DataSubjects(store, office, archive, config.flows.numbering, config.speech.cache / SAID)
+        lifespan.beside(subjects.follow(clock), "calls to be forgotten")
+        files = {"recordings": archive.purge, "prompts": prompts_said(config.speech.cache)}
+        lifespan.beside(store.retention.hourly(clock, files), "retention")
         telemetry.begin(lifespan)
 
         facts = known.facts

@@ -1,4 +1,4 @@
-"""`ivr db`: the database's tables and example data, what calls changed, who waits for a call back, and retention."""
+"""`ivr db`: the database's tables and example data, copies, what calls changed, who waits to be called, retention."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from ivr.cli import db_copies
 from ivr.cli.options import Subparsers, add_config, age, command, configuration
 from ivr.company import OpenCompany, Times, company_of
-from ivr.config import Config
+from ivr.config import Config, RetentionConfig
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.store import Store
 from ivr.store.database import missing_file
+from ivr.store.retention import about_calls
 
 UPGRADE = "run ivr db upgrade"
+TRACES = (
+    "\nits bytes are still in the database's log, which somebody reads: a running line deletes them within the hour"
+)
 
 
 def add(commands: Subparsers) -> None:
@@ -38,8 +44,18 @@ def add(commands: Subparsers) -> None:
     audit_.add_argument("call_id", metavar="CALL_ID", help="or how it begins")
     callbacks_ = action("callbacks", "who waits to be called back", callbacks)
     callbacks_.add_argument("--done", type=int, metavar="ID", help="that one has been called")
-    purge_ = action("purge", "delete what is kept about old calls", purge)
-    purge_.add_argument("--older-than", required=True, type=age, metavar="AGE", help="90d, for instance")
+    backup_ = action("backup", "a copy, also while lines write", lambda opened, a: db_copies.back_up(opened.store, a))
+    backup_.add_argument("file", metavar="FILE", type=Path, help="made; readable by this user only")
+    restore_ = action(
+        "restore", "put a backup into an empty place", lambda opened, a: db_copies.restore(opened.store, a)
+    )
+    restore_.add_argument("file", metavar="FILE", type=Path)
+    restore_.set_defaults(makes=True)
+    action("check", "whether it is whole: pages, rows, a call", lambda opened, a: db_copies.check(opened.store, a))
+    purge_ = action("purge", "delete what is older than [retention] says, as a line does hourly", purge)
+    purge_.add_argument(
+        "--older-than", type=age, metavar="AGE", help="everything about calls that is; 90d, for instance"
+    )
     purge_.add_argument("--yes", action="store_true", help="delete; without it, only count")
 
 
@@ -53,6 +69,7 @@ class Opened:
     store: Store
     company: OpenCompany
     zone: ZoneInfo
+    retention: RetentionConfig
 
 
 async def run(config: Config, arguments: argparse.Namespace) -> str:
@@ -60,14 +77,19 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
 
     Raises StoreUnavailable, ConfigError."""
     company_of(config)  # a wrong one is told first, whether or not there is a database
-    path = missing_file(config.store.resolved())
-    if path and arguments.work is status:
+    if arguments.work is status and (path := missing_file(config.store.resolved())):
         return f"{path}: there is no database: {UPGRADE}, or mend [store] url"
-    if path and arguments.work not in (upgrade, seed):
-        raise ConfigError(f"{path}: there is no database", remedy=f"{UPGRADE}, or mend [store] url")
+    if arguments.work not in (upgrade, seed) and not getattr(arguments, "makes", False):
+        there(config)
     async with opened(config) as database:
         answer: str = await arguments.work(database, arguments)
         return answer
+
+
+def there(config: Config) -> None:
+    """Raises ConfigError where there is no SQLite file: opening it would make one."""
+    if path := missing_file(config.store.resolved()):
+        raise ConfigError(f"{path}: there is no database", remedy=f"{UPGRADE}, or mend [store] url")
 
 
 @asynccontextmanager
@@ -81,7 +103,7 @@ async def opened(config: Config) -> AsyncIterator[Opened]:
         spool=config.store.spool_folder,
     )
     try:
-        yield Opened(store, company.on(store.database, Times(store.now, zone)), zone)
+        yield Opened(store, company.on(store.database, Times(store.now, zone)), zone, config.retention)
     finally:
         await store.close()
 
@@ -116,7 +138,7 @@ async def status(opened: Opened, _: argparse.Namespace | None = None) -> str:
 
 
 async def audit(opened: Opened, arguments: argparse.Namespace) -> str:
-    await _current(opened)
+    await current(opened)
     changes = await opened.store.audit.of_call(arguments.call_id)
     if not changes:  # the trail outlives the calls: one that is gone is asked for by its whole id
         whole = await opened.store.whole_id(arguments.call_id)
@@ -127,7 +149,7 @@ async def audit(opened: Opened, arguments: argparse.Namespace) -> str:
 
 
 async def callbacks(opened: Opened, arguments: argparse.Namespace) -> str:
-    await _current(opened)
+    await current(opened)
     line = opened.store.line
     places = [p for p in (await line.snapshot()).places if p.callback_number]
     if arguments.done is not None:
@@ -156,18 +178,20 @@ def _who(name: str, caller_id: str) -> str:
 
 
 async def purge(opened: Opened, arguments: argparse.Namespace) -> str:
-    await _current(opened)
-    before = datetime.now(UTC) - arguments.older_than
-    when = f"before {before:%Y-%m-%d %H:%M} UTC"
+    await current(opened)
+    now, older, retention = datetime.now(UTC), arguments.older_than, opened.store.retention
+    cuts = opened.retention.cuts(now) if older is None else about_calls(now - older)
+    when = "by [retention]" if older is None else f"before {now - older:%Y-%m-%d %H:%M} UTC"
     if arguments.yes:
-        return f"deleted {_counted(await opened.store.retention.purge(before), ', ')} ({when})"
-    found = await opened.store.retention.count(before)
+        deleted = f"deleted {_counted(await retention.purge(cuts), ', ')} ({when})"
+        return deleted if await retention.settle() else f"{deleted}{TRACES}"
+    found = await retention.count(cuts)
     if not any(found.values()):
         return f"nothing to delete {when}"
     return f"would delete {_counted(found, ', ')} ({when}); add --yes to delete them"
 
 
-async def _current(opened: Opened) -> None:
+async def current(opened: Opened) -> None:
     """Raises ConfigError where the tables aren't there, or aren't this release's."""
     if not (await opened.store.status()).up_to_date:
         raise ConfigError(await status(opened))

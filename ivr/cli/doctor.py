@@ -10,6 +10,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -209,9 +210,28 @@ async def database(config: Config) -> list[Finding]:
         if db.UPGRADE in text:
             return [Finding("note", "database", text)]
         known = await accounts.run(config, argparse.Namespace(work=_accounts))
+        kept = await _retention(config)
     except IvrError as error:
         return [Finding("bad", "database", str(error), "check [store] url")]
-    return [Finding("ok", "database", text), _entry(config, int(known))]
+    return [Finding("ok", "database", text), _entry(config, int(known)), kept]
+
+
+async def _retention(config: Config) -> Finding:
+    """What is kept longer than it may be, with a day's grace: then no line deletes it. Raises IvrError."""
+
+    async def overdue(opened: db.Opened, _: argparse.Namespace) -> str:
+        found = await opened.store.retention.overdue(config.retention, timedelta(days=1))
+        return ", ".join(f"{count} {name}" for name, count in found.items())
+
+    if late := await db.run(config, argparse.Namespace(work=overdue)):
+        remedy = "see retention.failed in the log of a running line, or run ivr db purge --yes"
+        return Finding("bad", "retention", f"kept a day longer than [retention] says: {late}", remedy)
+    former = "retention.calls_days" if config.retention.calls_days is not None else ""
+    former = former or ("recording.days" if config.recording.days is not None else "")
+    if former:
+        remedy = "config.toml explains the times by kind under [retention]; they win over it"
+        return Finding("note", "retention", f"{former} is a former name and still counts", remedy)
+    return Finding("ok", "retention", "nothing is kept longer than [retention] says")
 
 
 async def _stored(config: Config) -> tuple[Sequence[Finding], Collection[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,14 @@ def age(text: str) -> timedelta:
     if not text.removesuffix("d").isdigit() or not text.endswith("d"):
         raise argparse.ArgumentTypeError(f"{text!r} is no age: write a number of days, such as 90d")
     return timedelta(days=int(text.removesuffix("d")))
+
+
+def operator() -> str:
+    """Who types, for the audit trail."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (OSError, KeyError):  # a user without a name
+        return "cli"
 
 
 def configuration(arguments: argparse.Namespace) -> Config:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ivr.cli.options import Subparsers, add_config, age, command, configuration
+from ivr.cli.options import Subparsers, add_config, age, command, configuration, operator
 from ivr.config import Config
-from ivr.errors import ConfigError
+from ivr.errors import ConfigError, RecordingUnreadable
 from ivr.logs import Log, StandardError, configure_logging
 from ivr.ports import RecordingRow
 from ivr.recording.archive import BROKEN_OFF, Archive
@@ -23,6 +22,7 @@ from ivr.store.database import missing_file
 @dataclass(frozen=True, slots=True)
 class Opened:
     archive: Archive
+    keys: Keys
     by: str
 
 
@@ -45,13 +45,15 @@ def add(commands: Subparsers) -> None:
     delete_ = action("delete", "delete recordings for good: the files and what is listed of them", delete)
     delete_.add_argument("names", nargs="*", metavar="NAME")
     delete_.add_argument("--caller", default="", metavar="ID", help="all of this caller")
+    action("keys", "which key seals how many, and which of them are configured", keys)
+    action("rewrap", "after a new [recording] key: wrap everything by it; may be interrupted and repeated", rewrap)
     purge_ = action("purge", "delete what is older", purge)
     purge_.add_argument("--older-than", required=True, type=age, metavar="AGE", help="90d, for instance")
 
 
 def handle(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
-    written = _logged(config) if arguments.work is not listed else None
+    written = logged(config) if arguments.work not in (listed, keys) else None
     try:
         print(asyncio.run(run(config, arguments)))
     finally:
@@ -60,7 +62,7 @@ def handle(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _logged(config: Config) -> Log:
+def logged(config: Config) -> Log:
     """What is deleted has its line in the line's own log, or nothing is. Raises OSError."""
     logs, beside = config.logs, StandardError() if config.logs.path == "-" else None  # standard output is the answer's
     return configure_logging(path=logs.path, level=logs.level, redact=logs.redact, stream=beside)
@@ -72,8 +74,9 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
         raise ConfigError(f"{path}: there is no database", remedy="run ivr db upgrade, or mend [store] url")
     store = Store(config.store.resolved(), node=config.node, spool=config.store.spool_folder)
     try:
-        archive = Archive(store.recordings, config.recording.folder, Keys.of(config.recording.keys()), store.now)
-        answer: str = await arguments.work(Opened(archive, f"cli:{getpass.getuser()}"), arguments)
+        keys = Keys.of(config.recording.keys())
+        archive = Archive(store.recordings, config.recording.folder, keys, store.now)
+        answer: str = await arguments.work(Opened(archive, keys, operator()), arguments)
         return answer
     finally:
         await store.close()
@@ -110,6 +113,32 @@ async def delete(opened: Opened, arguments: argparse.Namespace) -> str:
     for row in rows:
         await opened.archive.delete(row, opened.by, "asked for")
     return f"deleted {len(rows)} recording{'' if len(rows) == 1 else 's'}"
+
+
+async def keys(opened: Opened, _: argparse.Namespace) -> str:
+    found, known = dict(await opened.archive.keys()), opened.keys.known or {}
+    lines = []
+    for key in dict.fromkeys([*known, *sorted(found)]):
+        count = f"{found.get(key, 0)} recordings"
+        if not key:
+            lines.append(f"not sealed: {count}")
+        elif key == opened.keys.current:
+            lines.append(f"{key}: {count}; the current key")
+        elif key in known:
+            lines.append(f"{key}: {count}; " + ("a former key" if key in found else "a former key that may go"))
+        else:
+            lines.append(f"{key}: {count}; not configured: they can't be played until it is in former_keys")
+    return "\n".join(lines) or "there are no recordings, and there is no key"
+
+
+async def rewrap(opened: Opened, _: argparse.Namespace) -> str:
+    counts, troubles = await opened.archive.rewrap()
+    told = f"wrapped by {opened.keys.current}: {counts.get('rewrapped', 0)}; already: {counts.get('current', 0)}"
+    if busy := counts.get("busy"):
+        told += f"; being recorded: {busy}, repeat this later"
+    if troubles:
+        raise RecordingUnreadable("\n".join([told, *troubles]))
+    return told
 
 
 async def purge(opened: Opened, arguments: argparse.Namespace) -> str:

@@ -4,6 +4,7 @@ from ivr.config.desk_sections import Agent, DeskConfig, Hours, LineConfig, Relax
 from ivr.config.fields import Address, Secret, parse_address
 from ivr.config.file import load_config
 from ivr.config.operations_sections import CdrConfig, TracesConfig
+from ivr.config.retention_section import RetentionConfig
 from ivr.config.sections import (
     TIE_LINE,
     CompanyConfig,
@@ -15,7 +16,6 @@ from ivr.config.sections import (
     MediaConfig,
     NumberPlan,
     RecordingConfig,
-    RetentionConfig,
     SipConfig,
     SpeechConfig,
     StoreConfig,

@@ -60,6 +60,7 @@ def _anchored(config: Config, base: Path) -> Config:
     cdr = config.cdr
     if cdr.path:
         cdr = cdr.model_copy(update={"path": str(base / cdr.path)})
+    recording = config.recording.model_copy(update={"folder": base / config.recording.folder})
     store = config.store
     scheme, triple, file = store.url.partition(":///")
     if scheme.startswith("sqlite") and triple and file and not Path(file).is_absolute() and not file.startswith(":"):
@@ -69,6 +70,13 @@ def _anchored(config: Config, base: Path) -> Config:
     sip = config.sip
     if sip.tls is not None:
         sip = sip.model_copy(update={"tls": sip.tls.anchored(base)})
-    return config.model_copy(
-        update={"sip": sip, "speech": speech, "flows": flows, "logs": logs, "cdr": cdr, "store": store}
-    )
+    anchored = {
+        "sip": sip,
+        "speech": speech,
+        "flows": flows,
+        "logs": logs,
+        "cdr": cdr,
+        "store": store,
+        "recording": recording,
+    }
+    return config.model_copy(update=anchored)

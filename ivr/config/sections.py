@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -27,6 +27,7 @@ from ivr.config.fields import (
     transport_named,
 )
 from ivr.config.operations_sections import CdrConfig, TracesConfig
+from ivr.config.retention_section import RetentionConfig
 from ivr.config.section import Section
 from ivr.config.sip_fields import Advertised, Listeners, NameServers, StunServer, advertised
 from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig, one_voice_a_language
@@ -305,32 +306,22 @@ class StoreConfig(Section):
         return Path(f"{file.partition('?')[0]}.spool")
 
 
-class RetentionConfig(Section):
-    """``calls_days``: what is kept about calls is deleted so long after they ended; 0 keeps it."""
-
-    calls_days: int = Field(0, ge=0)
-
-
 class RecordingConfig(Section):
     """Conversations with agents are recorded where ``enabled`` and the caller agrees; messages are kept in the same
-    ``folder``. ``key``: 32 bytes in base64 that seal them; ``former_keys`` still open what they sealed. ``days``: after
-    which they are deleted, 0 never (and never later than ``retention.calls_days``). ``transcribe``: both sides' words
-    are written down while they talk, under the same consent."""
+    ``folder``. ``key``: 32 bytes in base64 that seal them; ``former_keys`` still open what they sealed. ``days``: the
+    former name of ``retention.recordings``. ``transcribe``: both sides' words are written down while they talk, under
+    the same consent."""
 
     enabled: bool = False
     folder: Path = Path("var/recordings")
     key: SecretField = Secret("")
     former_keys: tuple[SecretField, ...] = ()
-    days: int = Field(90, ge=0)
+    days: int | None = Field(None, ge=0)
     transcribe: bool = False
 
     def keys(self) -> tuple[str, ...]:
         """As they are, the current one first. Raises ConfigError."""
         return tuple(secret.reveal() for secret in (self.key, *self.former_keys) if secret.source)
-
-    def kept_days(self, calls_days: int) -> int:
-        """0 for ever."""
-        return min((days for days in (self.days, calls_days) if days), default=0)
 
 
 class HttpConfig(Section):
@@ -393,6 +384,17 @@ class Config(Section):
     @property
     def node(self) -> str:
         return self.store.node or f"{socket.gethostname()}:{self.sip.address.port}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _formerly(cls, given: Any) -> Any:
+        """recording.days became retention.recordings."""
+        if not isinstance(given, Mapping) or not isinstance(recording := given.get("recording"), Mapping):
+            return given
+        retention = given.get("retention", {})
+        if recording.get("days") is None or not isinstance(retention, Mapping):
+            return given
+        return {**given, "retention": {"recordings": recording["days"], **retention}}
 
     @model_validator(mode="after")
     def _safe(self) -> Config:

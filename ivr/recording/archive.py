@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Protocol
@@ -18,13 +19,13 @@ from wave import open as open_wave
 
 import structlog
 
-from ivr.errors import RecordingUnreadable, StoreUnavailable
+from ivr.errors import ConfigError, RecordingUnreadable, StoreUnavailable
 from ivr.ports import Clock, OpenPlayer, OpenRecording, RecordingAbout, RecordingRow
 from ivr.recording.container import STEREO_PCMU, Keys, Player, WavFormat, Writer, unwritten
+from ivr.recording.rotation import destroy, rewrap, sealed_by
 
 log = structlog.get_logger(__name__)
 
-DAY_S = 24 * 3600.0
 MINUTE_S = 60.0
 SUFFIX = ".ivrrec"
 RETENTION = "retention"  # who deletes what is old, in the audit trail
@@ -43,6 +44,7 @@ class Rows(Protocol):
     async def all(
         self, *, caller_id: str = "", before: datetime | None = None, limit: int = 1000
     ) -> Sequence[RecordingRow]: ...
+    async def sealed(self, name: str, key: str) -> None: ...
     async def played(self, row: RecordingRow, by: str) -> None: ...
     async def delete(self, row: RecordingRow, by: str, why: str) -> bool: ...
 
@@ -55,8 +57,6 @@ class Archive:
         self._folder = folder
         self._keys = keys
         self._now = now
-        self._days = 0
-        self._changed = asyncio.Event()
 
     async def begin(self, about: RecordingAbout) -> OpenRecording | None:
         row = self._row(about)
@@ -120,6 +120,9 @@ class Archive:
         if row is None:
             return None
         player = await asyncio.to_thread(Player, self._path(name), self._keys)
+        if row.key and not player.key:
+            player.close()
+            raise RecordingUnreadable("it was sealed, and this file is not: somebody put another in its place")
         try:
             await self._rows.played(row, by)
         except StoreUnavailable:  # nobody listens unnoticed
@@ -162,9 +165,17 @@ class Archive:
 
     async def delete(self, row: RecordingRow, by: str, why: str) -> None:
         """The file, then the row: what is listed no more is not there any more. Raises StoreUnavailable, OSError."""
-        await asyncio.to_thread(self._path(row.name).unlink, missing_ok=True)
+        await asyncio.to_thread(destroy, self._path(row.name))
         if await self._rows.delete(row, by, why):
             log.info("recording.deleted", recording=row.name, kind=row.kind, call_id=row.call_id, by=by, why=why)
+
+    async def delete_here(self, row: RecordingRow, by: str, why: str) -> bool:
+        """``delete`` it where its file is in this folder; False: it is in another machine's. Raises StoreUnavailable,
+        OSError."""
+        if not self._path(row.name).exists():
+            return False
+        await self.delete(row, by, why)
+        return True
 
     async def purge(self, before: datetime, by: str = RETENTION) -> int:
         """Delete what began before; how many. Files that no row names go too. Raises StoreUnavailable, OSError."""
@@ -179,36 +190,40 @@ class Archive:
         count = 0
         for path in await asyncio.to_thread(self._files, before):
             if await self._rows.find(path.stem) is None:
-                await asyncio.to_thread(path.unlink, missing_ok=True)
+                await asyncio.to_thread(destroy, path)
                 log.info("recording.deleted", recording=path.stem, kind="stray", call_id="", by=by, why="not listed")
                 count += 1
         return count
 
     def _files(self, before: datetime) -> list[Path]:
-        return [each for each in self._folder.glob(f"*{SUFFIX}") if each.stat().st_mtime < before.timestamp()]
+        return [each for each in self._folder.glob(f"*{SUFFIX}*") if each.stat().st_mtime < before.timestamp()]
 
-    def apply(self, days: int) -> None:
-        """How long recordings are kept from now on, 0 for ever; shorter ones are purged at once."""
-        if days != self._days:
-            self._days = days
-            self._changed.set()
+    # -- keys ------------------------------------------------------------------------------------------------------
 
-    async def daily(self, clock: Clock) -> None:
-        """Purge once a day; runs until cancelled."""
-        while True:
-            self._changed.clear()
-            if self._days:
-                try:
-                    count = await self.purge(clock.now() - timedelta(days=self._days))
-                    log.info("recordings.purged", older_than_days=self._days, recordings=count)
-                except (StoreUnavailable, OSError) as error:
-                    log.warning("recordings.unpurged", error=str(error))
-            day, changed = asyncio.ensure_future(clock.sleep(DAY_S)), asyncio.ensure_future(self._changed.wait())
+    async def rewrap(self) -> tuple[Mapping[str, int], Sequence[str]]:
+        """Wrap every data key of this folder by the current key: how many were "rewrapped", "current", "busy"; and what
+        could not be, and why. Raises ConfigError without a key, StoreUnavailable."""
+        if not self._keys.current:
+            raise ConfigError("there is no current key", remedy="set [recording] key: openssl rand -base64 32")
+        counts, troubles = Counter[str](), list[str]()
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             try:
-                await asyncio.wait({day, changed}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                day.cancel()
-                changed.cancel()
+                counts[await asyncio.to_thread(rewrap, path, self._keys)] += 1
+                await self._rows.sealed(path.stem, await asyncio.to_thread(sealed_by, path))
+            except (RecordingUnreadable, OSError) as error:
+                troubles.append(f"{path.stem}: {error}")
+        return counts, troubles
+
+    async def keys(self) -> Mapping[str, int]:
+        """How many files of this folder each key seals, by its id; "" those in the clear."""
+        return await asyncio.to_thread(self._sealed)
+
+    def _sealed(self) -> Mapping[str, int]:
+        counts = Counter[str]()
+        for path in self._folder.glob(f"*{SUFFIX}"):
+            with suppress(RecordingUnreadable, OSError):
+                counts[sealed_by(path)] += 1
+        return counts
 
     def _row(self, about: RecordingAbout) -> RecordingRow:
         agents = (about.agent,) if about.agent else ()

@@ -1,9 +1,11 @@
 """Recording containers: WAV data in blocks of one second, as they grow; sealed (AES-256-GCM) where there is a key.
 
-File: ``IVRREC1\\n``, one line of JSON (``wav``: [format tag, channels, rate, bits]; ``key``: the id of the key that
-wrapped the ``data_key``, RFC 3394; "" and no data key for a recording in the clear), then blocks: 4 bytes of length, 12
-of nonce (the block's number, its highest bit for the last one), and the block, sealed with the header as associated
-data: blocks can neither be changed, nor reordered, nor moved to another recording, and one that was cut off shows.
+File: ``IVRREC2\\n``, a line of JSON that stays (``wav``: [format tag, channels, rate, bits]; ``id``), a line that a
+rotation of keys replaces (``key``: the id of the key that wrapped the ``data_key``, RFC 3394; "" and no data key for a
+recording in the clear), then blocks: 4 bytes of length, 12 of nonce (the block's number, its highest bit for the last
+one), and the block, sealed with what stays as associated data: blocks can neither be changed, nor reordered, nor moved
+to another recording, and one that was cut off shows. Files that begin with ``IVRREC1`` have both in one line, which is
+their associated data: they are read, and sealed anew when keys rotate.
 
 A ``Player`` gives bytes of the WAV file that this would be, and opens only the blocks that they lie in.
 
@@ -17,6 +19,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -30,7 +33,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 from ivr.errors import ConfigError, RecordingUnreadable
 
-MAGIC = b"IVRREC1\n"
+MAGIC, FORMER_MAGIC = b"IVRREC2\n", b"IVRREC1\n"
 _BEFORE = struct.Struct("!I12s")
 _NONCE = struct.Struct("!IQ")
 _LAST = 1 << 63
@@ -90,14 +93,12 @@ class Writer:
     """One recording, appended to. Files are readable by this user only. Raises OSError."""
 
     def __init__(self, path: Path, wav: WavFormat, keys: Keys) -> None:
-        head: dict[str, object] = {"wav": [wav.tag, wav.channels, wav.rate, wav.bits], "key": keys.current}
         self._seal: AESGCM | None = None
+        data_key = b""
         if keys.current:
             data_key = AESGCM.generate_key(256)
-            wrapped = aes_key_wrap((keys.known or {})[keys.current], data_key)
-            head["data_key"] = base64.b64encode(wrapped).decode()
             self._seal = AESGCM(data_key)
-        self._header = MAGIC + json.dumps(head, separators=(",", ":")).encode() + b"\n"
+        self._header = MAGIC + _line(wav=[wav.tag, wav.channels, wav.rate, wav.bits], id=secrets.token_hex(8))
         self._second = wav.second
         self._number = 0
         self.bytes = 0  # of sound
@@ -106,7 +107,7 @@ class Writer:
         self._file: BinaryIO = os.fdopen(opened, "wb", buffering=0)
         with suppress(OSError):  # a file system without locks: who looks gets none either
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._file.write(self._header)
+        self._file.write(self._header + wrapping(keys, data_key))
 
     def write(self, second: bytes, *, last: bool = False) -> None:
         """A second; less only for the last."""
@@ -118,6 +119,18 @@ class Writer:
 
     def close(self) -> None:
         self._file.close()
+
+
+def wrapping(keys: Keys, data_key: bytes) -> bytes:
+    """The line that a rotation replaces: the data key, wrapped by the current key."""
+    if not data_key:
+        return _line(key="")
+    wrapped = aes_key_wrap((keys.known or {})[keys.current], data_key)
+    return _line(key=keys.current, data_key=base64.b64encode(wrapped).decode())
+
+
+def _line(**values: object) -> bytes:
+    return json.dumps(values, separators=(",", ":")).encode() + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +147,7 @@ def unwritten(path: Path) -> Extent | None:
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            head = _Head.read(file)
+            head = Head.read(file)
             blocks, complete = _scan(file, sealed=bool(head.key))
     except OSError:
         return None
@@ -142,26 +155,47 @@ def unwritten(path: Path) -> Extent | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Head:
-    """What a file begins with. ``wrapped``: its data key."""
+class Head:
+    """What a file begins with. ``raw``: what its blocks are sealed with; ``wrapped``: its data key; ``end``: where the
+    blocks begin, ``replaced``: where that begins which a rotation replaces, None in a former file."""
 
     raw: bytes
     wav: WavFormat
     key: str
     wrapped: str
+    end: int
+    replaced: int | None
 
     @classmethod
-    def read(cls, file: BinaryIO) -> _Head:
+    def read(cls, file: BinaryIO) -> Head:
         """Raises RecordingUnreadable."""
-        if file.read(len(MAGIC)) != MAGIC:
+        magic = file.read(len(MAGIC))
+        if magic not in (MAGIC, FORMER_MAGIC):
             raise RecordingUnreadable("this is no recording")
         line = file.readline(LONGEST_HEADER)
+        replaced = file.tell() if magic == MAGIC else None
         try:
             head = json.loads(line)
+            wrap = json.loads(file.readline(LONGEST_HEADER)) if magic == MAGIC else head
             wav = WavFormat(*map(int, head["wav"]))
-            return cls(MAGIC + line, wav, str(head["key"]), str(head.get("data_key", "")))
+            key, wrapped = str(wrap["key"]), str(wrap.get("data_key", ""))
+            return cls(magic + line, wav, key, wrapped, file.tell(), replaced)
         except (ValueError, KeyError, TypeError) as error:
             raise RecordingUnreadable("the recording's header was changed") from error
+
+    def data_key(self, keys: Keys) -> bytes:
+        """b"" for a recording in the clear. Raises RecordingUnreadable."""
+        if not self.key:
+            return b""
+        key = (keys.known or {}).get(self.key)
+        if key is None:
+            raise RecordingUnreadable(
+                f"its key {self.key} is not configured", remedy="put it into [recording] key or former_keys"
+            )
+        try:
+            return aes_key_unwrap(key, base64.b64decode(self.wrapped))
+        except (InvalidUnwrap, ValueError) as error:
+            raise RecordingUnreadable("the recording's key was changed") from error
 
 
 def _scan(file: BinaryIO, *, sealed: bool) -> tuple[list[tuple[int, int]], bool]:
@@ -201,27 +235,14 @@ class Player:
             raise
 
     def _begin(self, keys: Keys) -> None:
-        head = _Head.read(self._file)
+        head = Head.read(self._file)
         self.wav, self.key, self._header = head.wav, head.key, head.raw
-        self._open = self._opener(keys, head.wrapped)
+        self._open = AESGCM(data_key) if (data_key := head.data_key(keys)) else None
         self._blocks, self.complete = _scan(self._file, sealed=self._open is not None)
         sound = sum(length for _, length in self._blocks)
         self._wav_header = self.wav.header(sound)
         self.seconds = sound / self.wav.second
         self.size = len(self._wav_header) + sound
-
-    def _opener(self, keys: Keys, wrapped: str) -> AESGCM | None:
-        if not self.key:
-            return None
-        key = (keys.known or {}).get(self.key)
-        if key is None:
-            raise RecordingUnreadable(
-                f"its key {self.key} is not configured", remedy="put it into [recording] key or former_keys"
-            )
-        try:
-            return AESGCM(aes_key_unwrap(key, base64.b64decode(wrapped)))
-        except (InvalidUnwrap, ValueError) as error:
-            raise RecordingUnreadable("the recording's key was changed") from error
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """Bytes ``start`` to before ``stop``."""
@@ -234,6 +255,10 @@ class Player:
             if at + length > start:
                 yield self._block(place)[max(0, start - at) : stop - at]
             at += length
+
+    def blocks(self) -> Iterator[bytes]:
+        """The sound, block by block."""
+        return (self._block(place) for place, _ in self._blocks)
 
     def _block(self, place: int) -> bytes:
         self._file.seek(place)

@@ -12,9 +12,11 @@ from aiohttp import web
 from ivr.actions import ActionSet
 from ivr.company import Company, Held, OpenCompany, Record, Times
 from ivr.ports import ActionCall, ByAgent, Granted, Panel, VerificationTries
+from ivr.ports.data_subject import KeptRows
 from ivr.reference import deliveries, members, panel, queue, seed_data
 from ivr.reference.backend import Backend, MemberProfile, MemberRecords
 from ivr.reference.grants import Grants
+from ivr.reference.member_file import MEMBERSHIP, SERVICE, MemberFile
 from ivr.reference.memory import MemoryFilms
 from ivr.reference.sql import SqlFilms, seed
 from ivr.reference.titles import CATALOGUE, Catalogue
@@ -108,6 +110,15 @@ class OpenFilms(OpenCompany):
         call = ActionCall("notes.add", {}, by.key, by.call_id, {}, actor=by.name)
         await self.backend.change(caller_id, call, change)
 
+    async def persons(self, phone: str) -> Sequence[str]:
+        return await self.backend.numbers_by_phone(phone)
+
+    async def kept(self, caller_id: str) -> Sequence[KeptRows]:
+        return [] if self._database is None else await MemberFile(self._database, self._times.now).kept(caller_id)
+
+    async def forget(self, caller_id: str) -> Mapping[str, int]:
+        return {} if self._database is None else await MemberFile(self._database, self._times.now).forget(caller_id)
+
     async def counts(self) -> Mapping[str, int]:
         return {"titles": len(await self.backend.titles()), "members": await self.backend.count()}
 
@@ -125,6 +136,12 @@ class Films(Company):
         "discs": Record("the titles at the member's home", "list"),
         "notes": Record("parts of the notes kept about the member, one each", "parts"),
         "hold_until": Record('YYYY-MM-DD, or "" for no hold'),
+    }
+    kept: Mapping[str, str] = {
+        **dict.fromkeys(("members", "member_phones", "member_pins", "queue_entries", "discs", "holds"), MEMBERSHIP),
+        **dict.fromkeys(("disc_reports", "goodwill_grants"), SERVICE),
+        **dict.fromkeys(("notes", "note_changes"), "until the member, an agent or ivr forget deletes them"),
+        "titles": "the catalogue; nobody's data",
     }
     identify = "member.identify_by_caller"
     branches = (Branch("films", Path(__file__).parent / "migrations"),)

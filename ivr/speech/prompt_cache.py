@@ -6,6 +6,7 @@ WAV of 8 kHz, 16 bit, mono. One that does not read back is dropped and made anew
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
@@ -16,8 +17,9 @@ import tomllib
 import unicodedata
 import wave
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -32,6 +34,7 @@ _RATE = 8000
 _MEMORY_BYTES = 64 * 1024 * 1024
 _SLUG_LENGTH = 60
 LOOK_S = 2.0  # how old what is known of the recordings' folder may be
+SAID = "said"  # the folder of what is said to one caller, below the fixed prompts
 _SAID = 4096  # prompts whose clips are known
 
 
@@ -145,6 +148,22 @@ class Said:
             self._known.popitem(last=False)
 
 
+def prompts_said(cache: Path) -> Callable[[datetime], Awaitable[int]]:
+    """Deletes what was said to somebody last before some moment from the folder of a prompt cache; how many clips.
+    Raises OSError."""
+
+    def purge(before: datetime) -> int:
+        old = [path for path in (cache / SAID).rglob("*.*") if path.stat().st_mtime < before.timestamp()]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
+
+    async def purged(before: datetime) -> int:
+        return await asyncio.to_thread(purge, before)
+
+    return purged
+
+
 class PromptCache:
     """Clips by key: newest in memory, all on disk. Thread-safe."""
 
@@ -156,8 +175,9 @@ class PromptCache:
         self._lock = threading.Lock()
         self.trouble = ""  # why the last clip could not be written
 
-    def _path(self, key: str) -> Path:
-        return self._folder / key[4:6] / f"{key}.wav"
+    def _path(self, key: str, said: bool = False) -> Path:
+        """``said``: to one caller, with names in it, perhaps; apart, so that these can be deleted."""
+        return (self._folder / SAID if said else self._folder) / key[4:6] / f"{key}.wav"
 
     def recall(self, key: str) -> Clip | None:
         """From memory only."""
@@ -172,8 +192,12 @@ class PromptCache:
         clip = self.recall(key)
         if clip is not None:
             return clip
-        path = self._path(key)
+        return self._read(key, self._path(key)) or self._read(key, self._path(key, said=True), said=True)
+
+    def _read(self, key: str, path: Path, said: bool = False) -> Clip | None:
         try:
+            if said:
+                os.utime(path)  # it is said again
             with wave.open(str(path)) as file:
                 shape = file.getnchannels(), file.getsampwidth(), file.getframerate()
                 pcm = file.readframes(file.getnframes())
@@ -188,9 +212,10 @@ class PromptCache:
             return None
         return self._remember(Clip(key, pcm))
 
-    def store(self, clip: Clip) -> Clip:
-        """Keep ``clip``. A disk that cannot be written costs speed, not the call: logged."""
-        path = self._path(clip.key)
+    def store(self, clip: Clip, said: bool = False) -> Clip:
+        """Keep ``clip``, of what is ``said`` to one caller or of a fixed prompt. A disk that cannot be written costs
+        speed, not the call: logged."""
+        path = self._path(clip.key, said)
         part = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -40,14 +40,15 @@ class PromptRenderer:
         await self.speaker.worker.stop()
 
     async def render(
-        self, text: str, language: str, voice: str = "", recording: str = "", *, keep: bool = True
+        self, text: str, language: str, voice: str = "", recording: str = "", *, keep: bool = True, said: bool = True
     ) -> Clip:
+        """``said``: to one caller, and no fixed prompt; on disk it is kept apart."""
         saying = Saying(text, language, voice, recording)
         edition = await self._edition()
         clip = self._cache.recall(self._said.key(saying, edition))
         if clip is not None:
             return clip
-        clip, again = await self._clip(saying, keep=keep)
+        clip, again = await self._clip(saying, keep=keep, said=said)
         if again and clip.key:
             self._said.remember(saying, edition, clip.key)
         return clip
@@ -61,7 +62,7 @@ class PromptRenderer:
                 log.error("recording.unreadable", error=str(error))
         return self._recordings.edition
 
-    async def _clip(self, saying: Saying, *, keep: bool) -> tuple[Clip, bool]:
+    async def _clip(self, saying: Saying, *, keep: bool, said: bool) -> tuple[Clip, bool]:
         """The clip, and whether it would be the same again: not where another voice stands in."""
         text, language, voice = saying.text, saying.language, saying.voice
         recorded = await self._recorded(text, language, saying.recording)
@@ -80,7 +81,9 @@ class PromptRenderer:
                 if not keep:
                     return await self._spoken("", order), False  # without a key it is shared with nobody
                 key = clip_key(text, language, offer.name, offer.version, spoken_by)
-                return await self._made(key, order), not problem and not self._prompt_voices.speaks(language, voice)
+                return await self._made(key, order, said), not problem and not self._prompt_voices.speaks(
+                    language, voice
+                )
             except SpeechUnavailable as error:
                 problem = str(error)
                 self._failures[offer.name] = problem
@@ -102,14 +105,14 @@ class PromptRenderer:
             log.error("recording.unreadable", language=language, error=str(error))
             return None
 
-    async def _made(self, key: str, order: Render | Level) -> Clip:
+    async def _made(self, key: str, order: Render | Level, said: bool = False) -> Clip:
         """The clip of ``key`` from the cache, else made; the same one for two calls at once is made once."""
         clip = self._cache.recall(key) or await asyncio.to_thread(self._cache.fetch, key)
         if clip is not None:
             return clip
         making = self._making.get(key)
         if making is None:
-            making = self._making[key] = asyncio.ensure_future(self._make(key, order))
+            making = self._making[key] = asyncio.ensure_future(self._make(key, order, said))
             making.add_done_callback(lambda made: self._over(key, made))
         return await asyncio.shield(making)
 
@@ -119,8 +122,8 @@ class PromptRenderer:
         if not made.cancelled():
             made.exception()
 
-    async def _make(self, key: str, order: Render | Level) -> Clip:
-        return await asyncio.to_thread(self._cache.store, await self._spoken(key, order))
+    async def _make(self, key: str, order: Render | Level, said: bool) -> Clip:
+        return await asyncio.to_thread(self._cache.store, await self._spoken(key, order), said)
 
     async def _spoken(self, key: str, order: Render | Level) -> Clip:
         pcm = await self._asked(order)
@@ -135,7 +138,7 @@ class PromptRenderer:
         """A fixed prompt, spoken elsewhere where that is configured and works; recordings win."""
         clip = await self._recorded(text, language, "")
         clip = clip or await self._prompt_voices.clip(text, language, voice, make=True)
-        return clip or await self.render(text, language, voice)
+        return clip or await self.render(text, language, voice, said=False)
 
     async def render_all(
         self, prompts: Sequence[tuple[str, str, str]], progress: Callable[[int, int], None] | None = None

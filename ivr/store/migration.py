@@ -120,6 +120,7 @@ async def _upgrade(url: URL, branches: Sequence[Branch]) -> None:
 
 def _own_transactions(connection: object, _record: object) -> None:
     connection.isolation_level = None  # type: ignore[attr-defined]  # the driver would commit before every CREATE
+    connection.execute("PRAGMA secure_delete=ON").close()  # type: ignore[attr-defined]
 
 
 def _begin_immediate(connection: Connection) -> None:

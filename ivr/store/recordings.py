@@ -76,13 +76,19 @@ class RecordingTable(TableGroup):
     async def all(
         self, connection: AsyncConnection, *, caller_id: str = "", before: datetime | None = None, limit: int = 1000
     ) -> Sequence[RecordingRow]:
-        """The newest first; those of ``caller_id`` alone, those begun ``before``."""
+        """The newest first; those of ``caller_id`` alone, those begun ``before`` that are over."""
         wanted = _ROW.order_by(*_LATEST).limit(limit)
         if caller_id:
             wanted = wanted.where(recordings.c.caller_id == caller_id)
         if before is not None:
-            wanted = wanted.where(recordings.c.started_at < before)
+            wanted = wanted.where(recordings.c.started_at < before, recordings.c.ended != "")
         return [_row(row) for row in await connection.execute(wanted)]
+
+    @writes
+    async def sealed(self, connection: AsyncConnection, name: str, key: str) -> None:
+        """By this key now."""
+        other = (recordings.c.name == name) & (recordings.c.key != key)
+        await connection.execute(update(recordings).where(other).values(key=key))
 
     @writes
     async def played(self, connection: AsyncConnection, row: RecordingRow, by: str) -> None:

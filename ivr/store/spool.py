@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,6 +82,45 @@ def purge(folder: Path, older_than: datetime) -> int:
                 gone += _lines(file)
                 file.unlink()
     return gone
+
+
+def writes_in(folder: Path) -> Iterator[Write]:
+    """What waits on disk, whoever put it there."""
+    for file in sorted(folder.glob(f"*{SUFFIX}")):
+        with suppress(OSError):  # it was written meanwhile
+            yield from _batch(file.read_bytes().splitlines(), file).writes
+
+
+def forget(folder: Path, theirs: Callable[[Write], bool]) -> tuple[int, int]:
+    """Take the writes that are ``theirs`` out of the files of processes that are gone: how many, and how many are left
+    in those of processes that live and will write them to the database themselves. Raises OSError."""
+    gone = left = 0
+    for owner in sorted({_owner(file) for file in folder.glob(f"*{SUFFIX}")}):
+        lock = folder / f"{owner}{LOCK}"
+        if not lock.exists():
+            lock.touch(mode=0o600)
+        with _locked(lock) as free:
+            for file in sorted(folder.glob(f"{owner}.*{SUFFIX}")):
+                lines = file.read_bytes().splitlines(keepends=True)
+                kept = [line for line in lines if (write := Write.of(line)) is None or not theirs(write)]
+                if not free:
+                    left += len(lines) - len(kept)
+                elif len(kept) < len(lines):
+                    gone += len(lines) - len(kept)
+                    _rewritten(file, b"".join(kept))
+    return gone, left
+
+
+def _rewritten(file: Path, data: bytes) -> None:
+    if not data:
+        file.unlink()
+        return
+    part = file.with_suffix(".part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as written:
+        written.write(data)
+        written.flush()
+        os.fsync(written.fileno())
+    part.replace(file)
 
 
 class Spool:

@@ -26,6 +26,7 @@ from ivr.store.ledger import AuditTrail
 from ivr.store.line import LineTables
 from ivr.store.line.tie_tokens import TieTokens
 from ivr.store.migration import CORE, Branch
+from ivr.store.person import PersonTables
 from ivr.store.recordings import RecordingTable
 from ivr.store.retention import Retention
 from ivr.store.spool import Spool, folder_for, waiting_in
@@ -95,6 +96,7 @@ class Store:
         self.desk_history = DeskHistory(self.database, now)
         self.recordings = RecordingTable(self.database, now)
         self.retention = Retention(self.database, now, self.spool_folder)
+        self.persons = PersonTables(self.database, now, self.retention)
 
     @property
     def name(self) -> str:
@@ -156,6 +158,11 @@ class Store:
     def lost(self) -> int:
         """How many writes neither the database nor the spool took."""
         return self._spool.lost if self._spool is not None else 0
+
+    @property
+    def unpurged(self) -> str:
+        """Why retention failed last; "" when it didn't."""
+        return self.retention.trouble
 
     def spooled(self) -> int:
         """How many writes wait on disk, of all lines of this machine."""

@@ -53,7 +53,7 @@ def hashed(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _number(caller: str) -> str:
+def number_tried(caller: str) -> str:
     """One number however it is written; "" stands for all that are withheld."""
     return digits_of(caller)[-10:] or caller
 
@@ -64,7 +64,7 @@ class VerificationLog(TableGroup):
     @writes
     async def begin(self, connection: AsyncConnection, claimed: str, caller: str) -> int | None:
         now, table = self._now(), verification_tries
-        whom, by = hashed(claimed), hashed(number) if (number := _number(caller)) else ""
+        whom, by = hashed(claimed), hashed(number) if (number := number_tried(caller)) else ""
         if connection.dialect.name == "postgresql":
             # Tries at the same moment wait for each other, in one order; SQLite's writers do so anyway.
             for key in sorted({f"verify {whom}", f"verify by {by}"}):
@@ -94,7 +94,7 @@ class MemoryVerificationLog:
         self._count = 0
 
     async def begin(self, claimed: str, caller: str) -> int | None:
-        this = _Try(claimed, _number(caller), self._now())
+        this = _Try(claimed, number_tried(caller), self._now())
         if _locked(tuple(self._tries.values()), this.claimed, this.caller, this.at):
             return None
         self._count += 1

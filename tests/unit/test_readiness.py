@@ -21,6 +21,7 @@ class Kept:
     ping: Callable[[], Coroutine[Any, Any, None]]
     waiting: int = 0
     lost: int = 0
+    unpurged: str = ""
 
 
 def test_many_who_ask_at_once_are_one_ping() -> None:
@@ -94,3 +95,9 @@ def test_no_room_for_another_talker_is_a_reason() -> None:
     readiness = replace(READY, speech=full)
     assert readiness.reasons == ("speech: 60 callers at once, the most that are taken",)
     assert readiness.to_json()["speech"]["talkers"] == 60
+
+
+def test_data_that_stays_too_long_is_told_and_refuses_no_call() -> None:
+    late = replace(READY, unpurged="database: away")
+    assert late.ready and late.to_json()["retention"] == "database: away"
+    assert READY.to_json()["retention"] == "ok"

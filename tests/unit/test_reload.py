@@ -46,17 +46,17 @@ async def test_live_keys_are_handed_out_and_the_others_named(tmp_path: Path) -> 
         name = "one"
         target = "sip:one@127.0.0.1"
         [retention]
-        calls_days = 3
+        calls = "3d"
     """
     with capture_logs() as logs:
         await reload.run(reading(text, tmp_path / "config.toml"))
     (told,) = part.told
-    assert told.sip.max_calls == 7 and told.desk.agents[0].name == "one" and told.retention.calls_days == 3
+    assert told.sip.max_calls == 7 and told.desk.agents[0].name == "one" and told.retention.calls.days == 3
     assert told.sip.address.port == 5060 and told.desk.caller_id == "sip:line@127.0.0.1", "those need a restart"
     named = next(entry["keys"] for entry in logs if entry["event"] == "config.restart_needed")
     assert {"sip.listen", "desk.caller_id"} <= set(named) and not set(named) & LIVE
     changed = next(entry["changed"] for entry in logs if entry["event"] == "config.reloaded")
-    assert set(changed) & {"sip.max_calls", "desk.agents", "retention.calls_days"} == set(changed) - {"logs.path"}
+    assert set(changed) & {"sip.max_calls", "desk.agents", "retention.calls"} == set(changed) - {"logs.path"}
 
 
 async def test_what_still_needs_a_restart_is_named_again(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from ivr.ports.line import Announced
 from ivr.store import Store
+from ivr.store.retention import about_calls
 
 AT = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -40,5 +41,5 @@ async def test_the_newest_truths_oldest_first(store: Store) -> None:
 
 async def test_old_ones_are_purged_with_the_calls(store: Store) -> None:
     await store.announced.keep([said(1), said(2, 7200)])
-    assert (await store.retention.purge(AT + timedelta(hours=1)))["announced"] == 1
+    assert (await store.retention.purge(about_calls(AT + timedelta(hours=1))))["announced"] == 1
     assert await store.announced.told([1, 2]) == [said(2, 7200)]

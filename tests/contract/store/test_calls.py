@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ivr.ports import Arrival, CallRecords, ContextStore
 from ivr.record import Entered, Entry, Failed, Other, Prompted, Understood
 from ivr.store import Store
+from ivr.store.retention import about_calls
 from ivr.store.tables import calls, place_events, places
 from tests.films import done, films_on
 
@@ -174,9 +175,9 @@ async def test_purging_keeps_what_is_live_or_waiting(store: Store, now: Time) ->
     for each in aged:
         await store.database.write(partial(_executed, each))
 
-    assert set((await store.retention.purge(start - timedelta(days=1))).values()) == {0}
-    counts = await store.retention.count(now() - timedelta(days=30))
-    assert await store.retention.purge(now() - timedelta(days=30)) == counts
+    assert set((await store.retention.purge(about_calls(start - timedelta(days=1)))).values()) == {0}
+    counts = await store.retention.count(about_calls(now() - timedelta(days=30)))
+    assert await store.retention.purge(about_calls(now() - timedelta(days=30))) == counts
     assert counts == {
         "call_entries": 2,
         "handoff_contexts": 1,

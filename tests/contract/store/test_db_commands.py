@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +12,10 @@ import pytest
 
 from ivr.cli import db
 from ivr.cli.options import age
-from ivr.config import CompanyConfig, Config, RetentionConfig, StoreConfig, load_config
+from ivr.config import CompanyConfig, Config, StoreConfig, load_config
 from ivr.errors import ConfigError
 from ivr.ports import Arrival
+from ivr.record import Entry, Understood
 from ivr.store import Store
 from ivr.store.spool import Spool, Write
 from tests.films import edited
@@ -125,30 +125,16 @@ def test_an_age_is_a_number_of_days(text: str) -> None:
         age(text)
 
 
-async def test_the_daily_job_deletes_what_is_old(store: Store) -> None:
-    """Once at the start and once a day, until it is cancelled."""
-    long_ago = store.now() - timedelta(days=400)
-    await store.calls.begin("call-1", "a", "b", long_ago, {})
-    await store.calls.finish("call-1", "resolved", long_ago, {})
-    slept: list[float] = []
-
-    class Days:
-        def monotonic(self) -> float:
-            return 0.0
-
-        def now(self) -> datetime:
-            return store.now()
-
-        async def sleep(self, seconds: float) -> None:
-            slept.append(seconds)
-            if len(slept) == 2:
-                raise asyncio.CancelledError
-
-    with pytest.raises(asyncio.CancelledError):
-        store.retention.apply(RetentionConfig(calls_days=30))
-        await store.retention.daily(Days())
-    assert slept == [86400.0, 86400.0]
-    assert await store.calls.get("call-1") is None
+async def test_purge_without_an_age_goes_by_the_configuration(url: str, store: Store) -> None:
+    old = datetime.now(UTC) - timedelta(days=100)
+    await store.calls.begin("call-1", "5035550101", "5035550199", old, {})
+    await store.calls.append_all("call-1", [Entry(Understood("hello"), old)])
+    await store.calls.finish("call-1", "resolved", old, {})
+    assert "1 call_entries" in await told(url, db.purge, yes=False, older_than=None)
+    said = await told(url, db.purge, yes=True, older_than=None)
+    assert said.startswith("deleted 1 call_entries, ") and said.endswith("(by [retention])")
+    kept = await store.calls.get("call-1")
+    assert kept is not None and kept["entries"] == []
 
 
 async def test_what_waits_for_the_database_is_told_and_nothing_is_made(url: str, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from ivr.ports import ActionCall, CallOpening
 from ivr.record import Entry, Keyed, Understood
 from ivr.store import Store
 from ivr.store.database import parse_url
+from ivr.store.retention import about_calls
 from ivr.store.spool import waiting_in
 from tests.films import actions_on, films_store
 from tests.postgres import PostgresServer
@@ -435,5 +436,5 @@ async def test_the_spool_ages_like_the_rest(url: str, spool: Path, away: Away, n
         await store.calls.append_all("call-1", [Entry(Keyed("1"), now())], 0)
         assert store.spooled() == 1
         with pytest.raises(StoreUnavailable):
-            await store.retention.purge(store.now() + timedelta(minutes=1))
+            await store.retention.purge(about_calls(store.now() + timedelta(minutes=1)))
         assert store.spooled() == 0

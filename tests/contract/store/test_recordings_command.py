@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from ivr.cli import recordings
 from ivr.cli.options import age
 from ivr.config import Config, RecordingConfig, StoreConfig
-from ivr.errors import ConfigError
+from ivr.errors import ConfigError, RecordingUnreadable
+from ivr.ports import RecordingAbout
+from ivr.recording.container import Keys
 from ivr.store import Store
-from tests.recordings import archived, conversation
+from tests.recordings import KEY, OTHER_KEY, archived, conversation
 
 
 def arguments(*words: str) -> argparse.Namespace:
@@ -40,3 +43,51 @@ async def test_listed_deleted_by_caller_and_purged(url: str, store: Store, tmp_p
 
 def test_an_age_is_days() -> None:
     assert age("90d").days == 90
+
+
+async def test_keys_rotate(url: str, store: Store, tmp_path: Path) -> None:
+    folder, old, new = tmp_path / "kept", tmp_path / "old", tmp_path / "new"
+    old.write_text(KEY)
+    new.write_text(OTHER_KEY)
+
+    def keyed(**keys: object) -> Config:
+        return Config(store=StoreConfig(url=url), recording=RecordingConfig.model_validate({"folder": folder, **keys}))
+
+    async with archived(folder, KEY, store=store) as archive:
+        names = [await conversation(archive, f"call-{n}", ["priya"]) for n in range(3)]
+    (folder / "torn.ivrrec").write_bytes((folder / f"{names[0]}.ivrrec").read_bytes()[:20])
+    both = keyed(key=f"file:{new}", former_keys=[f"file:{old}"])
+    assert "3 recordings; a former key" in await recordings.run(both, arguments("keys"))
+    with pytest.raises(RecordingUnreadable, match=r"(?s)wrapped by \w+: 3; already: 0\ntorn: .*header was changed"):
+        await recordings.run(both, arguments("rewrap"))
+    (folder / "torn.ivrrec").unlink()
+    assert "already: 3" in await recordings.run(both, arguments("rewrap"))
+    told = await recordings.run(both, arguments("keys"))
+    assert "3 recordings; the current key" in told and "0 recordings; a former key that may go" in told
+    current = Keys.of((OTHER_KEY,)).current
+    assert (await recordings.run(keyed(key=f"file:{new}"), arguments("list"))).count(f"sealed by {current}") == 3
+    assert "can't be played until it is in former_keys" in await recordings.run(
+        keyed(key=f"file:{old}"), arguments("keys")
+    )
+    with pytest.raises(RecordingUnreadable, match="is not configured"):
+        await recordings.run(keyed(key=f"file:{old}"), arguments("rewrap"))
+    with pytest.raises(ConfigError, match="no current key"):
+        await recordings.run(keyed(), arguments("rewrap"))
+
+
+async def test_a_clear_file_in_the_place_of_a_sealed_one_is_not_played(store: Store, tmp_path: Path) -> None:
+    async with archived(tmp_path, KEY, store=store) as sealed, archived(tmp_path / "x", store=store) as clear:
+        name = await conversation(sealed, "call-1", ["priya"])
+        forged = await conversation(clear, "call-2", ["priya"])
+        (tmp_path / "x" / f"{forged}.ivrrec").replace(tmp_path / f"{name}.ivrrec")
+        with pytest.raises(RecordingUnreadable, match="somebody put another in its place"):
+            await sealed.open(name, "rosa")
+
+
+async def test_one_that_goes_on_is_never_purged(store: Store, tmp_path: Path) -> None:
+    async with archived(tmp_path, KEY, store=store) as archive:
+        kept = await archive.begin(RecordingAbout("call-1", "10001", "priya"))
+        assert kept is not None
+        assert await archive.purge(store.now() + timedelta(days=1)) == 0
+        await kept.close("over", ["priya"])
+        assert await archive.purge(store.now() + timedelta(days=1)) == 1

@@ -26,6 +26,11 @@ def written(path: Path, keys: Keys, *, last: bool = True) -> Path:
     return path
 
 
+def start(raw: bytes) -> int:
+    """Where the blocks begin: after two lines of JSON."""
+    return raw.index(b"\n", raw.index(b"\n", 8) + 1) + 1
+
+
 def whole(player: Player) -> bytes:
     return b"".join(player.read(0, player.size))
 
@@ -73,13 +78,13 @@ def test_what_was_changed_is_not_played(tmp_path: Path) -> None:
 def test_blocks_can_not_change_places_or_recordings(tmp_path: Path) -> None:
     path, other = written(tmp_path / "r", SEALED), written(tmp_path / "s", SEALED)
     raw, strange = path.read_bytes(), other.read_bytes()
-    head = raw.index(b"\n", 8) + 1
+    head, its = start(raw), start(strange)
     block = 16 + STEREO_PCMU.second + 16
     swapped = raw[:head] + raw[head + block : head + 2 * block] + raw[head : head + block] + raw[head + 2 * block :]
     path.write_bytes(swapped)
     with pytest.raises(RecordingUnreadable):
         Player(path, SEALED)
-    path.write_bytes(raw[:head] + strange[strange.index(b"\n", 8) + 1 :])
+    path.write_bytes(raw[:head] + strange[its:])
     with pytest.raises(RecordingUnreadable):
         whole(Player(path, SEALED))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import wave
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from ivr.errors import ConfigError
 from ivr.ports import Clip
-from ivr.speech.prompt_cache import PromptCache, Recordings, Said, Saying, clip_key, recording_key, slug
+from ivr.speech.prompt_cache import PromptCache, Recordings, Said, Saying, clip_key, prompts_said, recording_key, slug
 
 KEY = clip_key("Hello", "en-US", "hibari", "1", "")
 
@@ -163,3 +164,17 @@ def test_what_was_said_counts_for_its_edition_only() -> None:
     said.remember(hello, 1, KEY)
     assert said.key(hello, 1) == KEY and said.key(hello, 2) == ""
     assert said.key(Saying("Hello", "en-US", "emma", ""), 1) == ""
+
+
+async def test_what_is_said_to_one_caller_is_apart_and_goes_once_it_was_not_said_for_long(tmp_path: Path) -> None:
+    cache, now = PromptCache(tmp_path), datetime.now(UTC)
+    fixed, said, again = (Clip(f"tts-{n}{'0' * 23}", b"\x01\x00" * 800) for n in range(3))
+    cache.store(fixed)
+    for clip in (said, again):
+        cache.store(clip, said=True)
+    for path in tmp_path.rglob("*.wav"):
+        os.utime(path, (0, 0))
+    assert PromptCache(tmp_path).fetch(again.key) == again, "from now on it is young"
+    assert await prompts_said(tmp_path)(now - timedelta(days=1)) == 1
+    assert [PromptCache(tmp_path).fetch(each.key) for each in (fixed, said, again)] == [fixed, None, again]
+    assert await prompts_said(tmp_path / "nowhere")(now) == 0
