@@ -179,6 +179,7 @@ async def running(
                 flows=workshop,
                 readiness=parts.readiness,
                 context=desk.context,
+                audit=store.audit_log,
                 mask=config.logs.redact,
                 started=lambda: lifecycle.life is not Life.STARTING,
                 zone=ZoneInfo(time_zone),
@@ -277,6 +278,7 @@ async def running(
                 lambda now: store.retention.apply(now.retention),
                 lambda now: written.apply(**now.logs.model_dump()) if written is not None else None,
             ),
+            store.audit_log,
         )
         acceptor, tied = Acceptor(services, entry.open), TiedCalls(services, centre.tie)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -132,20 +132,22 @@ class Authentication:
         return LogIn(secret, session, known_browser(record) if record.password else "")
 
     def _refuse(self, record: AccountRecord | None, browser: Browser, reason: str) -> None:
-        """Names that are nobody's are told of nowhere: people type their passwords there, too. Those that are
-        somebody's are noted beside the answer, which must take no longer."""
+        """Names that are nobody's are told nowhere: people type their passwords there, too. It is noted beside the
+        answer, which must take no longer; once a minute for a source and name, which fills no database."""
         name = record.account.name if record is not None else ""
-        if self._refused.note(f"{browser.source} {name}".strip(), reason=reason, account=name) and name:
-            details = {"source": browser.source, "reason": reason}
-            noting = asyncio.create_task(self._note("login_refused", name, details))
-            self._noting.add(noting)
-            noting.add_done_callback(self._noting.discard)
+        if self._refused.note(f"{browser.source} {name}".strip(), reason=reason, account=name):
+            self._beside(self.store.refused(name, reason))
 
-    async def _note(self, what: str, name: str, details: Mapping[str, str]) -> None:
-        try:
-            await self.store.note(what, name, "somebody", details)
-        except StoreUnavailable as error:
-            log.warning("account.not_noted", account=name, what=what, error=str(error))
+    def _beside(self, note: Coroutine[None, None, None]) -> None:
+        async def noted() -> None:
+            try:
+                await note
+            except StoreUnavailable as error:
+                log.warning("account.not_noted", error=str(error))
+
+        noting = asyncio.create_task(noted())
+        self._noting.add(noting)
+        noting.add_done_callback(self._noting.discard)
 
     async def settle(self) -> None:
         """What happened is in the audit trail now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,6 +55,14 @@ def configuration(arguments: argparse.Namespace) -> Config:
         if value:
             overrides[key] = value
     return load_config(arguments.config, overrides)
+
+
+def operator() -> str:
+    """Who types, for the audit log."""
+    try:
+        return f"shell:{getpass.getuser()}"
+    except (OSError, KeyError):  # a user without a name
+        return "shell"
 
 
 @contextmanager

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ivr.cli.options import Subparsers, add_config, age, command, configuration
+from ivr.cli.options import Subparsers, add_config, age, command, configuration, operator
 from ivr.config import Config
 from ivr.errors import ConfigError
 from ivr.logs import Log, StandardError, configure_logging
@@ -73,7 +72,7 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
     store = Store(config.store.resolved(), node=config.node, spool=config.store.spool_folder)
     try:
         archive = Archive(store.recordings, config.recording.folder, Keys.of(config.recording.keys()), store.now)
-        answer: str = await arguments.work(Opened(archive, f"cli:{getpass.getuser()}"), arguments)
+        answer: str = await arguments.work(Opened(archive, operator()), arguments)
         return answer
     finally:
         await store.close()

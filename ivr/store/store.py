@@ -14,6 +14,7 @@ from ivr.ports import Clock
 from ivr.store import callbacks, calls, handoff_contexts, migration, resume_points, tables
 from ivr.store.accounts import AccountTables
 from ivr.store.announced import AnnouncementTable
+from ivr.store.audit_log import AuditLogTable
 from ivr.store.callbacks import CallbackRequests
 from ivr.store.calls import CallLog
 from ivr.store.database import TIMEOUT_S, Database
@@ -86,6 +87,7 @@ class Store:
         self.flow_versions = FlowVersions(self.database, now)
         self.callbacks = CallbackRequests(self.database, now, writer)
         self.audit = AuditTrail(self.database, now)
+        self.audit_log = AuditLogTable(self.database, now)
         self.line = LineTables(self.database, now, self._lease)
         self.ties = TieTokens(self.database, now, self._lease)
         self.verification = VerificationLog(self.database, now)

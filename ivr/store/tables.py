@@ -5,19 +5,25 @@ Tests hold the migrations against this description, on both databases.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Connection,
     Float,
     Index,
     Integer,
+    MetaData,
     String,
     Table,
     Text,
+    event,
     text,
 )
 
+from ivr.store.audit_chain import rules
 from ivr.store.columns import Json, Moment
 from ivr.store.columns import metadata as metadata
 
@@ -199,6 +205,41 @@ sessions = Table(
     Column("source", String(100), nullable=False),
     Column("program", String(200), nullable=False),
 )
+
+
+# -- who did what: see ivr.store.audit_log --
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False, index=True),
+    Column("actor", String(100), nullable=False),
+    Column("source", String(100), nullable=False),
+    Column("action", String(60), nullable=False, index=True),
+    Column("target", String(200), nullable=False),
+    Column("before", Text, nullable=True),
+    Column("after", Text, nullable=True),
+    Column("result", String(200), nullable=False),
+    Column("expired", Integer, nullable=True),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # 1
+    Column("last", Integer, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+
+@event.listens_for(metadata, "after_create")
+def _ruled(_: MetaData, connection: Connection, *, tables: Collection[Table] = (), **__: object) -> None:
+    """Also where no migration makes them: in memory."""
+    for rule in rules(connection.dialect.name) if audit_head in tables else ():
+        connection.exec_driver_sql(rule)
 
 
 # -- the line of waiting callers --------------------------------------------------------------------------------------

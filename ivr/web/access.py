@@ -22,6 +22,7 @@ from aiohttp import web
 from ivr.accounts.authentication import Authentication
 from ivr.errors import StoreUnavailable
 from ivr.limits.throttle import Budgets, CountedLog, source_of
+from ivr.origin import asked_from
 from ivr.ports import Account, Role, Session
 from ivr.ports.accounts import LOCAL, PROGRAM, STRANGER
 from ivr.web.bodies import Handler, form
@@ -81,6 +82,10 @@ class Gate:
 
     @web.middleware
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        with asked_from(self.source(request)):
+            return await self._let_in(request, handler)
+
+    async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if is_open(request):
             if not self.opened.take(self.source(request)):
                 await asyncio.sleep(SLOWLY_S)

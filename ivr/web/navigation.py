@@ -16,6 +16,7 @@ ROOMS = (
     ("/calls", "Calls"),
     ("/flows", "Flows"),
     ("/accounts", "Accounts"),
+    ("/audit", "Audit"),
 )
 
 

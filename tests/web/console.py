@@ -164,7 +164,9 @@ async def console(
     authentication = Authentication(store.accounts, clock=clock, administrator=administrator)
     await hire(authentication, people or {})
     app = application(
-        Backend(CallHistory(registry, store.calls, store.audit.of_call), workshop, ready, context, mask),
+        Backend(
+            CallHistory(registry, store.calls, store.audit.of_call), workshop, ready, context, store.audit_log, mask
+        ),
         feed,
         authentication=authentication,
         token=token,

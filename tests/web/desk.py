@@ -81,7 +81,14 @@ async def desk(
     recordings = await stack.enter_async_context(archived(folder, store=store))
     left = await recordings.keep("call-left", wav())
     backend = Backend(
-        FakeCalls(*calls), FakeFlows(), ready, context, mask=False, seats=ground.seats, recordings=recordings
+        FakeCalls(*calls),
+        FakeFlows(),
+        ready,
+        context,
+        store.audit_log,
+        mask=False,
+        seats=ground.seats,
+        recordings=recordings,
     )
     authentication = Authentication(store.accounts)
     await hire(authentication, people or {})

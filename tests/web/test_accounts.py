@@ -26,6 +26,7 @@ from ivr.web.app import application
 from ivr.web.backend import Backend, Board
 from ivr.web.live import Feed
 from ivr.web.navigation import ROOMS, rooms
+from tests.audit import FakeAudit
 from tests.web.console import Console, console, stopped
 from tests.web.fakes import FakeCalls, FakeFlows, ready, resources, serving
 from tests.web.people import EVERYTHING, PASSWORD, browser, hire, log_in
@@ -54,6 +55,7 @@ RULES = {
     ("GET", "/accounts"): {"rosa", "otto"},
     ("POST", "/accounts"): {"rosa"},
     ("POST", "/accounts/agnes/roles"): {"rosa"},
+    ("GET", "/audit"): {"rosa", "otto"},
     ("GET", "/account"): set(STAFF),
     ("POST", "/account"): set(STAFF),
     ("POST", "/logout"): set(STAFF),
@@ -95,7 +97,13 @@ def whole_console() -> web.Application:
     """With every room; nobody enters."""
     authentication = Authentication(Store("sqlite+aiosqlite://").accounts)
     backend = Backend(
-        FakeCalls(), FakeFlows(), ready, FakeCalls().get, seats=cast(Seats, object()), board=cast(Board, object())
+        FakeCalls(),
+        FakeFlows(),
+        ready,
+        FakeCalls().get,
+        FakeAudit(),
+        seats=cast(Seats, object()),
+        board=cast(Board, object()),
     )
     return application(backend, Feed(), authentication=authentication, token="", resources=resources())
 
@@ -151,7 +159,7 @@ async def test_each_role_reaches_its_rooms_and_no_others(name: str) -> None:
             r'<nav aria-label="Console">(.*?)</nav>', (await read(session, f"{base}/account"))[1], re.S
         )
         shown = set(re.findall(r'href="(/\w+)"', navigation[0])) - {"/desk", "/board"}
-        assert shown == {path for path in ("/calls", "/flows", "/accounts") if name in RULES[("GET", path)]}
+        assert shown == {path for path in ("/calls", "/flows", "/accounts", "/audit") if name in RULES[("GET", path)]}
 
 
 @pytest.mark.parametrize("name", ["rosa", "otto"])
@@ -332,7 +340,9 @@ async def test_a_stranger_locks_nobody_out_of_the_browser_they_use(tmp_path: Pat
         assert (await log_in(rosas, base)).status == 303
         await guarded.authentication.settle()
         trail = await guarded.store.accounts.trail(200)
-        assert 1 <= len([each for each in trail if each["action"] == "login_refused"]) <= 3, "nobody fills the trail"
+        assert 1 <= len([each for each in trail if each.event.action == "account.login_refused"]) <= 3, (
+            "nobody fills the trail"
+        )
 
 
 async def test_whoever_guesses_at_the_same_moment_guesses_no_more(tmp_path: Path) -> None:

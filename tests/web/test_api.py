@@ -24,6 +24,7 @@ from ivr.web.access import COOKIE
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
+from tests.audit import FakeAudit
 from tests.web.console import console
 from tests.web.fakes import CALL, ENGINE, READY, STATUS, FakeCalls, FakeFlows, serving
 from tests.web.fakes import ready as is_ready
@@ -229,7 +230,7 @@ async def test_a_taken_port_says_what_to_do() -> None:
     try:
         there = bound("127.0.0.1", port_of(here))  # both bound, nobody listens yet
         nobody = Authentication(Store("sqlite+aiosqlite://").accounts)
-        backend = Backend(FakeCalls(), FakeFlows(), is_ready, FakeCalls().get)
+        backend = Backend(FakeCalls(), FakeFlows(), is_ready, FakeCalls().get, FakeAudit())
         app = application(backend, Feed(), authentication=nobody, token="")
         first, second = HttpServer(app, here), HttpServer(aiohttp.web.Application(), there)
         await first.start()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.ports import RecordingRow
+from ivr.ports import AuditSearch, RecordingRow
 from ivr.recording.archive import BROKEN_OFF, Archive
 from ivr.store import Store
 from tests.recordings import KEY, archived, conversation, wav
@@ -58,7 +58,8 @@ async def test_supervisors_and_the_agent_of_the_call_hear_it_and_each_time_is_au
     status, sound, _ = await got(kept, who, kept.name)
     assert status == conversation and sound.startswith(b"RIFF") is (status == 200)
     assert (await got(kept, who, kept.message))[0] == message
-    heard = [line["actor"] for line in await kept.store.audit.of_call("c1") if line["action"] == "recording.played"]
+    rows = (await kept.store.audit_log.find(AuditSearch(what="recording.", on="c1"))).rows
+    heard = [row.event.actor for row in rows]
     assert heard == [who] * [conversation, message].count(200)
 
 

@@ -10,6 +10,7 @@ from ivr.web.access import needs
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.call_query import call_query
 from ivr.web.formats import json_response
+from ivr.web.reading import CALL_READ, noted
 
 
 @needs("supervisor", "ops")
@@ -29,6 +30,7 @@ async def call(request: web.Request) -> web.Response:
     found = await in_time(request.app[BACKEND].calls.get(call_id))
     if found is None:
         raise web.HTTPNotFound(text=f"no call {call_id}")
+    await noted(request, CALL_READ, call_id)
     return json_response(found)
 
 

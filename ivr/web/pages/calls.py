@@ -12,6 +12,7 @@ from ivr.web.backend import BACKEND, in_time
 from ivr.web.call_query import NAMES, call_query
 from ivr.web.live import live_calls
 from ivr.web.pages.flows import flow as flow_page
+from ivr.web.reading import CALL_READ, noted
 from ivr.web.rendering import page
 
 
@@ -40,6 +41,7 @@ async def call(request: web.Request) -> web.Response:
     found = await in_time(request.app[BACKEND].calls.get(call_id))
     if found is None:
         raise web.HTTPNotFound(text=f"Nothing is known about a call {call_id}.")
+    await noted(request, CALL_READ, call_id)
     kept = request.app[BACKEND].recordings
     flow, _, state = str(found.get("state") or "").partition(".")
     return page(

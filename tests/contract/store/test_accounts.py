@@ -63,7 +63,7 @@ async def test_the_database_holds_no_secret(nodes: tuple[Node, Node]) -> None:
 
     async def everything(connection: object) -> str:
         rows = []
-        for table in ("accounts", "sessions", "audit"):
+        for table in ("accounts", "sessions", "audit", "audit_log"):
             found = await connection.exec_driver_sql(f"SELECT * FROM {table}")  # type: ignore[attr-defined]
             rows += [str(tuple(row)) for row in found]
         return "\n".join(rows)
@@ -96,10 +96,10 @@ async def test_a_change_ends_the_sessions_in_every_process(nodes: tuple[Node, No
     now.pass_(seconds=1)
     assert await two.front.sessions.find(made.secret) is None
     assert await two.front.sessions.find(other.secret) is not None
-    last = (await store.trail(1))[0]
-    assert (last["actor"], last["account"]) == ("rosa", "sam")
+    last = (await store.trail(1))[0].event
+    assert (last.actor, last.target) == ("rosa", "sam")
     if change == "roles":
-        assert (last["before"], last["after"]) == ({"roles": ["agent"]}, {"roles": ["agent", "ops"]})
+        assert (last.before, last.after) == ({"roles": ["agent"]}, {"roles": ["agent", "ops"]})
 
 
 async def test_wrong_and_unknown_names_are_refused_in_the_same_words(nodes: tuple[Node, Node]) -> None:
@@ -117,9 +117,9 @@ async def test_wrong_and_unknown_names_are_refused_in_the_same_words(nodes: tupl
         words.add(str(refused.value))
     assert len(words) == 1
     await one.front.settle()
-    refusals = [each for each in await one.store.accounts.trail() if each["action"] == "login_refused"]
-    assert {each["account"] for each in refusals} == {"rosa", "sam"}, "what strangers typed is nobody's name"
-    assert refusals[0]["after"]["source"] == "203.0.113.9"
+    refusals = [each for each in await one.store.accounts.trail() if each.event.action == "account.login_refused"]
+    assert {each.event.target for each in refusals} == {"rosa", "sam", ""}, "what strangers typed is nobody's name"
+    assert {each.event.result for each in refusals} == {"wrong name or password"}
 
 
 async def test_the_disabled_are_told_so_once_they_showed_their_password(nodes: tuple[Node, Node]) -> None:
