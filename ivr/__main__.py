@@ -17,7 +17,7 @@ from ivr.logs import StandardError, configure_logging
 
 COMMANDS = (
     *("serve", "call", "answer", "say", "prompts", "tail", "speech", "flow", "db", "recordings"),
-    *("accounts", "audit", "deploy", "models", "doctor"),
+    *("accounts", "token", "audit", "deploy", "models", "doctor"),
 )
 EPILOG = """\
 first steps:

@@ -136,7 +136,7 @@ async def running(
         desk, line, switchboard, archive = centre.desk, centre.line, centre.switchboard, centre.archive
         own_token = secrets.token_urlsafe(32)
         token = config.http.token.reveal() if not listen.loopback or config.http.token.available() else ""
-        authentication = Authentication(store.accounts, now=store.now)
+        authentication = Authentication(store.accounts, store.tokens, now=store.now)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
         number = config.flows.numbering.number
         waiting = WaitingActions(store.callbacks, line, number, switchboard.destinations.subscriber)

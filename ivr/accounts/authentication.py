@@ -15,9 +15,10 @@ from ivr.accounts import passwords
 from ivr.accounts.guesses import PasswordGuesses, browser_of, known_browser
 from ivr.accounts.passwords import Hashing, digest, name_of
 from ivr.accounts.sessions import Sessions
+from ivr.accounts.tokens import Tokens
 from ivr.errors import AccountError, StoreUnavailable
 from ivr.limits.throttle import CountedLog, Guesses
-from ivr.ports import Account, AccountRecord, AccountStore, Role, Session
+from ivr.ports import Account, AccountRecord, AccountStore, Role, Session, TokenStore
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -58,6 +59,7 @@ class Authentication:
     def __init__(
         self,
         store: AccountStore,
+        tokens: TokenStore,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
@@ -68,7 +70,8 @@ class Authentication:
         self.administrator = administrator
         self.guesses = Guesses(clock)
         self.sessions = Sessions(store, now, clock)
-        self._now, self._clock = now, clock
+        self.tokens = Tokens(tokens, now, clock)
+        self.now, self._clock = now, clock
         self._hashing = hashing or Hashing()
         self._passwords = PasswordGuesses.beside(self.guesses, clock)
         self._refused = CountedLog(log, "account.login_refused", clock)
@@ -137,6 +140,10 @@ class Authentication:
         name = record.account.name if record is not None else ""
         if self._refused.note(f"{browser.source} {name}".strip(), reason=reason, account=name):
             self._beside(self.store.refused(name, reason))
+
+    def token_refused(self, identity: str, reason: str) -> None:
+        """``identity``: the token that it claims to be; "" for none."""
+        self._beside(self.tokens.store.refused(identity, reason))
 
     def _beside(self, note: Coroutine[None, None, None]) -> None:
         async def noted() -> None:
@@ -214,7 +221,7 @@ class Authentication:
     async def set_one_time(self, name: str, by: str) -> str:
         """A one-time password, for its owner. Ends their sessions. Raises AccountError, StoreUnavailable."""
         secret = passwords.one_time()
-        await self.store.set_one_time(name, digest(secret), self._now() + ONE_TIME, by)
+        await self.store.set_one_time(name, digest(secret), self.now() + ONE_TIME, by)
         self.sessions.forget(name)
         return secret
 

@@ -103,7 +103,9 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
         status = await store.status()
         if not status.up_to_date:
             raise ConfigError(f"{status.database} is not of this release", remedy="run ivr db upgrade")
-        opened = Opened(Authentication(store.accounts, now=store.now), ZoneInfo(config.flows.time_zone), operator())
+        opened = Opened(
+            Authentication(store.accounts, store.tokens, now=store.now), ZoneInfo(config.flows.time_zone), operator()
+        )
         answer: str = await arguments.work(opened, arguments)
         return answer
     finally:

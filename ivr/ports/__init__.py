@@ -91,5 +91,9 @@ from ivr.ports.telephony import SignallingLoad as SignallingLoad
 from ivr.ports.telephony import SipEndpoint as SipEndpoint
 from ivr.ports.telephony import TransferAsked as TransferAsked
 from ivr.ports.tie_line import Ties as Ties
+from ivr.ports.tokens import SCOPES as SCOPES
+from ivr.ports.tokens import ApiToken as ApiToken
+from ivr.ports.tokens import Scope as Scope
+from ivr.ports.tokens import TokenStore as TokenStore
 from ivr.record import HandoffContext as HandoffContext
 from ivr.record import Party as Party

@@ -191,6 +191,23 @@ accounts = Table(
     Column("one_time_until", Moment, nullable=True),
     Column("created_at", Moment, nullable=False),
     Column("entered_at", Moment, nullable=True),
+    # Who vouches for them, and by which name there; "" where we do.
+    Column("issuer", String(300), nullable=False, server_default=text("''")),
+    Column("subject", String(255), nullable=False, server_default=text("''")),
+    Index(
+        "uq_accounts_subject",
+        *("issuer", "subject"),
+        unique=True,
+        sqlite_where=text("subject <> ''"),
+        postgresql_where=text("subject <> ''"),
+    ),
+)
+
+used_log_ins = Table(
+    "used_log_ins",
+    metadata,
+    Column("id", String(64), primary_key=True),  # SHA-256 of the state (OAuth 2.0) that came back
+    Column("until", Moment, nullable=False, index=True),
 )
 
 sessions = Table(
@@ -204,6 +221,21 @@ sessions = Table(
     Column("expires_at", Moment, nullable=False, index=True),
     Column("source", String(100), nullable=False),
     Column("program", String(200), nullable=False),
+)
+
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("label", String(100), nullable=False),
+    Column("scopes", Json, nullable=False),
+    Column("digest", String(64), nullable=False),  # SHA-256: a copy of the database opens nothing
+    Column("by", String(100), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=True),
+    Column("used_at", Moment, nullable=True),
+    Column("revoked_at", Moment, nullable=True),
 )
 
 

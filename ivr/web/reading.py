@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from ivr.ports import AuditEvent
-from ivr.web.access import account_of
 from ivr.web.backend import BACKEND, in_time
+from ivr.web.rules import account_of
 
 CALL_READ = "call.read"
 

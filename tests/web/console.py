@@ -161,7 +161,7 @@ async def console(
     async def context(secret: str) -> Mapping[str, Any] | None:
         return CONTEXT if secret == "right" else None
 
-    authentication = Authentication(store.accounts, clock=clock, administrator=administrator)
+    authentication = Authentication(store.accounts, store.tokens, clock=clock, administrator=administrator)
     await hire(authentication, people or {})
     app = application(
         Backend(

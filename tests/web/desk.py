@@ -90,7 +90,7 @@ async def desk(
         seats=ground.seats,
         recordings=recordings,
     )
-    authentication = Authentication(store.accounts)
+    authentication = Authentication(store.accounts, store.tokens)
     await hire(authentication, people or {})
     sockets = bound("127.0.0.1", 0)
     server = HttpServer(application(backend, feed, authentication=authentication, token=token), sockets)

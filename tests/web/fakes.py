@@ -154,7 +154,7 @@ async def serving(
     )  # fmt: skip
     store = Store("sqlite+aiosqlite://")
     await store.upgrade()
-    authentication = authentication or Authentication(store.accounts)
+    authentication = authentication or Authentication(store.accounts, store.tokens)
     await hire(authentication, people or {})
     app = application(backend, Feed(), authentication=authentication, token=token, resources=resources())
     if budgets is not None:

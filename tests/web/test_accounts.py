@@ -21,15 +21,16 @@ from ivr.limits.throttle import FREE_GUESSES
 from ivr.ports import ROLES, Account, Role
 from ivr.store import Store
 from ivr.web import access
-from ivr.web.access import COOKIE, OPEN_PATHS, roles_of
+from ivr.web.access import COOKIE, OPEN_PATHS
 from ivr.web.app import application
 from ivr.web.backend import Backend, Board
 from ivr.web.live import Feed
 from ivr.web.navigation import ROOMS, rooms
+from ivr.web.rules import rule_of
 from tests.audit import FakeAudit
 from tests.web.console import Console, console, stopped
 from tests.web.fakes import FakeCalls, FakeFlows, ready, resources, serving
-from tests.web.people import EVERYTHING, PASSWORD, browser, hire, log_in
+from tests.web.people import EVERYTHING, PASSWORD, browser, hire, log_in, nobodys
 
 ROOT = Path(__file__).parents[2]
 BROWSER = {"Accept": "text/html"}
@@ -56,6 +57,9 @@ RULES = {
     ("POST", "/accounts"): {"rosa"},
     ("POST", "/accounts/agnes/roles"): {"rosa"},
     ("GET", "/audit"): {"rosa", "otto"},
+    ("GET", "/tokens"): {"rosa", "otto"},
+    ("POST", "/tokens"): {"rosa"},
+    ("POST", "/tokens/abcdefghij/revoke"): {"rosa"},
     ("GET", "/account"): set(STAFF),
     ("POST", "/account"): set(STAFF),
     ("POST", "/logout"): set(STAFF),
@@ -95,7 +99,7 @@ async def read(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
 
 def whole_console() -> web.Application:
     """With every room; nobody enters."""
-    authentication = Authentication(Store("sqlite+aiosqlite://").accounts)
+    authentication = nobodys()
     backend = Backend(
         FakeCalls(),
         FakeFlows(),
@@ -116,11 +120,11 @@ async def test_every_route_has_a_rule_or_is_open_to_everybody() -> None:
     for route in await every_route():
         assert route.resource is not None
         path = route.resource.canonical
-        assert (roles_of(route.handler) is None) is path.startswith(OPEN_PATHS), path
+        assert (rule_of(route.handler) is None) is path.startswith(OPEN_PATHS), path
 
 
 async def test_the_table_above_knows_every_route() -> None:
-    known = {(method, re.sub(r"/(c1|main|10001|agnes)(?=/|$)", "/{}", path)) for method, path in RULES}
+    known = {(method, re.sub(r"/(c1|main|10001|agnes|abcdefghij)(?=/|$)", "/{}", path)) for method, path in RULES}
     known = {(method, path.replace("/{}/roles", "/{}/{}")) for method, path in known}
     for route in await every_route():
         assert route.resource is not None
@@ -180,7 +184,7 @@ async def test_what_has_no_rule_is_served_to_nobody() -> None:
     async def forgotten(_: web.Request) -> web.Response:
         return web.Response(text="secret")
 
-    authentication = Authentication(Store("sqlite+aiosqlite://").accounts)
+    authentication = nobodys()
     gate = access.Gate("hunter2", authentication)
     app = web.Application(middlewares=[gate.__call__])
     app.router.add_get("/forgotten", forgotten)
@@ -232,7 +236,7 @@ async def test_streams_that_needed_no_log_in_end_with_the_first_account(monkeypa
     monkeypatch.setattr(access, "STILL_S", 0.1)
     store = Store("sqlite+aiosqlite://")
     await store.upgrade()
-    authentication = Authentication(store.accounts)
+    authentication = Authentication(store.accounts, store.tokens)
     async with serving(authentication=authentication) as (base, session), session.get(f"{base}/events") as events:
         assert (await events.content.readline()).startswith(b"data:")
         await hire(authentication, EVERYTHING)

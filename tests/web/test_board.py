@@ -114,7 +114,7 @@ async def desk(folder: Path) -> AsyncIterator[Desk]:
         board_phone=handset,
     )
     sockets = bound("127.0.0.1", 0)
-    app = application(backend, feed, authentication=Authentication(store.accounts), token="")
+    app = application(backend, feed, authentication=Authentication(store.accounts, store.tokens), token="")
     server = HttpServer(app, sockets)
     await server.start()
     other = LiveSettings(store.desk_settings)

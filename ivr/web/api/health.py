@@ -24,11 +24,13 @@ async def readyz(request: web.Request) -> web.Response:
 
 async def _may_see_details(request: web.Request) -> bool:
     gate = request.app[GATE]
-    if gate.local(request) or gate.try_bearer(request) == 0.0:
+    if gate.local(request):
         return True
-    if not request.app[BACKEND].started():
-        return False  # there is no database to ask yet
     try:
+        if (await in_time(gate.shown(request))).scopes is not None:
+            return True
+        if not request.app[BACKEND].started():
+            return False  # there is no database to ask yet
         session = await in_time(gate.session(request))
     except StoreUnavailable:
         return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ivr.web.access import account_of, needs
 from ivr.web.navigation import home
 from ivr.web.pages import (
     account,
@@ -19,10 +18,12 @@ from ivr.web.pages import (
     login,
     recordings,
     simulator,
+    tokens,
 )
+from ivr.web.rules import account_of, needs
 
 
-@needs()
+@needs(scope="calls:read")
 async def _home(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(home(request.app, account_of(request)))
 
@@ -33,6 +34,7 @@ ROUTES = (
     *account.ROUTES,
     *accounts.ROUTES,
     *audit.ROUTES,
+    *tokens.ROUTES,
     *calls.ROUTES,
     *flows.ROUTES,
     *simulator.ROUTES,

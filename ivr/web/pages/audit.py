@@ -5,15 +5,15 @@ from __future__ import annotations
 from aiohttp import web
 
 from ivr.ports import AuditSearch
-from ivr.web.access import needs
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.query import DEEPEST, USUAL, address, given, moments, number
 from ivr.web.rendering import page
+from ivr.web.rules import needs
 
 NAMES = ("who", "what", "on", "day", "from", "to")
 
 
-@needs("ops", "supervisor")
+@needs("ops", "supervisor", scope="admin")
 async def audit(request: web.Request) -> web.Response:
     """``who``, ``what``, ``on``, ``day`` or ``from`` and ``to``, ``page``."""
     backend = request.app[BACKEND]

@@ -15,11 +15,12 @@ from ivr.accounts.sessions import LIFE
 from ivr.errors import AccountError, StoreUnavailable, UnavailableError
 from ivr.ports import Account
 from ivr.web import bodies
-from ivr.web.access import COOKIE, GATE, SESSION, addressed_plainly, from_loopback, needs, same_origin
+from ivr.web.access import COOKIE, GATE, SESSION, addressed_plainly, from_loopback, same_origin
 from ivr.web.backend import in_time
 from ivr.web.connection import prove
 from ivr.web.navigation import ROOMS, home, rooms
 from ivr.web.rendering import page
+from ivr.web.rules import PEOPLE, needs
 
 OWN = re.compile(
     rf"(?:{'|'.join(address for address, _ in ROOMS)})(?:/(?!\.{{1,2}}(?:[/?]|$))[^/\\?#\s\x00-\x1f\x7f]+)*"
@@ -126,7 +127,7 @@ def keep(request: web.Request, response: web.StreamResponse, made: LogIn) -> Non
         )
 
 
-@needs()
+@needs(scope=PEOPLE)
 async def leave(request: web.Request) -> web.StreamResponse:
     """This browser's session; with ``everywhere``, all of the account's."""
     session, authentication = request.get(SESSION), request.app[GATE].authentication

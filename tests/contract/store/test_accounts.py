@@ -36,7 +36,7 @@ class Node:
 async def nodes(url: str, now: Time) -> AsyncIterator[tuple[Node, Node]]:
     stores = [films_store(url, timeout_s=10.0, now=now) for _ in range(2)]
     clock = lambda: now().timestamp()  # noqa: E731 - one that turns with the other
-    one, two = (Node(store, Authentication(store.accounts, now=now, clock=clock)) for store in stores)
+    one, two = (Node(store, Authentication(store.accounts, store.tokens, now=now, clock=clock)) for store in stores)
     await one.front.add(Account("rosa", frozenset(["supervisor"]), "Rosa Diaz"), "test", PASSWORD)
     await one.front.add(Account("sam", frozenset(["agent"])), "test", PASSWORD)
     yield one, two
@@ -52,7 +52,7 @@ async def test_a_session_is_every_processs_and_survives_them(nodes: tuple[Node, 
     assert (found.csrf, found.source, found.program) == (made.session.csrf, "203.0.113.9", "a browser")
     await one.store.close()
     again = films_store(url, now=now)
-    assert await Authentication(again.accounts, now=now).sessions.find(made.secret) == found
+    assert await Authentication(again.accounts, again.tokens, now=now).sessions.find(made.secret) == found
     await again.close()
 
 
@@ -213,7 +213,7 @@ async def test_hashes_are_renewed_when_their_parameters_change(
     one, _ = nodes
     before = await one.store.accounts.find("rosa")
     stronger = PasswordHasher(time_cost=3, memory_cost=20 * 1024, parallelism=1)
-    front = Authentication(one.store.accounts, now=now, hashing=Hashing(stronger))
+    front = Authentication(one.store.accounts, one.store.tokens, now=now, hashing=Hashing(stronger))
     made = await front.log_in("rosa", PASSWORD, HERE)
     after = await one.store.accounts.find("rosa")
     assert before is not None and after is not None
