@@ -38,6 +38,7 @@ STILL_S = 5.0  # how often it is looked whether who holds a connection open may 
 
 OPEN_PATHS = ("/healthz", "/readyz", "/handoff/", "/login", "/static/")
 COOKIE = "ivr_session"
+HOST_COOKIE = f"__Host-{COOKIE}"  # by TLS: one that no other host, path or plain connection can set (RFC 6265bis)
 SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
@@ -85,9 +86,17 @@ class Gate:
     guessed: CountedLog = field(default_factory=lambda: CountedLog(log, "http.token_refused", time.monotonic))
     anybody: Session = field(default_factory=_anybody)
 
+    def cookie(self, request: web.Request) -> str:
+        """The name of the session's cookie."""
+        return HOST_COOKIE if self.by_tls(request) else COOKIE
+
+    def secret(self, request: web.Request) -> str:
+        """What the browser shows; "" for nothing."""
+        return request.cookies.get(self.cookie(request), "")
+
     async def session(self, request: web.Request) -> Session | None:
         """Whose session it is, if anybody's. Raises StoreUnavailable where nobody can say."""
-        if secret := request.cookies.get(COOKIE, ""):
+        if secret := self.secret(request):
             session = await self.authentication.sessions.find(secret)
             if session is not None:
                 return session
@@ -260,7 +269,9 @@ def addressed_plainly(request: web.Request) -> bool:
 
 
 def same_origin(request: web.Request) -> bool:
-    """A browser says where a request comes from; what says nothing is no browser."""
+    """A browser says where a request comes from, old ones by Origin alone; what says nothing is no browser."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        return False
     origin = request.headers.get("Origin", "")
     try:
         return not origin or urlsplit(origin).netloc == request.host

@@ -21,7 +21,7 @@ from ivr.limits.throttle import FREE_GUESSES
 from ivr.ports import ROLES, Account, Role
 from ivr.store import Store
 from ivr.web import access
-from ivr.web.access import COOKIE, OPEN_PATHS
+from ivr.web.access import COOKIE, HOST_COOKIE, OPEN_PATHS
 from ivr.web.app import application
 from ivr.web.backend import Backend, Board
 from ivr.web.live import Feed
@@ -298,7 +298,34 @@ async def test_cookies_know_tls_from_a_proxy_of_ours_only(
             answer = await log_in(session, served.base)
         for cookie in answer.headers.getall("Set-Cookie"):
             assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Path=/" in cookie
-            assert ("Secure" in cookie) is secure
+            assert ("Secure" in cookie) is secure and "Domain" not in cookie
+        (first, *_) = answer.headers.getall("Set-Cookie")
+        name, _, rest = first.partition("=")
+        assert name == (HOST_COOKIE if secure else COOKIE)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(source, 0))) as session:
+            for shown, there in ((name, True), (COOKIE if secure else HOST_COOKIE, False)):
+                told = {**headers, **BROWSER, "Cookie": f"{shown}={rest.partition(';')[0]}"}
+                async with session.get(f"{served.base}/account", headers=told, allow_redirects=False) as answer:
+                    assert (answer.status == 200) is there, "what another host could have set counts for nothing"
+
+
+@pytest.mark.parametrize(
+    ("site", "status"), [("same-origin", 303), ("none", 303), ("same-site", 403), ("cross-site", 403)]
+)
+async def test_what_another_site_sends_is_refused_whatever_it_knows(guarded: Console, site: str, status: int) -> None:
+    base = guarded.base
+    async with browser() as session:
+        await log_in(session, base)
+        form = {"csrf": await csrf_of(session, base)}
+        async with session.post(
+            f"{base}/logout", data=form, headers={"Sec-Fetch-Site": site}, allow_redirects=False
+        ) as answer:
+            assert answer.status == status
+        form = {"name": "rosa", "password": PASSWORD}
+        async with session.post(
+            f"{base}/login", data=form, headers={"Sec-Fetch-Site": site}, allow_redirects=False
+        ) as answer:
+            assert answer.status == status, "nobody is logged in as somebody else"
 
 
 async def test_a_change_of_password_ends_the_others(guarded: Console) -> None:
