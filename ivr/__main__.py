@@ -17,7 +17,7 @@ from ivr.logs import StandardError, configure_logging
 
 COMMANDS = (
     *("serve", "call", "answer", "say", "prompts", "tail", "speech", "flow", "db", "recordings"),
-    *("forget", "export", "accounts", "deploy", "models", "doctor"),
+    *("forget", "export", "accounts", "token", "audit", "deploy", "models", "doctor"),
 )
 EPILOG = """\
 first steps:

@@ -139,7 +139,7 @@ class ContactCentre:
         board = DeskBoard(
             line,
             settings,
-            store.desk_settings,
+            store.audit_log,
             store.desk_history,
             clock,
             ZoneInfo(zone),

@@ -7,7 +7,6 @@ with what belongs to it, once it is over.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +19,10 @@ import structlog
 from ivr.company import OpenCompany
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.numbering import NumberingPlan
-from ivr.ports import Clock
+from ivr.ports import AuditEvent, Clock
 from ivr.ports.data_subject import KeptRows
 from ivr.recording.archive import Archive
 from ivr.store import Store, spool
-from ivr.store.ledger import Stamp
 from ivr.store.person import FORGET, Person
 from ivr.store.spool import Write
 from ivr.store.tables import recordings
@@ -140,9 +138,8 @@ class DataSubjects:
         await self._told(EXPORTED, by, {"rows": dict(counts)})
 
     async def _told(self, action: str, by: str, after: dict[str, Any]) -> None:
-        """In the trail and the log, without who it was."""
-        stamp = Stamp(f"{action} {secrets.token_hex(8)}", action, "", self._store.now(), by)
-        await self._store.audit.note(stamp, after)
+        """In the audit log and the log, without who it was."""
+        await self._store.audit_log.note(AuditEvent(by, action, after=after))
         log.info(action, by=by, **{name.replace(" ", "_"): value for name, value in after.items()})
 
     async def _erased(self, person: Person, by: str) -> tuple[dict[str, int], Sequence[str]]:

@@ -12,7 +12,8 @@ from typing import Any
 import structlog
 
 from ivr.config import Config, RetentionConfig
-from ivr.errors import ConfigError, IvrError
+from ivr.errors import ConfigError, IvrError, StoreUnavailable
+from ivr.ports import AuditEvent, AuditLog
 
 log = structlog.get_logger(__name__)
 
@@ -36,19 +37,29 @@ LIVE = frozenset(
 )
 """What counts from the reload on, for new calls, new hand-overs and new log lines; calls in progress go on."""
 
+SIGNAL = "signal"
+"""Who it was, in the audit log: nobody can say more of a SIGHUP."""
+
 Part = Callable[[Config], None]
 """Hands one part of the line its piece of a checked configuration. Doesn't wait, doesn't fail."""
 
 
 class Reload:
     """``config``: what counts now; ``accepted``: the file was right when it was last read. ``check`` raises
-    IvrError for what can't be; ``parts`` are told what counts next."""
+    IvrError for what can't be; ``parts`` are told what counts next. ``audit``: where it is noted."""
 
-    def __init__(self, config: Config, check: Callable[[Config], Awaitable[None]], parts: Sequence[Part]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        check: Callable[[Config], Awaitable[None]],
+        parts: Sequence[Part],
+        audit: AuditLog | None = None,
+    ) -> None:
         self.config = config
         self.accepted = True
         self._check = check
         self._parts = parts
+        self._audit = audit
         self._one_at_a_time = asyncio.Lock()
 
     async def run(self, read: Callable[[], Config]) -> None:
@@ -62,16 +73,31 @@ class Reload:
                 _check_secrets(self.config, merged)
                 await self._check(merged)
             except IvrError as error:
-                log.error("config.rejected", error=str(error))
+                await self._reject(str(error))
                 return
             except (OSError, ValueError) as error:
-                log.error("config.rejected", error=f"{type(error).__name__}: {error}")
+                await self._reject(f"{type(error).__name__}: {error}")
                 return
             self._hand_out(merged)
             self.accepted = True
-            if postponed := [key for key in changed if key not in LIVE]:
+            postponed = [key for key in changed if key not in LIVE]
+            if postponed:
                 log.warning("config.restart_needed", keys=postponed)
-            log.info("config.reloaded", changed=[key for key in changed if key in LIVE])
+            counts = [key for key in changed if key in LIVE]
+            log.info("config.reloaded", changed=counts)
+            await self._note(AuditEvent(SIGNAL, "config.reloaded", after={"changed": counts, "postponed": postponed}))
+
+    async def _reject(self, error: str) -> None:
+        log.error("config.rejected", error=error)
+        await self._note(AuditEvent(SIGNAL, "config.reloaded", result=f"rejected: {error}"))
+
+    async def _note(self, event: AuditEvent) -> None:
+        """A reload is the operator's way to help a line whose database is away: that doesn't stop it."""
+        if self._audit is not None:
+            try:
+                await self._audit.note(event)
+            except StoreUnavailable as error:
+                log.warning("config.not_noted", error=str(error))
 
     def _hand_out(self, merged: Config) -> None:
         for part in self._parts:  # also where nothing changed: a file may have been renamed, a secret replaced

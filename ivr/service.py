@@ -145,7 +145,7 @@ async def running(
         desk, line, switchboard, archive = centre.desk, centre.line, centre.switchboard, centre.archive
         own_token = secrets.token_urlsafe(32)
         token = config.http.token.reveal() if not listen.loopback or config.http.token.available() else ""
-        authentication = Authentication(store.accounts, now=store.now)
+        authentication = Authentication(store.accounts, store.tokens, now=store.now)
         company_http = HttpActions(
             *(config.flows.services, own_url(sockets), own_token),
             observe=telemetry.http_answered,
@@ -192,6 +192,7 @@ async def running(
                 flows=workshop,
                 readiness=parts.readiness,
                 context=desk.context,
+                audit=store.audit_log,
                 mask=config.logs.redact,
                 started=lambda: lifecycle.life is not Life.STARTING,
                 zone=ZoneInfo(time_zone),
@@ -297,6 +298,7 @@ async def running(
                 telemetry.apply,
                 lambda now: written.apply(**now.logs.model_dump()) if written is not None else None,
             ),
+            store.audit_log,
         )
         telemetry.measure(
             config,

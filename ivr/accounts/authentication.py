@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,9 +15,10 @@ from ivr.accounts import passwords
 from ivr.accounts.guesses import PasswordGuesses, browser_of, known_browser
 from ivr.accounts.passwords import Hashing, digest, name_of
 from ivr.accounts.sessions import Sessions
+from ivr.accounts.tokens import Tokens
 from ivr.errors import AccountError, StoreUnavailable
 from ivr.limits.throttle import CountedLog, Guesses
-from ivr.ports import Account, AccountRecord, AccountStore, Role, Session
+from ivr.ports import Account, AccountRecord, AccountStore, Role, Session, TokenStore
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -58,6 +59,7 @@ class Authentication:
     def __init__(
         self,
         store: AccountStore,
+        tokens: TokenStore,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
@@ -68,7 +70,8 @@ class Authentication:
         self.administrator = administrator
         self.guesses = Guesses(clock)
         self.sessions = Sessions(store, now, clock)
-        self._now, self._clock = now, clock
+        self.tokens = Tokens(tokens, now, clock)
+        self.now, self._clock = now, clock
         self._hashing = hashing or Hashing()
         self._passwords = PasswordGuesses.beside(self.guesses, clock)
         self._refused = CountedLog(log, "account.login_refused", clock)
@@ -132,20 +135,26 @@ class Authentication:
         return LogIn(secret, session, known_browser(record) if record.password else "")
 
     def _refuse(self, record: AccountRecord | None, browser: Browser, reason: str) -> None:
-        """Names that are nobody's are told of nowhere: people type their passwords there, too. Those that are
-        somebody's are noted beside the answer, which must take no longer."""
+        """Names that are nobody's are told nowhere: people type their passwords there, too. It is noted beside the
+        answer, which must take no longer; once a minute for a source and name, which fills no database."""
         name = record.account.name if record is not None else ""
-        if self._refused.note(f"{browser.source} {name}".strip(), reason=reason, account=name) and name:
-            details = {"source": browser.source, "reason": reason}
-            noting = asyncio.create_task(self._note("login_refused", name, details))
-            self._noting.add(noting)
-            noting.add_done_callback(self._noting.discard)
+        if self._refused.note(f"{browser.source} {name}".strip(), reason=reason, account=name):
+            self._beside(self.store.refused(name, reason))
 
-    async def _note(self, what: str, name: str, details: Mapping[str, str]) -> None:
-        try:
-            await self.store.note(what, name, "somebody", details)
-        except StoreUnavailable as error:
-            log.warning("account.not_noted", account=name, what=what, error=str(error))
+    def token_refused(self, identity: str, reason: str) -> None:
+        """``identity``: the token that it claims to be; "" for none."""
+        self._beside(self.tokens.store.refused(identity, reason))
+
+    def _beside(self, note: Coroutine[None, None, None]) -> None:
+        async def noted() -> None:
+            try:
+                await note
+            except StoreUnavailable as error:
+                log.warning("account.not_noted", error=str(error))
+
+        noting = asyncio.create_task(noted())
+        self._noting.add(noting)
+        noting.add_done_callback(self._noting.discard)
 
     async def settle(self) -> None:
         """What happened is in the audit trail now."""
@@ -212,7 +221,7 @@ class Authentication:
     async def set_one_time(self, name: str, by: str) -> str:
         """A one-time password, for its owner. Ends their sessions. Raises AccountError, StoreUnavailable."""
         secret = passwords.one_time()
-        await self.store.set_one_time(name, digest(secret), self._now() + ONE_TIME, by)
+        await self.store.set_one_time(name, digest(secret), self.now() + ONE_TIME, by)
         self.sessions.forget(name)
         return secret
 

@@ -13,8 +13,8 @@ from ivr.accounts.passwords import digest
 from ivr.errors import StoreUnavailable
 from ivr.ports import AccountRecord, AccountStore, Session
 
-LIFE = timedelta(hours=16)  # longer than any shift
-IDLE = timedelta(hours=2)  # an open conversation with the console (WebSocket) counts as use
+LIFE = timedelta(hours=12)
+IDLE = timedelta(minutes=30)  # an open conversation with the console (WebSocket) counts as use
 TOUCH = timedelta(minutes=1)
 FRESH_S = 1.0
 AWAY_S = 60.0  # so long a session goes on that the database can't be asked about

@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
-import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from ivr.accounts.authentication import Authentication
 from ivr.accounts.passwords import check, name_of, new_name
-from ivr.cli.options import Subparsers, add_config, command, configuration
+from ivr.cli.audit import as_json
+from ivr.cli.options import Subparsers, add_config, command, configuration, operator
 from ivr.company import company_of
 from ivr.config import Config
 from ivr.errors import AccountError, ConfigError
@@ -104,7 +103,9 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
         status = await store.status()
         if not status.up_to_date:
             raise ConfigError(f"{status.database} is not of this release", remedy="run ivr db upgrade")
-        opened = Opened(Authentication(store.accounts, now=store.now), ZoneInfo(config.flows.time_zone), _operator())
+        opened = Opened(
+            Authentication(store.accounts, store.tokens, now=store.now), ZoneInfo(config.flows.time_zone), operator()
+        )
         answer: str = await arguments.work(opened, arguments)
         return answer
     finally:
@@ -189,8 +190,8 @@ async def log_out(opened: Opened, arguments: argparse.Namespace) -> str:
 
 
 async def audit(opened: Opened, arguments: argparse.Namespace) -> str:
-    trail: list[Mapping[str, Any]] = list(await opened.authentication.store.trail(max(1, arguments.lines)))
-    return "\n".join(json.dumps(each, ensure_ascii=False) for each in reversed(trail)) or "nothing happened yet"
+    trail = await opened.authentication.store.trail(max(1, arguments.lines))
+    return "\n".join(map(as_json, reversed(trail))) or "nothing happened yet"
 
 
 def asked(*personal: str) -> str:
@@ -217,11 +218,3 @@ def _name(arguments: argparse.Namespace) -> str:
 
 def _told(roles: frozenset[Role]) -> str:
     return ", ".join(role for role in ROLES if role in roles) or "no role"
-
-
-def _operator() -> str:
-    """Who types, for the audit trail."""
-    try:
-        return f"shell:{getpass.getuser()}"
-    except (OSError, KeyError):  # a user without a name
-        return "shell"

@@ -158,7 +158,7 @@ class RunningLine:
     async def hire(self, name: str, display: str, roles: Sequence[Role], password: str) -> None:
         """An account for its console, known there within a second. Raises AccountError, StoreUnavailable."""
         async with opened(load_config(self.setup.folder / "config.toml")) as database:
-            authentication = Authentication(database.store.accounts, now=database.store.now)
+            authentication = Authentication(database.store.accounts, database.store.tokens, now=database.store.now)
             await authentication.add(Account(name, frozenset(roles), display), "demo", password)
 
     # -- its API ---------------------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
 """The supervisor's board: the line and its agents as they are now, today's figures, and what a supervisor changes.
 
-Whatever they change counts at once in every process of the line, and stands in the audit trail with who changed what
-from what to what: ``desk.hours``, ``desk.announcement``, ``desk.move``, ``desk.skills``, ``desk.state``.
+Whatever they change counts at once in every process of the line, and stands in the audit log with who changed what
+from what to what: ``desk.hours``, ``desk.announcement``, ``desk.move``, ``desk.skills``, ``desk.state``,
+``desk.supervise``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, tzinfo
 from typing import Any, Protocol
 
@@ -23,9 +25,10 @@ from ivr.plain_text import plain
 from ivr.ports import (
     AgentState,
     AgentStatus,
+    AuditEvent,
+    AuditLog,
     Clock,
     DeskAnnouncement,
-    DeskSettingsStore,
     HoursOverride,
     Line,
     LineView,
@@ -61,7 +64,7 @@ class DeskBoard:
         self,
         line: Line,
         settings: LiveSettings,
-        audit: DeskSettingsStore,
+        audit: AuditLog,
         days: DayLog,
         clock: Clock,
         zone: tzinfo,
@@ -204,7 +207,8 @@ class DeskBoard:
         if after == before:
             return
         await self._changed(
-            self._line.move(place_id, skill=skill, priority=priority), by, "desk.move", str(place_id), before, after
+            lambda: self._line.move(place_id, skill=skill, priority=priority),
+            *(by, "desk.move", str(place_id), before, after),
         )
 
     async def set_skills(self, by: str, agent: str, skills: Sequence[str]) -> None:
@@ -216,36 +220,50 @@ class DeskBoard:
         before = self._known(agent).skills
         if set(before) != set(wanted):
             told = {"skills": list(before)}, {"skills": list(wanted)}
-            await self._changed(self._line.set_skills(agent, wanted), by, "desk.skills", agent, *told)
+            await self._changed(lambda: self._line.set_skills(agent, wanted), by, "desk.skills", agent, *told)
 
     async def set_state(self, by: str, agent: str, state: AgentState, reason: str = "") -> None:
         if state not in ("idle", "away"):
             raise IvrError("a supervisor makes somebody available, or away")
         status = self._known(agent)
         before, after = {"state": status.state, "reason": status.reason}, {"state": state, "reason": _text(reason)}
-        await self._changed(self._line.set_state(agent, state, _text(reason)), by, "desk.state", agent, before, after)
+        await self._changed(
+            lambda: self._line.set_state(agent, state, _text(reason)), by, "desk.state", agent, before, after
+        )
 
     async def supervise(self, by: str, phone: str, agent: str, how: Supervision) -> None:
         """``phone``: the name under which the supervisor's phone is known to the floor."""
         bridge = self._bridge_of(agent)
         if bridge is None:
             raise IvrError(f"{agent} has no conversation in this process of the line; open the board where it is")
-        await bridge.supervise(phone, how)
-        await self._audit.note(by, "desk.supervise", agent, None, {"how": how})
+        event = AuditEvent(by, "desk.supervise", agent, None, {"how": how})
+        if how == "off":  # whoever may not be noted must still be able to leave
+            await bridge.supervise(phone, how)
+            await self._audit.note(event)
+        else:
+            await self._noted(event, lambda: bridge.supervise(phone, how))
 
     async def _changed(
         self,
-        change: Awaitable[object],
+        change: Callable[[], Awaitable[object]],
         by: str,
         action: str,
         key: str,
         before: Mapping[str, Any],
         after: Mapping[str, Any],
     ) -> None:
-        await change
+        await self._noted(AuditEvent(by, action, key, before, after), change)
         log.info("board.changed", by=by, action=action, key=key)
         self._on_change()
-        await self._audit.note(by, action, key, before, after)
+
+    async def _noted(self, event: AuditEvent, act: Callable[[], Awaitable[object]]) -> None:
+        """Noted before it is done: what can't be is not done. What then could not be done has a row more."""
+        await self._audit.note(event)
+        try:
+            await act()
+        except IvrError as error:
+            await self._audit.note(replace(event, result=f"failed: {error}"))
+            raise
 
     def _place(self, place_id: int) -> Place:
         found = next((place for place in self._line.view().places if place.id == place_id), None)

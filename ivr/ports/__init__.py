@@ -17,6 +17,11 @@ from ivr.ports.actions import Actions as Actions
 from ivr.ports.actions import Callback as Callback
 from ivr.ports.actions import Callbacks as Callbacks
 from ivr.ports.actions import VerificationTries as VerificationTries
+from ivr.ports.audit import AuditEvent as AuditEvent
+from ivr.ports.audit import AuditFound as AuditFound
+from ivr.ports.audit import AuditLog as AuditLog
+from ivr.ports.audit import AuditRow as AuditRow
+from ivr.ports.audit import AuditSearch as AuditSearch
 from ivr.ports.clock import Clock as Clock
 from ivr.ports.desk import ContextStore as ContextStore
 from ivr.ports.desk import Desk as Desk
@@ -104,5 +109,9 @@ from ivr.ports.telephony import SignallingLoad as SignallingLoad
 from ivr.ports.telephony import SipEndpoint as SipEndpoint
 from ivr.ports.telephony import TransferAsked as TransferAsked
 from ivr.ports.tie_line import Ties as Ties
+from ivr.ports.tokens import SCOPES as SCOPES
+from ivr.ports.tokens import ApiToken as ApiToken
+from ivr.ports.tokens import Scope as Scope
+from ivr.ports.tokens import TokenStore as TokenStore
 from ivr.record import HandoffContext as HandoffContext
 from ivr.record import Party as Party

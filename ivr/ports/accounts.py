@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
+
+from ivr.ports.audit import AuditRow
 
 Role = Literal["agent", "supervisor", "designer", "ops"]
 ROLES: tuple[Role, ...] = ("agent", "supervisor", "designer", "ops")
@@ -36,6 +38,8 @@ PROGRAM = Account("api", frozenset(ROLES), "API")
 """Whatever shows a bearer token."""
 STRANGER = Account("")
 """Whoever has shown nothing."""
+SOMEBODY = "somebody"
+"""Who it was, in the audit log, where nobody showed who they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +114,8 @@ class AccountStore(Protocol):
     async def sessions(self, name: str = "") -> Sequence[Session]:
         """Those of ``name``, or everybody's; the latest first."""
 
-    async def note(self, what: str, name: str, by: str, details: Mapping[str, Any]) -> None:
-        """One line in the audit trail."""
+    async def refused(self, name: str, why: str) -> None:
+        """Note in the audit log that somebody was not let in as ``name``; "" for a name that is nobody's."""
 
-    async def trail(self, limit: int = 50) -> Sequence[Mapping[str, Any]]:
-        """What happened to accounts: at, actor, action, account, before, after; the latest first."""
+    async def trail(self, limit: int = 50) -> Sequence[AuditRow]:
+        """What happened to accounts, the latest first."""

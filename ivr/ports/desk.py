@@ -59,10 +59,6 @@ class DeskSettingsStore(Protocol):
     async def settings(self) -> DeskSettings: ...
     async def set_hours(self, override: HoursOverride | None, by: str) -> None: ...
     async def announce(self, announcement: DeskAnnouncement | None, by: str) -> None: ...
-    async def note(
-        self, by: str, action: str, key: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
-    ) -> None:
-        """A line in the audit trail for what a supervisor changed elsewhere. ``action``: "desk.move", …"""
 
 
 class Desk(Protocol):

@@ -12,18 +12,17 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import AccountError
-from ivr.ports import Account, AccountRecord, Role, Session
+from ivr.ports import Account, AccountRecord, AuditEvent, AuditRow, AuditSearch, Role, Session
+from ivr.ports.accounts import SOMEBODY
+from ivr.ports.audit import DONE
+from ivr.store.audit_log import append, found
 from ivr.store.database import TableGroup, fit, reads, writes
-from ivr.store.ledger import Stamp, record
-from ivr.store.tables import accounts, audit, sessions
+from ivr.store.tables import accounts, sessions
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 MOST_SESSIONS = 20  # an account; the oldest makes room
-CHANGES = (
-    "added", "removed", "roles", "disabled", "enabled", "password", "one_time", "login", "logout", "login_refused",
-)  # fmt: skip
-ACTIONS = tuple(f"account.{change}" for change in CHANGES)
+SCOPE = "account."  # of what is noted of them in the audit log
 
 
 class AccountTables(TableGroup):
@@ -135,7 +134,7 @@ class AccountTables(TableGroup):
         }
         await connection.execute(insert(sessions).values(values))
         await connection.execute(update(accounts).where(accounts.c.name == name).values(entered_at=at))
-        await self._audit(connection, "login", name, name, after={"source": session.source})
+        await self._audit(connection, "login", name, name)
 
     @reads
     async def find_session(self, connection: AsyncConnection, identity: str) -> Session | None:
@@ -167,27 +166,12 @@ class AccountTables(TableGroup):
         return [_session(row) for row in rows]
 
     @writes
-    async def note(
-        self, connection: AsyncConnection, what: str, name: str, by: str, details: Mapping[str, Any]
-    ) -> None:
-        await self._audit(connection, what, name, by, after=dict(details))
+    async def refused(self, connection: AsyncConnection, name: str, why: str) -> None:
+        await self._audit(connection, "login_refused", name, SOMEBODY, result=why)
 
     @reads
-    async def trail(self, connection: AsyncConnection, limit: int = 50) -> Sequence[Mapping[str, Any]]:
-        rows = await connection.execute(
-            select(audit).where(audit.c.action.in_(ACTIONS)).order_by(audit.c.id.desc()).limit(limit)
-        )
-        return [
-            {
-                "at": row.at.isoformat(),
-                "actor": row.actor,
-                "action": row.action.removeprefix("account."),
-                "account": row.key.removeprefix("account "),
-                "before": row.before or {},
-                "after": row.after or {},
-            }
-            for row in rows
-        ]
+    async def trail(self, connection: AsyncConnection, limit: int = 50) -> Sequence[AuditRow]:
+        return (await found(connection, AuditSearch(what=SCOPE, limit=limit))).rows
 
     async def _audit(
         self,
@@ -198,9 +182,9 @@ class AccountTables(TableGroup):
         *,
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
+        result: str = DONE,
     ) -> None:
-        stamp = Stamp(f"account {name}", f"account.{change}", "", self._now(), fit(by, 100))
-        await record(connection, stamp, "", before, after)
+        await append(connection, AuditEvent(by, f"{SCOPE}{change}", fit(name, 40), before, after, result), self._now())
         if change not in ("login", "login_refused"):
             log.info("account.changed", account=name, change=change, by=by)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ivr.ports import DeskAnnouncement, DeskSettings, HoursOverride
+from ivr.ports import AuditEvent, DeskAnnouncement, DeskSettings, HoursOverride
+from ivr.store.audit_log import append
 from ivr.store.database import TableGroup, fit, insert_new, reads, writes
-from ivr.store.ledger import Json, Stamp, record
+from ivr.store.ledger import Json
 from ivr.store.tables import desk_settings
 
 HOURS, ANNOUNCEMENT = "hours", "announcement"
@@ -49,19 +47,6 @@ class DeskSettingsTable(TableGroup):
         await self._set(ANNOUNCEMENT, value, by)
 
     @writes
-    async def note(
-        self,
-        connection: AsyncConnection,
-        by: str,
-        action: str,
-        key: str,
-        before: Mapping[str, Any] | None,
-        after: Mapping[str, Any] | None,
-    ) -> None:
-        stamp = Stamp(f"{key} {uuid.uuid4()}", fit(action, 100), "", self._now(), fit(by, 100))
-        await record(connection, stamp, "", _json(before), _json(after))
-
-    @writes
     async def _set(self, connection: AsyncConnection, name: str, value: Json | None, by: str) -> None:
         table, now = desk_settings, self._now()
         if connection.dialect.name == "postgresql":
@@ -74,9 +59,4 @@ class DeskSettingsTable(TableGroup):
             row = {"name": name, "value": value, "by": fit(by, 100), "at": now}
             new = insert_new(connection, table).values(row)
             await connection.execute(new.on_conflict_do_update(index_elements=[table.c.name], set_=row))
-        stamp = Stamp(f"desk.{name} {uuid.uuid4()}", f"desk.{name}", "", now, fit(by, 100))
-        await record(connection, stamp, "", before, value)
-
-
-def _json(told: Mapping[str, Any] | None) -> Json | None:
-    return None if told is None else dict(told)
+        await append(connection, AuditEvent(by, f"desk.{name}", "", before, value), now)

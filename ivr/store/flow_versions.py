@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import FlowError
-from ivr.ports import FlowVersion, Publication
+from ivr.ports import AuditEvent, FlowVersion, Publication
+from ivr.store.audit_log import append
 from ivr.store.database import TableGroup, reads, writes
 from ivr.store.tables import flow_publications, flow_versions
 
@@ -131,6 +132,8 @@ class FlowVersions(TableGroup):
     ) -> None:
         line = Publication(flow, version, previous, kind, by, self._now())
         await connection.execute(insert(flow_publications).values(asdict(line) | {"detail": dict(detail or {})}))
+        before, after = {"version": previous} if previous else None, {"version": version, **(detail or {})}
+        await append(connection, AuditEvent(by, f"flow.{kind}", flow, before, after), line.at)
 
 
 def _named(flow: str, version: str) -> ColumnElement[bool]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ivr.ports import RecordingRow
+from ivr.ports import AuditEvent, RecordingRow
+from ivr.store.audit_log import append
 from ivr.store.database import TableGroup, fit, reads, writes
-from ivr.store.ledger import Stamp, record
 from ivr.store.tables import recordings
 
 PLAYED, DELETED = "recording.played", "recording.deleted"
@@ -103,6 +102,6 @@ class RecordingTable(TableGroup):
         return bool(gone.rowcount)
 
     async def _audit(self, connection: AsyncConnection, what: str, row: RecordingRow, by: str, why: str) -> None:
-        stamp = Stamp(secrets.token_hex(16), what, row.call_id, self._now(), by)
         details = {"recording": row.name, "kind": row.kind} | ({"why": why} if why else {})
-        await record(connection, stamp, row.caller_id, details if what == DELETED else None, details)
+        before, after = (details, None) if what == DELETED else (None, details)
+        await append(connection, AuditEvent(by, what, row.call_id, before, after), self._now())

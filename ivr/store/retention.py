@@ -18,8 +18,10 @@ from ivr.config.retention_section import OF_CALLS
 from ivr.errors import StoreUnavailable
 from ivr.ports import Clock
 from ivr.store import spool
+from ivr.store.audit_log import AuditLogTable
 from ivr.store.database import Database, TableGroup
 from ivr.store.retention_rules import RULES
+from ivr.store.tables import audit_log
 from ivr.store.upkeep import alone, emptied_log
 
 LONG_S = 60.0  # nobody waits for it
@@ -52,6 +54,7 @@ class Retention(TableGroup):
     def __init__(self, database: Database, now: Callable[[], datetime], spool: Path | None) -> None:
         super().__init__(database, now)
         self._spool = spool
+        self._audit_log = AuditLogTable(database, now)
         self._config: RetentionConfig | None = None
         self.done_at: datetime | None = None  # when what was old was last deleted, all of it
         self._changed = asyncio.Event()
@@ -68,6 +71,8 @@ class Retention(TableGroup):
             if mine:
                 for table, is_old in self._old(cuts):
                     counts[table.name] += await self.erase(table, is_old)
+                if "audit" in cuts:  # a chain is cut at its beginning, and says so itself
+                    counts[audit_log.name] = await self._audit_log.expire(cuts["audit"], RETENTION)
         return dict(counts)
 
     async def erase(self, table: Table, which: ColumnElement[bool]) -> int:
@@ -106,6 +111,9 @@ class Retention(TableGroup):
             for table, is_old in self._old(cuts):
                 query = select(func.count()).select_from(table).where(is_old)
                 counts[table.name] += (await connection.execute(query)).scalar_one()
+            if "audit" in cuts:
+                query = select(func.count()).where(audit_log.c.at < cuts["audit"])
+                counts[audit_log.name] = (await connection.execute(query)).scalar_one()
             return dict(counts)
 
         return await self._database.read(work, timeout_s=LONG_S)

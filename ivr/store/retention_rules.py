@@ -25,6 +25,7 @@ from ivr.store.tables import (
     places,
     resume_points,
     sessions,
+    used_log_ins,
     verification_tries,
 )
 from ivr.store.verification import WINDOW
@@ -90,6 +91,7 @@ RULES = (
     RetentionRule(agent_events, "desk", lambda cut, _: agent_events.c.at < cut),
     RetentionRule(audit, "audit", lambda cut, _: audit.c.at < cut),
     RetentionRule(sessions, "sessions", lambda cut, _: sessions.c.expires_at < cut),
+    RetentionRule(used_log_ins, "sessions", lambda cut, _: used_log_ins.c.until < cut),
     RetentionRule(
         verification_tries, "verification", lambda cut, now: verification_tries.c.at < min(cut, now - WINDOW)
     ),
@@ -100,6 +102,9 @@ RULES = (
 KEPT: Mapping[str, str] = {
     "recordings": "[retention] recordings deletes each row with its file: ivr.recording.archive",
     "accounts": "who may log in, until ivr accounts remove",
+    "api_tokens": "which programs have access, and had until ivr token revoke",
+    "audit_log": "[retention] audit cuts the chain at its beginning, which is itself a row: ivr.store.audit_log",
+    "audit_head": "where that chain ends; nobody's data",
     "agents": "who takes calls, while the configuration or an account names them",
     "agent_skills": "what they can, likewise",
     "desk_settings": "what counts now, with who set it; one row each",

@@ -14,6 +14,8 @@ from ivr.ports import Clock
 from ivr.store import callbacks, calls, handoff_contexts, migration, resume_points, tables
 from ivr.store.accounts import AccountTables
 from ivr.store.announced import AnnouncementTable
+from ivr.store.api_tokens import TokenTable
+from ivr.store.audit_log import AuditLogTable
 from ivr.store.callbacks import CallbackRequests
 from ivr.store.calls import CallLog
 from ivr.store.database import TIMEOUT_S, Database
@@ -87,10 +89,12 @@ class Store:
         self.flow_versions = FlowVersions(self.database, now)
         self.callbacks = CallbackRequests(self.database, now, writer)
         self.audit = AuditTrail(self.database, now)
+        self.audit_log = AuditLogTable(self.database, now)
         self.line = LineTables(self.database, now, self._lease)
         self.ties = TieTokens(self.database, now, self._lease)
         self.verification = VerificationLog(self.database, now)
         self.accounts = AccountTables(self.database, now)
+        self.tokens = TokenTable(self.database, now)
         self.announced = AnnouncementTable(self.database, now)
         self.desk_settings = DeskSettingsTable(self.database, now)
         self.desk_history = DeskHistory(self.database, now)

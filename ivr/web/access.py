@@ -4,13 +4,12 @@ and no token is set."""
 from __future__ import annotations
 
 import asyncio
-import functools
 import hmac
 import ipaddress
 import math
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,12 +19,15 @@ import structlog
 from aiohttp import web
 
 from ivr.accounts.authentication import Authentication
+from ivr.accounts.tokens import FORM
 from ivr.errors import StoreUnavailable
 from ivr.limits.throttle import Budgets, CountedLog, source_of
-from ivr.ports import Account, Role, Session
+from ivr.origin import asked_from
+from ivr.ports import SCOPES, Account, Scope, Session
 from ivr.ports.accounts import LOCAL, PROGRAM, STRANGER
 from ivr.web.bodies import Handler, form
 from ivr.web.connection import TrustedProxies, prove
+from ivr.web.rules import ACCOUNT, SCOPES_SHOWN, rule_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -36,11 +38,10 @@ STILL_S = 5.0  # how often it is looked whether who holds a connection open may 
 
 OPEN_PATHS = ("/healthz", "/readyz", "/metrics", "/handoff/", "/login", "/static/")
 COOKIE = "ivr_session"
-ACCOUNT: web.RequestKey[Account] = web.RequestKey("account", Account)
+HOST_COOKIE = f"__Host-{COOKIE}"  # by TLS: one that no other host, path or plain connection can set (RFC 6265bis)
 SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
-RULE = "needed_roles"  # a handler's
 OWN_ACCOUNT = "/account"  # where one chooses a password
 ALWAYS = frozenset({OWN_ACCOUNT, "/logout"})  # also before one has
 
@@ -51,6 +52,22 @@ def _anybody() -> Session:
     return Session(
         "", LOCAL, secrets.token_urlsafe(24), created_at=at, seen_at=at, expires_at=datetime.max.replace(tzinfo=UTC)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a program showed. ``scopes``: None where that opens nothing. ``void``: it looks like one of ours, and counts
+    no more or never did: then nothing else of the request counts. ``wait_s``: until a token is looked at again, because
+    too many wrong ones came."""
+
+    account: Account = STRANGER
+    scopes: frozenset[Scope] | None = None
+    void: bool = False
+    wait_s: float = 0.0
+
+
+NOTHING = Shown()
+EVERYTHING = Shown(PROGRAM, frozenset(SCOPES))
 
 
 @dataclass(slots=True)
@@ -69,9 +86,17 @@ class Gate:
     guessed: CountedLog = field(default_factory=lambda: CountedLog(log, "http.token_refused", time.monotonic))
     anybody: Session = field(default_factory=_anybody)
 
+    def cookie(self, request: web.Request) -> str:
+        """The name of the session's cookie."""
+        return HOST_COOKIE if self.by_tls(request) else COOKIE
+
+    def secret(self, request: web.Request) -> str:
+        """What the browser shows; "" for nothing."""
+        return request.cookies.get(self.cookie(request), "")
+
     async def session(self, request: web.Request) -> Session | None:
         """Whose session it is, if anybody's. Raises StoreUnavailable where nobody can say."""
-        if secret := request.cookies.get(COOKIE, ""):
+        if secret := self.secret(request):
             session = await self.authentication.sessions.find(secret)
             if session is not None:
                 return session
@@ -81,13 +106,21 @@ class Gate:
 
     @web.middleware
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        with asked_from(self.source(request)):
+            return await self._let_in(request, handler)
+
+    async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if is_open(request):
             if not self.opened.take(self.source(request)):
                 await asyncio.sleep(SLOWLY_S)
             return await handler(request)
-        wait_s = self.try_bearer(request)
-        if wait_s == 0.0:
-            return await self._served(request, handler, PROGRAM)
+        shown = await self.shown(request)
+        if shown.scopes is not None:
+            request[SCOPES_SHOWN] = shown.scopes
+            return await self._served(request, handler, shown.account)
+        wait_s = shown.wait_s
+        if shown.void:
+            raise _refused_token()
         session = await self.session(request)
         if session is None:
             if not self.refused.take(self.source(request)):
@@ -110,7 +143,7 @@ class Gate:
         request[ACCOUNT] = account
         prove(request)
         match = request.match_info
-        if match.http_exception is None and roles_of(match.handler) is None:
+        if match.http_exception is None and rule_of(match.handler) is None:
             raise web.HTTPForbidden(text="nobody may: there is no rule for it")
         return await handler(request)
 
@@ -150,32 +183,39 @@ class Gate:
         said = request.headers.get("X-Forwarded-Proto", "") if (request.remote or "") in self.proxies else ""
         return self.secure or (said or request.scheme) == "https"
 
-    def try_bearer(self, request: web.Request) -> float:
-        """As ``try_token``, of what the request bears; what this process shows when it calls itself counts too."""
-        shown = bearer(request)
-        if matches(shown, self.own):
-            return 0.0
-        return self.try_token(request, shown) if self.token and shown else -1.0
-
-    def try_token(self, request: web.Request, given: str) -> float:
-        """Return 0.0 where ``given`` is the token, -1.0 where it is not, and the seconds to wait where it was not
-        looked at, because too many wrong ones came."""
+    async def shown(self, request: web.Request) -> Shown:
+        """What the request bears: an API token, ``token``, or what this process shows when it calls itself. Raises
+        StoreUnavailable."""
+        given = bearer(request)
+        if matches(given, self.own):
+            return EVERYTHING
+        ours = FORM.fullmatch(given)
+        if not given or not (self.token or ours):
+            return NOTHING
         source, guesses = self.source(request), self.authentication.guesses
         if wait_s := guesses.wait_s(source):
-            self.guessed.note(source, reason="too many wrong tokens")
-            return wait_s
+            self._refuse(source, "", "too many wrong tokens")
+            return Shown(wait_s=wait_s)
         if matches(given, self.token):
             guesses.passed(source)
-            return 0.0
+            return EVERYTHING
+        if (token := await self.authentication.tokens.find(given)) is not None:
+            guesses.passed(source)
+            return Shown(Account(f"token:{token.id}", display=token.label), token.scopes)
         guesses.failed(source, given)
-        self.guessed.note(source, reason="wrong token")
-        return -1.0
+        self._refuse(source, ours[1] if ours else "", "wrong token")
+        return Shown(void=ours is not None)
+
+    def _refuse(self, source: str, identity: str, reason: str) -> None:
+        if self.guessed.note(source, reason=reason):
+            self.authentication.token_refused(identity, reason)
 
     def _refusal(self, request: web.Request) -> web.HTTPException:
         if wants_html(request) and request.method in SAFE_METHODS:
             return web.HTTPSeeOther(f"/login?next={quote(request.path_qs, safe='', errors='replace')}")
         return web.HTTPUnauthorized(
-            text="log in, or send Authorization: Bearer TOKEN (http.token)", headers={"WWW-Authenticate": "Bearer"}
+            text="log in, or send Authorization: Bearer TOKEN (ivr token add, or http.token)",
+            headers={"WWW-Authenticate": "Bearer"},
         )
 
 
@@ -183,6 +223,13 @@ def _too_many(wait_s: float) -> web.HTTPException:
     seconds = math.ceil(wait_s)
     return web.HTTPTooManyRequests(
         text=f"too many wrong tokens: try again in {seconds} s", headers={"Retry-After": str(seconds)}
+    )
+
+
+def _refused_token() -> web.HTTPException:
+    return web.HTTPUnauthorized(
+        text="this token counts no more, or never did: ivr token list has those that do",
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
     )
 
 
@@ -222,7 +269,9 @@ def addressed_plainly(request: web.Request) -> bool:
 
 
 def same_origin(request: web.Request) -> bool:
-    """A browser says where a request comes from; what says nothing is no browser."""
+    """A browser says where a request comes from, old ones by Origin alone; what says nothing is no browser."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        return False
     origin = request.headers.get("Origin", "")
     try:
         return not origin or urlsplit(origin).netloc == request.host
@@ -237,40 +286,6 @@ def wants_html(request: web.Request) -> bool:
 def bearer(request: web.Request) -> str:
     kind, _, value = request.headers.get("Authorization", "").partition(" ")
     return value.strip() if kind.lower() == "bearer" else ""
-
-
-def account_of(request: web.Request) -> Account:
-    """Who asks. Whoever got past the gate is somebody."""
-    account: Account = request.get(ACCOUNT, STRANGER)
-    return account
-
-
-def needs(*roles: Role) -> Callable[[Handler], Handler]:
-    """A handler that only people with one of ``roles`` reach; 403 for others. Without roles: everybody who is
-    logged in. What has no such rule is served to nobody, but for OPEN_PATHS."""
-
-    def only(handler: Handler) -> Handler:
-        @functools.wraps(handler)
-        async def checked(request: web.Request) -> web.StreamResponse:
-            if roles and not account_of(request).may(*roles):
-                raise web.HTTPForbidden(text=f"this needs the role {' or '.join(roles)}; ask a supervisor")
-            return await handler(request)
-
-        setattr(checked, RULE, frozenset(roles))
-        return checked
-
-    return only
-
-
-def roles_of(handler: object) -> frozenset[Role] | None:
-    """Whom ``needs`` lets reach it: empty for everybody who is logged in; None where there is no rule."""
-    rule: frozenset[Role] | None = getattr(handler, RULE, None)
-    return rule
-
-
-def may_open(account: Account, handler: object) -> bool:
-    rule = roles_of(handler)
-    return rule is not None and (not rule or account.may(*rule))
 
 
 def matches(given: str, expected: str) -> bool:

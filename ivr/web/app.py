@@ -14,12 +14,13 @@ from ivr.accounts.authentication import Authentication
 from ivr.errors import ConfigError, UnavailableError
 from ivr.limits import descriptors
 from ivr.web import api, command_socket, live, pages, rendering
-from ivr.web.access import GATE, Gate, needs, roles_of, wants_html
+from ivr.web.access import GATE, Gate, wants_html
 from ivr.web.backend import BACKEND, Backend
 from ivr.web.bodies import Handler, readable
 from ivr.web.connection import TrustedProxies, factory, watched
 from ivr.web.formats import dumps
 from ivr.web.pages import simulator
+from ivr.web.rules import needs, rule_of
 
 log = structlog.get_logger(__name__)
 
@@ -56,10 +57,14 @@ def application(
 
 def _ruled(route: web.RouteDef) -> web.RouteDef:
     """A company's records are for those who talk with its callers, where it doesn't say otherwise."""
-    if roles_of(route.handler) is not None:
+    if rule_of(route.handler) is not None:
         return route
     reads = route.method in ("GET", "HEAD")
-    allowed = needs("agent", "supervisor", "ops") if reads else needs("agent", "supervisor")
+    allowed = (
+        needs("agent", "supervisor", "ops", scope="members:read")
+        if reads
+        else needs("agent", "supervisor", scope="admin")
+    )
     return web.RouteDef(route.method, route.path, allowed(route.handler), route.kwargs)
 
 

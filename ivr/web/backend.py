@@ -13,7 +13,7 @@ from aiohttp import web
 from ivr.call_search import CallSearch, CallsFound
 from ivr.desk.seats import Seats
 from ivr.errors import StoreUnavailable
-from ivr.ports import AgentState, Recordings, Supervision
+from ivr.ports import AgentState, AuditLog, Recordings, Supervision
 from ivr.readiness import Readiness
 
 T = TypeVar("T")
@@ -112,7 +112,8 @@ class Board(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do.
+    """``context``: a hand-over's, by the token in its link. ``audit``: who did what. ``mask``: hide
+    telephone numbers, as the logs do.
     ``started``: whether there is anything to show yet, beside readiness. ``zone``: in which a day is asked for.
     ``seats``: live agents' consoles; None where there are none. ``recordings``: of conversations and messages; None
     where there are none. ``board``: the supervisors'; ``board_phone``: makes their phone, by name.
@@ -122,6 +123,7 @@ class Backend:
     flows: Flows
     readiness: Callable[[], Awaitable[Readiness]]
     context: Callable[[str], Awaitable[Mapping[str, Any] | None]]
+    audit: AuditLog
     mask: bool = True
     started: Callable[[], bool] = lambda: True
     zone: tzinfo = UTC

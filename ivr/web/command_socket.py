@@ -21,9 +21,9 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from ivr.errors import IvrError
 from ivr.limits.throttle import Budgets
-from ivr.web.access import account_of
 from ivr.web.bodies import object_of
 from ivr.web.formats import dumps
+from ivr.web.rules import account_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from aiohttp import web
 
-from ivr.web.access import account_of, needs
 from ivr.web.backend import BACKEND
 from ivr.web.formats import dumps, phone
+from ivr.web.rules import account_of, may, needs
 
 MOST_CALLS = 500
 SHOWN = ("call_id", "called", "state", "flow_version", "language", "started_at", "outcome")
@@ -59,7 +59,7 @@ class Feed:
 FEED: web.AppKey[Feed] = web.AppKey("feed", Feed)
 
 
-@needs()
+@needs(scope="calls:read")
 async def stream(request: web.Request) -> web.StreamResponse:
     """``data: {"calls": […], "flows": {version, banner, revision}}`` at once and whenever something changes."""
     response = web.StreamResponse(
@@ -85,10 +85,9 @@ async def _tell(request: web.Request, response: web.StreamResponse) -> None:
 
 def _calls_for(request: web.Request) -> list[Mapping[str, Any]]:
     """Whole calls for those who may open them; for a flow's designer where in the flow they are, for agents none."""
-    account = account_of(request)
-    if account.may("supervisor", "ops"):
+    if may(request, "calls:read", "supervisor", "ops"):
         return live_calls(request)
-    if not account.may("designer"):
+    if not account_of(request).may("designer"):
         return []
     return [{**call, "call_id": "", "caller": "", "called": "", "turns": 0} for call in live_calls(request)]
 
@@ -111,7 +110,7 @@ def flow_news(request: web.Request) -> Mapping[str, str]:
     would look different."""
     status = request.app[BACKEND].flows.status()
     version, count, banner = status["version"], status["rejected_findings"], ""
-    if not account_of(request).may("designer", "ops"):
+    if not may(request, "flows:read", "designer", "ops"):
         pass  # they can do nothing about it, and may not look
     elif count:
         what = "1 finding" if count == 1 else f"{count} findings"

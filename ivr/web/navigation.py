@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from ivr.ports import Account
-from ivr.web.access import OWN_ACCOUNT, may_open
+from ivr.web.access import OWN_ACCOUNT
 from ivr.web.backend import BACKEND
+from ivr.web.rules import may_open
 
 ROOMS = (
     ("/desk", "Desk"),
@@ -16,6 +17,7 @@ ROOMS = (
     ("/calls", "Calls"),
     ("/flows", "Flows"),
     ("/accounts", "Accounts"),
+    ("/audit", "Audit"),
 )
 
 

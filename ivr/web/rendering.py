@@ -11,11 +11,12 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from ivr.web.access import SESSION, account_of, is_open
+from ivr.web.access import SESSION, is_open
 from ivr.web.backend import BACKEND
 from ivr.web.formats import duration, label, measure, moment, phone, reason, told, value, whole
 from ivr.web.live import flow_news
 from ivr.web.navigation import home, rooms
+from ivr.web.rules import account_of
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self';"

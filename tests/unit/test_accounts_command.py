@@ -68,8 +68,9 @@ def test_a_life_of_an_account(line: Line) -> None:
     assert line("remove", "sam")[0] == 0
     trail = [json.loads(each) for each in line("audit")[1].splitlines()]
     assert [each["action"] for each in trail] == [
+        f"account.{change}" for change in (
         "added", "added", "one_time", "roles", "password", "disabled", "enabled", "logout", "removed",
-    ]  # fmt: skip
+    )]  # fmt: skip
     assert all(each["actor"].startswith("shell") for each in trail)
     assert PASSWORD not in str(trail)
     assert line("remove", "rosa")[0] == 0, "whoever has the machine may open it to everybody again"

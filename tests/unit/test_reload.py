@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from ivr.config import Config, load_config
 from ivr.errors import ConfigError
 from ivr.reload import LIVE, Reload, differences
+from tests.audit import FakeAudit
 
 SHIPPED = Path(__file__).parents[2] / "config.toml"
 
@@ -124,3 +125,18 @@ def test_live_keys_are_keys_of_the_file() -> None:
         section, _, key = dotted.partition(".")
         assert section in shipped and key in type(getattr(Config(), section)).model_fields
     assert differences(Config(), Config()) == []
+
+
+async def test_a_reload_is_noted_and_waits_for_no_audit_log(tmp_path: Path) -> None:
+    audit = FakeAudit()
+    reload = Reload(Config(), fine, [], audit)
+    await reload.run(reading("[sip]\nmax_calls = 7\n[media]\ntimeout_s = 9", tmp_path / "config.toml"))
+    await reload.run(reading("[sip]\nmax_calls = 0", tmp_path / "config.toml"))
+    done, rejected = audit.events
+    assert (done.actor, done.action, done.result) == ("signal", "config.reloaded", "done")
+    assert done.after is not None and "sip.max_calls" in done.after["changed"]
+    assert "media.timeout_s" in done.after["postponed"]
+    assert rejected.result.startswith("rejected: ")
+    audit.broken = True
+    await reload.run(reading("[sip]\nmax_calls = 8", tmp_path / "config.toml"))
+    assert reload.config.sip.max_calls == 8

@@ -161,10 +161,12 @@ async def console(
     async def context(secret: str) -> Mapping[str, Any] | None:
         return CONTEXT if secret == "right" else None
 
-    authentication = Authentication(store.accounts, clock=clock, administrator=administrator)
+    authentication = Authentication(store.accounts, store.tokens, clock=clock, administrator=administrator)
     await hire(authentication, people or {})
     app = application(
-        Backend(CallHistory(registry, store.calls, store.audit.of_call), workshop, ready, context, mask),
+        Backend(
+            CallHistory(registry, store.calls, store.audit.of_call), workshop, ready, context, store.audit_log, mask
+        ),
         feed,
         authentication=authentication,
         token=token,

@@ -81,9 +81,16 @@ async def desk(
     recordings = await stack.enter_async_context(archived(folder, store=store))
     left = await recordings.keep("call-left", wav())
     backend = Backend(
-        FakeCalls(*calls), FakeFlows(), ready, context, mask=False, seats=ground.seats, recordings=recordings
+        FakeCalls(*calls),
+        FakeFlows(),
+        ready,
+        context,
+        store.audit_log,
+        mask=False,
+        seats=ground.seats,
+        recordings=recordings,
     )
-    authentication = Authentication(store.accounts)
+    authentication = Authentication(store.accounts, store.tokens)
     await hire(authentication, people or {})
     sockets = bound("127.0.0.1", 0)
     server = HttpServer(application(backend, feed, authentication=authentication, token=token), sockets)

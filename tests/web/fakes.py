@@ -15,7 +15,7 @@ from ivr.call_search import CallSearch, CallsFound, CallTotals, summed
 from ivr.company import Times
 from ivr.errors import StoreUnavailable
 from ivr.limits.throttle import Budgets
-from ivr.ports import EngineStatus, Recordings
+from ivr.ports import AuditLog, EngineStatus, Recordings
 from ivr.readiness import Readiness
 from ivr.reference import COMPANY, deliveries
 from ivr.reference.backend import MemberProfile
@@ -26,6 +26,7 @@ from ivr.web.access import GATE
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend, FlowSummary, Trial
 from ivr.web.live import Feed
+from tests.audit import FakeAudit
 from tests.films import ZONE
 from tests.web.people import Roles, hire
 
@@ -134,6 +135,7 @@ async def serving(
     authentication: Authentication | None = None,
     recordings: Recordings | None = None,
     budgets: Budgets | None = None,
+    audit: AuditLog | None = None,
 ) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
     """Where it listens, and a client. The hand-over's token is "right". ``people``: who has an account. ``budgets``:
     how much a source may ask before it has to wait, where that is not the gate's own."""
@@ -147,12 +149,12 @@ async def serving(
         return context or {"reason": "asked"} if secret == "right" else None
 
     backend = Backend(
-        calls or FakeCalls(), flows or FakeFlows(), now, context_of,
+        calls or FakeCalls(), flows or FakeFlows(), now, context_of, audit or FakeAudit(),
         mask=False, started=lambda: started, recordings=recordings,
     )  # fmt: skip
     store = Store("sqlite+aiosqlite://")
     await store.upgrade()
-    authentication = authentication or Authentication(store.accounts)
+    authentication = authentication or Authentication(store.accounts, store.tokens)
     await hire(authentication, people or {})
     app = application(backend, Feed(), authentication=authentication, token=token, resources=resources())
     if budgets is not None:

@@ -8,6 +8,7 @@ import aiohttp
 
 from ivr.accounts.authentication import Authentication
 from ivr.ports import Account, Role
+from ivr.store import Store
 
 PASSWORD = "correct horse battery"
 Roles = Mapping[str, Sequence[Role]]
@@ -34,3 +35,9 @@ async def log_in(
 def browser() -> aiohttp.ClientSession:
     """One with cookies, for addresses too."""
     return aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+
+
+def nobodys() -> Authentication:
+    """Of a database that nobody asks."""
+    store = Store("sqlite+aiosqlite://")
+    return Authentication(store.accounts, store.tokens)

@@ -21,14 +21,16 @@ from ivr.limits.throttle import FREE_GUESSES
 from ivr.ports import ROLES, Account, Role
 from ivr.store import Store
 from ivr.web import access
-from ivr.web.access import COOKIE, OPEN_PATHS, roles_of
+from ivr.web.access import COOKIE, HOST_COOKIE, OPEN_PATHS
 from ivr.web.app import application
 from ivr.web.backend import Backend, Board
 from ivr.web.live import Feed
 from ivr.web.navigation import ROOMS, rooms
+from ivr.web.rules import rule_of
+from tests.audit import FakeAudit
 from tests.web.console import Console, console, stopped
 from tests.web.fakes import FakeCalls, FakeFlows, ready, resources, serving
-from tests.web.people import EVERYTHING, PASSWORD, browser, hire, log_in
+from tests.web.people import EVERYTHING, PASSWORD, browser, hire, log_in, nobodys
 
 ROOT = Path(__file__).parents[2]
 BROWSER = {"Accept": "text/html"}
@@ -54,6 +56,10 @@ RULES = {
     ("GET", "/accounts"): {"rosa", "otto"},
     ("POST", "/accounts"): {"rosa"},
     ("POST", "/accounts/agnes/roles"): {"rosa"},
+    ("GET", "/audit"): {"rosa", "otto"},
+    ("GET", "/tokens"): {"rosa", "otto"},
+    ("POST", "/tokens"): {"rosa"},
+    ("POST", "/tokens/abcdefghij/revoke"): {"rosa"},
     ("GET", "/account"): set(STAFF),
     ("POST", "/account"): set(STAFF),
     ("POST", "/logout"): set(STAFF),
@@ -93,9 +99,15 @@ async def read(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
 
 def whole_console() -> web.Application:
     """With every room; nobody enters."""
-    authentication = Authentication(Store("sqlite+aiosqlite://").accounts)
+    authentication = nobodys()
     backend = Backend(
-        FakeCalls(), FakeFlows(), ready, FakeCalls().get, seats=cast(Seats, object()), board=cast(Board, object())
+        FakeCalls(),
+        FakeFlows(),
+        ready,
+        FakeCalls().get,
+        FakeAudit(),
+        seats=cast(Seats, object()),
+        board=cast(Board, object()),
     )
     return application(backend, Feed(), authentication=authentication, token="", resources=resources())
 
@@ -108,11 +120,11 @@ async def test_every_route_has_a_rule_or_is_open_to_everybody() -> None:
     for route in await every_route():
         assert route.resource is not None
         path = route.resource.canonical
-        assert (roles_of(route.handler) is None) is path.startswith(OPEN_PATHS), path
+        assert (rule_of(route.handler) is None) is path.startswith(OPEN_PATHS), path
 
 
 async def test_the_table_above_knows_every_route() -> None:
-    known = {(method, re.sub(r"/(c1|main|10001|agnes)(?=/|$)", "/{}", path)) for method, path in RULES}
+    known = {(method, re.sub(r"/(c1|main|10001|agnes|abcdefghij)(?=/|$)", "/{}", path)) for method, path in RULES}
     known = {(method, path.replace("/{}/roles", "/{}/{}")) for method, path in known}
     for route in await every_route():
         assert route.resource is not None
@@ -151,7 +163,7 @@ async def test_each_role_reaches_its_rooms_and_no_others(name: str) -> None:
             r'<nav aria-label="Console">(.*?)</nav>', (await read(session, f"{base}/account"))[1], re.S
         )
         shown = set(re.findall(r'href="(/\w+)"', navigation[0])) - {"/desk", "/board"}
-        assert shown == {path for path in ("/calls", "/flows", "/accounts") if name in RULES[("GET", path)]}
+        assert shown == {path for path in ("/calls", "/flows", "/accounts", "/audit") if name in RULES[("GET", path)]}
 
 
 @pytest.mark.parametrize("name", ["rosa", "otto"])
@@ -172,7 +184,7 @@ async def test_what_has_no_rule_is_served_to_nobody() -> None:
     async def forgotten(_: web.Request) -> web.Response:
         return web.Response(text="secret")
 
-    authentication = Authentication(Store("sqlite+aiosqlite://").accounts)
+    authentication = nobodys()
     gate = access.Gate("hunter2", authentication)
     app = web.Application(middlewares=[gate.__call__])
     app.router.add_get("/forgotten", forgotten)
@@ -224,7 +236,7 @@ async def test_streams_that_needed_no_log_in_end_with_the_first_account(monkeypa
     monkeypatch.setattr(access, "STILL_S", 0.1)
     store = Store("sqlite+aiosqlite://")
     await store.upgrade()
-    authentication = Authentication(store.accounts)
+    authentication = Authentication(store.accounts, store.tokens)
     async with serving(authentication=authentication) as (base, session), session.get(f"{base}/events") as events:
         assert (await events.content.readline()).startswith(b"data:")
         await hire(authentication, EVERYTHING)
@@ -286,7 +298,34 @@ async def test_cookies_know_tls_from_a_proxy_of_ours_only(
             answer = await log_in(session, served.base)
         for cookie in answer.headers.getall("Set-Cookie"):
             assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Path=/" in cookie
-            assert ("Secure" in cookie) is secure
+            assert ("Secure" in cookie) is secure and "Domain" not in cookie
+        (first, *_) = answer.headers.getall("Set-Cookie")
+        name, _, rest = first.partition("=")
+        assert name == (HOST_COOKIE if secure else COOKIE)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(source, 0))) as session:
+            for shown, there in ((name, True), (COOKIE if secure else HOST_COOKIE, False)):
+                told = {**headers, **BROWSER, "Cookie": f"{shown}={rest.partition(';')[0]}"}
+                async with session.get(f"{served.base}/account", headers=told, allow_redirects=False) as answer:
+                    assert (answer.status == 200) is there, "what another host could have set counts for nothing"
+
+
+@pytest.mark.parametrize(
+    ("site", "status"), [("same-origin", 303), ("none", 303), ("same-site", 403), ("cross-site", 403)]
+)
+async def test_what_another_site_sends_is_refused_whatever_it_knows(guarded: Console, site: str, status: int) -> None:
+    base = guarded.base
+    async with browser() as session:
+        await log_in(session, base)
+        form = {"csrf": await csrf_of(session, base)}
+        async with session.post(
+            f"{base}/logout", data=form, headers={"Sec-Fetch-Site": site}, allow_redirects=False
+        ) as answer:
+            assert answer.status == status
+        form = {"name": "rosa", "password": PASSWORD}
+        async with session.post(
+            f"{base}/login", data=form, headers={"Sec-Fetch-Site": site}, allow_redirects=False
+        ) as answer:
+            assert answer.status == status, "nobody is logged in as somebody else"
 
 
 async def test_a_change_of_password_ends_the_others(guarded: Console) -> None:
@@ -332,7 +371,9 @@ async def test_a_stranger_locks_nobody_out_of_the_browser_they_use(tmp_path: Pat
         assert (await log_in(rosas, base)).status == 303
         await guarded.authentication.settle()
         trail = await guarded.store.accounts.trail(200)
-        assert 1 <= len([each for each in trail if each["action"] == "login_refused"]) <= 3, "nobody fills the trail"
+        assert 1 <= len([each for each in trail if each.event.action == "account.login_refused"]) <= 3, (
+            "nobody fills the trail"
+        )
 
 
 async def test_whoever_guesses_at_the_same_moment_guesses_no_more(tmp_path: Path) -> None:

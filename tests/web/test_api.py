@@ -12,22 +12,21 @@ import aiohttp.web
 import pytest
 from yarl import URL
 
-from ivr.accounts.authentication import Authentication
 from ivr.call_search import CallSearch
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.limits.throttle import FREE_GUESSES
 from ivr.log_sink import SinkStatus
 from ivr.ports import EngineStatus, RegistrationStatus
 from ivr.readiness import Life
-from ivr.store import Store
 from ivr.web.access import COOKIE
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
+from tests.audit import FakeAudit
 from tests.web.console import console
 from tests.web.fakes import CALL, ENGINE, READY, STATUS, FakeCalls, FakeFlows, serving
 from tests.web.fakes import ready as is_ready
-from tests.web.people import EVERYTHING, browser, log_in
+from tests.web.people import EVERYTHING, browser, log_in, nobodys
 
 
 async def fetch(url: str, session: aiohttp.ClientSession, **headers: str) -> tuple[int, Any]:
@@ -228,8 +227,8 @@ async def test_a_taken_port_says_what_to_do() -> None:
     here, there = bound("127.0.0.1", 0), []
     try:
         there = bound("127.0.0.1", port_of(here))  # both bound, nobody listens yet
-        nobody = Authentication(Store("sqlite+aiosqlite://").accounts)
-        backend = Backend(FakeCalls(), FakeFlows(), is_ready, FakeCalls().get)
+        nobody = nobodys()
+        backend = Backend(FakeCalls(), FakeFlows(), is_ready, FakeCalls().get, FakeAudit())
         app = application(backend, Feed(), authentication=nobody, token="")
         first, second = HttpServer(app, here), HttpServer(aiohttp.web.Application(), there)
         await first.start()

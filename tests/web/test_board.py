@@ -22,7 +22,7 @@ from ivr.config import Hours
 from ivr.desk.board import DeskBoard
 from ivr.desk.hours import WEEKDAYS, Calendar, HoursNow, in_force
 from ivr.desk.settings import LiveSettings
-from ivr.ports import Account
+from ivr.ports import Account, AuditSearch
 from ivr.store import Store
 from ivr.web.access import GATE, Gate
 from ivr.web.app import HttpServer, application, bound, port_of
@@ -66,9 +66,10 @@ class Desk:
     handsets: list[Handset] = field(default_factory=list)
 
     async def audited(self) -> list[tuple[str, str, str, Any, Any]]:
-        lines = await self.store.audit.of_call("")
+        rows = (await self.store.audit_log.find(AuditSearch(what="desk."))).rows
         return [
-            (line["actor"], line["action"], line["key"].split()[0], line["before"], line["after"]) for line in lines
+            (row.event.actor, row.event.action, row.event.target, row.event.before, row.event.after)
+            for row in reversed(rows)
         ]
 
 
@@ -86,7 +87,7 @@ async def desk(folder: Path) -> AsyncIterator[Desk]:
     board = DeskBoard(
         line.as_line(),
         settings,
-        store.desk_settings,
+        store.audit_log,
         BusyDays(),
         clock,
         ZONE,
@@ -102,10 +103,18 @@ async def desk(folder: Path) -> AsyncIterator[Desk]:
         return handsets[-1]
 
     backend = Backend(
-        FakeCalls(), FakeFlows(), ready, _no_context, mask=True, zone=ZONE, board=board, board_phone=handset
+        FakeCalls(),
+        FakeFlows(),
+        ready,
+        _no_context,
+        store.audit_log,
+        mask=True,
+        zone=ZONE,
+        board=board,
+        board_phone=handset,
     )
     sockets = bound("127.0.0.1", 0)
-    app = application(backend, feed, authentication=Authentication(store.accounts), token="")
+    app = application(backend, feed, authentication=Authentication(store.accounts, store.tokens), token="")
     server = HttpServer(app, sockets)
     await server.start()
     other = LiveSettings(store.desk_settings)

@@ -322,7 +322,7 @@ async def entrance() -> AsyncIterator[Entrance]:
     found = Entrance()
     store = Store("sqlite+aiosqlite://")
     await store.upgrade()
-    authentication = Authentication(store.accounts, clock=found.clock)
+    authentication = Authentication(store.accounts, store.tokens, clock=found.clock)
     async with serving(token="hunter2", people=EVERYTHING, authentication=authentication) as (found.base, _):
         yield found
     await store.close()

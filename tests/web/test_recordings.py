@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.ports import RecordingRow
+from ivr.ports import AuditSearch, RecordingRow
 from ivr.recording.archive import BROKEN_OFF, Archive
 from ivr.store import Store
 from tests.recordings import KEY, archived, conversation, wav
@@ -58,7 +58,8 @@ async def test_supervisors_and_the_agent_of_the_call_hear_it_and_each_time_is_au
     status, sound, _ = await got(kept, who, kept.name)
     assert status == conversation and sound.startswith(b"RIFF") is (status == 200)
     assert (await got(kept, who, kept.message))[0] == message
-    heard = [line["actor"] for line in await kept.store.audit.of_call("c1") if line["action"] == "recording.played"]
+    rows = (await kept.store.audit_log.find(AuditSearch(what="recording.", on="c1"))).rows
+    heard = [row.event.actor for row in rows]
     assert heard == [who] * [conversation, message].count(200)
 
 
@@ -75,7 +76,7 @@ async def test_a_player_seeks_by_ranges(kept: Kept) -> None:
 async def test_what_is_deleted_is_not_there_any_more(kept: Kept) -> None:
     row = await kept.archive.find(kept.name)
     assert row is not None
-    await kept.archive.delete(row, "cli:me", "asked for")
+    await kept.archive.delete(row, "shell:me", "asked for")
     assert (await got(kept, "rosa", kept.name))[0] == 404
     assert (await got(kept, "rosa", "..%2F..%2Fetc"))[0] == 404
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ivr.cli.flow.versions import NOTICED, recorded, user, with_releases
-from ivr.cli.options import Subparsers, add_config, command
+from ivr.cli.flow.versions import NOTICED, recorded, with_releases
+from ivr.cli.options import Subparsers, add_config, command, operator
 from ivr.config import Config
 from ivr.errors import ConfigError
 from ivr.release.releases import Releases
@@ -33,10 +33,10 @@ def handle(arguments: argparse.Namespace) -> int:
 
     async def work(releases: Releases, config: Config) -> str:
         if arguments.end:
-            ended = await releases.end_canary(user())
+            ended = await releases.end_canary(operator())
             return f"canary ended: {ended}" if ended else "there was no canary"
         version = await recorded(releases, config, arguments.version)
-        await releases.start_canary(version, user(), percent=arguments.percent, numbers=numbers)
+        await releases.start_canary(version, operator(), percent=arguments.percent, numbers=numbers)
         return f"canary: {version}"
 
     print(with_releases(arguments, work))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ivr.cli.flow.versions import NOTICED, recorded, user, with_releases
-from ivr.cli.options import Subparsers, add_config, command
+from ivr.cli.flow.versions import NOTICED, recorded, with_releases
+from ivr.cli.options import Subparsers, add_config, command, operator
 from ivr.config import Config
 from ivr.release.releases import Releases
 
@@ -19,7 +19,7 @@ def add(tools: Subparsers) -> None:
 def handle(arguments: argparse.Namespace) -> int:
     async def work(releases: Releases, config: Config) -> str:
         version = await recorded(releases, config, arguments.version or str(config.flows.directory))
-        await releases.publish(version, user())
+        await releases.publish(version, operator())
         return version
 
     print(f"live: {with_releases(arguments, work)}")

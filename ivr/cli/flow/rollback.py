@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ivr.cli.flow.versions import NOTICED, user, with_releases
-from ivr.cli.options import Subparsers, add_config, command
+from ivr.cli.flow.versions import NOTICED, with_releases
+from ivr.cli.options import Subparsers, add_config, command, operator
 from ivr.config import Config
 from ivr.release.releases import Releases
 
@@ -23,7 +23,7 @@ def add(tools: Subparsers) -> None:
 
 def handle(arguments: argparse.Namespace) -> int:
     async def work(releases: Releases, _: Config) -> str:
-        return await releases.roll_back(user(), arguments.version)
+        return await releases.roll_back(operator(), arguments.version)
 
     print(f"live: {with_releases(arguments, work)}")
     return 0

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ivr.cli.options import configuration
+from ivr.cli.options import configuration, operator
 from ivr.config import Config
 from ivr.errors import FlowError
 from ivr.line_facts import line_facts
@@ -46,13 +45,8 @@ async def recorded(releases: Releases, config: Config, what: str) -> str:
     if candidate.library is None:
         found = "\n".join(f.render() for f in candidate.errors)
         raise FlowError(f"these flows don't pass\n{found}", remedy=f"ivr flow check {folder}")
-    await releases.record(candidate.library, user())
+    await releases.record(candidate.library, operator())
     return candidate.library.version
-
-
-def user() -> str:
-    """Who is at the keyboard, for the history."""
-    return getpass.getuser()
 
 
 NOTICED = "A running service notices within a few seconds; calls in progress finish on the version they began with."

@@ -6,13 +6,14 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from ivr.web.access import needs
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.call_query import call_query
 from ivr.web.formats import json_response
+from ivr.web.reading import CALL_READ, noted
+from ivr.web.rules import needs
 
 
-@needs("supervisor", "ops")
+@needs("supervisor", "ops", scope="calls:read")
 async def calls(request: web.Request) -> web.Response:
     """One page of the calls that match ``call_query``, those in progress first, then the newest. ``totals`` are of
     all that match."""
@@ -23,12 +24,13 @@ async def calls(request: web.Request) -> web.Response:
     return json_response({"calls": list(found.calls), "totals": asdict(found.totals), **pages})
 
 
-@needs("supervisor", "ops")
+@needs("supervisor", "ops", scope="calls:read")
 async def call(request: web.Request) -> web.Response:
     call_id = request.match_info["call_id"]
     found = await in_time(request.app[BACKEND].calls.get(call_id))
     if found is None:
         raise web.HTTPNotFound(text=f"no call {call_id}")
+    await noted(request, CALL_READ, call_id)
     return json_response(found)
 
 

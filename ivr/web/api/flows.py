@@ -7,16 +7,16 @@ from dataclasses import asdict
 from aiohttp import web
 
 from ivr.errors import FlowError
-from ivr.web.access import account_of, needs
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.bodies import json_object
 from ivr.web.formats import json_response
+from ivr.web.rules import account_of, needs
 
 HISTORY = 20
 USAGE = 'send {"version": VERSION} or {}'
 
 
-@needs("designer", "ops")
+@needs("designer", "ops", scope="flows:read")
 async def flows(request: web.Request) -> web.Response:
     """The live version's flows, the findings about the newest files, and the last HISTORY publications."""
     source = request.app[BACKEND].flows
@@ -31,7 +31,7 @@ async def flows(request: web.Request) -> web.Response:
     )
 
 
-@needs("designer")
+@needs("designer", scope="flows:publish")
 async def rollback(request: web.Request) -> web.Response:
     """``{"version": VERSION}``, or {} for the one before the live one; what is live then."""
     version = (await json_object(request, USAGE)).get("version", "")

@@ -13,9 +13,10 @@ async def metrics(request: web.Request) -> web.Response:
     expose = request.app[BACKEND].metrics
     if expose is None:
         raise web.HTTPNotFound
-    if not await may_look(request, "ops"):
+    if not await may_look(request, "ops", scope="metrics:read"):
         raise web.HTTPUnauthorized(
-            text="send Authorization: Bearer TOKEN (http.token)", headers={"WWW-Authenticate": "Bearer"}
+            text="send Authorization: Bearer TOKEN (ivr token add --scope metrics:read, or http.token)",
+            headers={"WWW-Authenticate": "Bearer"},
         )
     text, content_type = await expose(request.headers.get("Accept", ""))
     return web.Response(body=text, headers={"Content-Type": content_type, "Cache-Control": "no-store"})

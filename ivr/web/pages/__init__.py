@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ivr.web.access import account_of, needs
 from ivr.web.navigation import home
 from ivr.web.pages import (
     account,
     accounts,
     assets,
+    audit,
     board,
     calls,
     desk,
@@ -18,10 +18,12 @@ from ivr.web.pages import (
     login,
     recordings,
     simulator,
+    tokens,
 )
+from ivr.web.rules import account_of, needs
 
 
-@needs()
+@needs(scope="calls:read")
 async def _home(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(home(request.app, account_of(request)))
 
@@ -31,6 +33,8 @@ ROUTES = (
     *login.ROUTES,
     *account.ROUTES,
     *accounts.ROUTES,
+    *audit.ROUTES,
+    *tokens.ROUTES,
     *calls.ROUTES,
     *flows.ROUTES,
     *simulator.ROUTES,

@@ -10,20 +10,21 @@ from ivr.accounts.authentication import LogInRefused
 from ivr.accounts.passwords import SHORTEST
 from ivr.errors import AccountError
 from ivr.ports import Session
-from ivr.web.access import GATE, SESSION, needs
+from ivr.web.access import GATE, SESSION
 from ivr.web.backend import in_time
 from ivr.web.bodies import form
 from ivr.web.navigation import home
 from ivr.web.pages.login import browser_of, keep
 from ivr.web.rendering import page
+from ivr.web.rules import PEOPLE, needs
 
 
-@needs()
+@needs(scope=PEOPLE)
 async def account(request: web.Request) -> web.Response:
     return await _page(request)
 
 
-@needs()
+@needs(scope=PEOPLE)
 async def change(request: web.Request) -> web.StreamResponse:
     """A new password: every other session of the account ends."""
     session, data = request.get(SESSION), await form(request)

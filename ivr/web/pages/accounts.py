@@ -9,20 +9,21 @@ from aiohttp import web
 from ivr.errors import AccountError
 from ivr.ports import ROLES, Account, Role
 from ivr.ports.accounts import MEANING
-from ivr.web.access import GATE, account_of, needs
+from ivr.web.access import GATE
 from ivr.web.backend import in_time
 from ivr.web.bodies import form
 from ivr.web.rendering import page
+from ivr.web.rules import account_of, may, needs
 
 CHANGES = ("roles", "disable", "enable", "one-time", "log-out", "remove")
 
 
-@needs("supervisor", "ops")
+@needs("supervisor", "ops", scope="admin")
 async def accounts(request: web.Request) -> web.Response:
     return await _page(request)
 
 
-@needs("supervisor")
+@needs("supervisor", scope="admin")
 async def add(request: web.Request) -> web.StreamResponse:
     """A new account, with a one-time password that is shown once: nobody but its owner chooses the real one."""
     data, authentication = await form(request), request.app[GATE].authentication
@@ -35,7 +36,7 @@ async def add(request: web.Request) -> web.StreamResponse:
     return await _page(request, told=made.name, secret=secret)
 
 
-@needs("supervisor")
+@needs("supervisor", scope="admin")
 async def change(request: web.Request) -> web.StreamResponse:
     name, what = request.match_info["name"], request.match_info["change"]
     if what not in CHANGES:
@@ -78,7 +79,7 @@ async def _page(
         accounts=await in_time(store.all()),
         trail=await in_time(store.trail()),
         roles=MEANING,
-        managing=account_of(request).may("supervisor"),
+        managing=may(request, "admin", "supervisor"),
         wrong=f"{wrong[:1].upper()}{wrong[1:]}." if wrong else "",
         told=told,
         secret=secret,

@@ -23,26 +23,26 @@ from typing import Any
 
 from aiohttp import web
 
-from ivr.web.access import account_of, needs
 from ivr.web.backend import BACKEND, Board, in_time
 from ivr.web.board_commands import BoardCommands
 from ivr.web.command_socket import CommandSocket, opened
 from ivr.web.formats import json_response, phone
 from ivr.web.live import FEED, Feed
 from ivr.web.rendering import page
+from ivr.web.rules import account_of, needs
 
 HEARTBEAT_S = 2.0
 AGAIN_S = 1.0  # times pass: who is overdue or due now stands elsewhere without anybody having moved
 
 
-@needs("supervisor")
+@needs("supervisor", scope="calls:control")
 async def board(request: web.Request) -> web.Response:
     _board(request)
     today = datetime.now(UTC).astimezone(request.app[BACKEND].zone).date()
     return page(request, "board.html", account=account_of(request), today=today)
 
 
-@needs("supervisor")
+@needs("supervisor", scope="calls:read")
 async def history(request: web.Request) -> web.Response:
     """``?day=2026-03-01``, today without: ``ivr.desk.history.DayHistory``."""
     asked = request.query.get("day", "")
@@ -54,13 +54,13 @@ async def history(request: web.Request) -> web.Response:
     return json_response(await in_time(_board(request).day(day)), headers={"Cache-Control": "no-store"})
 
 
-@needs()
+@needs(scope="metrics:read")
 async def promises(request: web.Request) -> web.Response:
     """What the desk promised today and kept, for everybody who works here."""
     return json_response(_board(request).promises, headers={"Cache-Control": "no-store"})
 
 
-@needs("supervisor")
+@needs("supervisor", scope="calls:control")
 async def socket(request: web.Request) -> web.WebSocketResponse:
     """The module's text says what goes to and fro."""
     backend, account, found = request.app[BACKEND], account_of(request), _board(request)

@@ -7,15 +7,16 @@ from typing import Any
 
 from aiohttp import web
 
-from ivr.web.access import account_of, may_open, needs
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.call_query import NAMES, call_query
 from ivr.web.live import live_calls
 from ivr.web.pages.flows import flow as flow_page
+from ivr.web.reading import CALL_READ, noted
 from ivr.web.rendering import page
+from ivr.web.rules import account_of, may, may_open, needs
 
 
-@needs("supervisor", "ops")
+@needs("supervisor", "ops", scope="calls:read")
 async def calls(request: web.Request) -> web.Response:
     """``call_query``'s search; where nothing is searched for, the calls that ended below those in progress."""
     backend = request.app[BACKEND]
@@ -34,13 +35,14 @@ async def calls(request: web.Request) -> web.Response:
     )
 
 
-@needs("supervisor", "ops")
+@needs("supervisor", "ops", scope="calls:read")
 async def call(request: web.Request) -> web.Response:
     call_id = request.match_info["call_id"]
     found = await in_time(request.app[BACKEND].calls.get(call_id))
     if found is None:
         raise web.HTTPNotFound(text=f"Nothing is known about a call {call_id}.")
-    kept = request.app[BACKEND].recordings
+    await noted(request, CALL_READ, call_id)
+    kept, hears = request.app[BACKEND].recordings, may(request, "recordings:read", "supervisor")
     flow, _, state = str(found.get("state") or "").partition(".")
     return page(
         request,
@@ -51,7 +53,7 @@ async def call(request: web.Request) -> web.Response:
         facts=told_facts(found),
         slots=found.get("slots") or {},
         measures=found.get("canonical") or {},
-        recordings=await in_time(kept.of_call(call_id)) if kept and account_of(request).may("supervisor") else (),
+        recordings=await in_time(kept.of_call(call_id)) if kept and hears else (),
         flow=flow,
         state=state if may_open(account_of(request), flow_page) else "",  # it leads into the picture
     )

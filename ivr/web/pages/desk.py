@@ -40,25 +40,25 @@ from ivr.desk.seat import Seat, TranscriptLine
 from ivr.desk.seats import Seats
 from ivr.desk.story import plain
 from ivr.errors import IvrError
-from ivr.web.access import account_of, needs
 from ivr.web.backend import BACKEND
 from ivr.web.command_socket import CommandSocket, opened
 from ivr.web.desk_commands import DeskCommands
 from ivr.web.live import FEED, Feed
 from ivr.web.rendering import page
+from ivr.web.rules import account_of, needs
 
 HEARTBEAT_S = 1.4
 SILENT_S = HEARTBEAT_S * 1.5  # a ping after one without a sign of life, and half of one for its answer
 REPLACED = 4001
 
 
-@needs("agent")
+@needs("agent", scope="calls:control")
 async def desk(request: web.Request) -> web.Response:
     _seats(request)
     return page(request, "desk.html", account=account_of(request))
 
 
-@needs("agent")
+@needs("agent", scope="calls:control")
 async def socket(request: web.Request) -> web.WebSocketResponse:
     """The module's text says what goes to and fro."""
     seats = _seats(request)

@@ -8,16 +8,16 @@ from aiohttp import web
 from markupsafe import Markup
 
 from ivr.ports.accounts import LOCAL
-from ivr.web.access import account_of, needs
 from ivr.web.api.flows import HISTORY, rolled_back
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.bodies import form
 from ivr.web.rendering import page
+from ivr.web.rules import account_of, may, needs
 
 PARTS = ("recogniser", "synthesiser", "store", "agent")  # what a designer may break
 
 
-@needs("designer", "ops")
+@needs("designer", "ops", scope="flows:read")
 async def flows(request: web.Request) -> web.Response:
     source = request.app[BACKEND].flows
     return page(
@@ -25,14 +25,14 @@ async def flows(request: web.Request) -> web.Response:
         "flows.html",
         canary=source.status()["canary"],
         findings=source.findings(),
-        publishing=account_of(request).may("designer"),
+        publishing=may(request, "flows:publish", "designer"),
         rejected_at=source.rejected_at(),
         flows=source.summaries(),
         history=await in_time(source.history(HISTORY)),
     )
 
 
-@needs("designer")
+@needs("designer", scope="flows:publish")
 async def rollback(request: web.Request) -> web.Response:
     """A form of the page of all flows."""
     account = account_of(request)
@@ -41,7 +41,7 @@ async def rollback(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther("/flows")
 
 
-@needs("designer", "ops")
+@needs("designer", "ops", scope="flows:read")
 async def flow(request: web.Request) -> web.Response:
     source, name = request.app[BACKEND].flows, request.match_info["flow"]
     flows = {summary.name: summary for summary in source.summaries()}
@@ -58,7 +58,7 @@ async def flow(request: web.Request) -> web.Response:
         # the picture is ours; its style sheet is the only one on the page that isn't a file
         picture=Markup(picture.replace("<style>", f'<style nonce="{nonce}">', 1)),  # noqa: S704
         languages=source.languages(),
-        trying=account_of(request).may("designer"),
+        trying=may(request, "flows:read", "designer"),
         parts=PARTS,
     )
 

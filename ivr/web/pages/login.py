@@ -15,11 +15,12 @@ from ivr.accounts.sessions import LIFE
 from ivr.errors import AccountError, StoreUnavailable, UnavailableError
 from ivr.ports import Account
 from ivr.web import bodies
-from ivr.web.access import COOKIE, GATE, SESSION, addressed_plainly, from_loopback, needs, same_origin
+from ivr.web.access import GATE, SESSION, addressed_plainly, from_loopback, same_origin
 from ivr.web.backend import in_time
 from ivr.web.connection import prove
 from ivr.web.navigation import ROOMS, home, rooms
 from ivr.web.rendering import page
+from ivr.web.rules import PEOPLE, needs
 
 OWN = re.compile(
     rf"(?:{'|'.join(address for address, _ in ROOMS)})(?:/(?!\.{{1,2}}(?:[/?]|$))[^/\\?#\s\x00-\x1f\x7f]+)*"
@@ -112,7 +113,8 @@ def browser_of(request: web.Request, name: str) -> Browser:
 def keep(request: web.Request, response: web.StreamResponse, made: LogIn) -> None:
     """The cookies of a log-in."""
     prove(request)
-    cookies = [(COOKIE, made.secret, int(LIFE.total_seconds()))]
+    gate = request.app[GATE]
+    cookies = [(gate.cookie(request), made.secret, int(LIFE.total_seconds()))]
     if made.kept:
         cookies.append((f"{KNOWN_BROWSER}{made.session.account.name}", made.kept, KNOWN_FOR_S))
     for name, value, seconds in cookies:
@@ -122,11 +124,11 @@ def keep(request: web.Request, response: web.StreamResponse, made: LogIn) -> Non
             max_age=seconds,
             httponly=True,
             samesite="Lax",  # a link from elsewhere leads in; what changes something needs the page's own token
-            secure=request.app[GATE].by_tls(request),
+            secure=gate.by_tls(request),
         )
 
 
-@needs()
+@needs(scope=PEOPLE)
 async def leave(request: web.Request) -> web.StreamResponse:
     """This browser's session; with ``everywhere``, all of the account's."""
     session, authentication = request.get(SESSION), request.app[GATE].authentication
@@ -134,13 +136,15 @@ async def leave(request: web.Request) -> web.StreamResponse:
         await in_time(authentication.log_out_everywhere(session.account.name, session.account.name))
     await _end(request)
     left = web.HTTPSeeOther("/login")
-    left.del_cookie(COOKIE)
+    gate = request.app[GATE]
+    left.del_cookie(gate.cookie(request), secure=gate.by_tls(request), httponly=True, samesite="Lax")
     raise left
 
 
 async def _end(request: web.Request) -> None:
-    sessions = request.app[GATE].authentication.sessions
-    if (session := await sessions.find(request.cookies.get(COOKIE, ""))) is not None:
+    gate = request.app[GATE]
+    sessions = gate.authentication.sessions
+    if (session := await sessions.find(gate.secret(request))) is not None:
         await in_time(sessions.end(session))
 
 

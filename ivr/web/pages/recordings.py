@@ -9,21 +9,21 @@ from aiohttp import web
 
 from ivr.errors import RecordingUnreadable
 from ivr.ports import Account, OpenPlayer, RecordingRow
-from ivr.web.access import account_of, needs
 from ivr.web.backend import BACKEND, in_time
+from ivr.web.rules import account_of, may, needs
 
 GONE = "there is no such recording, or it was deleted"
 
 
 def may_hear(request: web.Request, account: Account, row: RecordingRow) -> bool:
-    if account.may("supervisor") or account.name in row.agents:
+    if may(request, "recordings:read", "supervisor") or account.name in row.agents:
         return True
     seats = request.app[BACKEND].seats
     seat = seats.of(account.name) if seats is not None else None
     return seat is not None and seat.plays(row.name)
 
 
-@needs("agent", "supervisor")
+@needs("agent", "supervisor", scope="recordings:read")
 async def play(request: web.Request) -> web.StreamResponse:
     recordings = request.app[BACKEND].recordings
     name = request.match_info["name"]

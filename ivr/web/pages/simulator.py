@@ -8,10 +8,11 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from ivr.errors import IvrError
-from ivr.web.access import SESSION, needs
+from ivr.web.access import SESSION
 from ivr.web.backend import BACKEND, Trial
 from ivr.web.bodies import object_of
 from ivr.web.formats import dumps
+from ivr.web.rules import needs
 
 LONGEST_LINE = 300
 LONGEST_MESSAGE = 4096
@@ -28,7 +29,7 @@ async def hang_up(app: web.Application) -> None:
         await ws.close(code=WSCloseCode.GOING_AWAY)
 
 
-@needs("designer")
+@needs("designer", scope="flows:read")
 async def socket(request: web.Request) -> web.WebSocketResponse:
     """In: {"call": {"caller", "language"}} or {"line": TEXT}. Out: what happened, or {"error": TEXT}."""
     open_now, login = request.app[OPEN], _login(request)

@@ -36,7 +36,7 @@ class Node:
 async def nodes(url: str, now: Time) -> AsyncIterator[tuple[Node, Node]]:
     stores = [films_store(url, timeout_s=10.0, now=now) for _ in range(2)]
     clock = lambda: now().timestamp()  # noqa: E731 - one that turns with the other
-    one, two = (Node(store, Authentication(store.accounts, now=now, clock=clock)) for store in stores)
+    one, two = (Node(store, Authentication(store.accounts, store.tokens, now=now, clock=clock)) for store in stores)
     await one.front.add(Account("rosa", frozenset(["supervisor"]), "Rosa Diaz"), "test", PASSWORD)
     await one.front.add(Account("sam", frozenset(["agent"])), "test", PASSWORD)
     yield one, two
@@ -52,7 +52,7 @@ async def test_a_session_is_every_processs_and_survives_them(nodes: tuple[Node, 
     assert (found.csrf, found.source, found.program) == (made.session.csrf, "203.0.113.9", "a browser")
     await one.store.close()
     again = films_store(url, now=now)
-    assert await Authentication(again.accounts, now=now).sessions.find(made.secret) == found
+    assert await Authentication(again.accounts, again.tokens, now=now).sessions.find(made.secret) == found
     await again.close()
 
 
@@ -63,7 +63,7 @@ async def test_the_database_holds_no_secret(nodes: tuple[Node, Node]) -> None:
 
     async def everything(connection: object) -> str:
         rows = []
-        for table in ("accounts", "sessions", "audit"):
+        for table in ("accounts", "sessions", "audit", "audit_log"):
             found = await connection.exec_driver_sql(f"SELECT * FROM {table}")  # type: ignore[attr-defined]
             rows += [str(tuple(row)) for row in found]
         return "\n".join(rows)
@@ -96,10 +96,10 @@ async def test_a_change_ends_the_sessions_in_every_process(nodes: tuple[Node, No
     now.pass_(seconds=1)
     assert await two.front.sessions.find(made.secret) is None
     assert await two.front.sessions.find(other.secret) is not None
-    last = (await store.trail(1))[0]
-    assert (last["actor"], last["account"]) == ("rosa", "sam")
+    last = (await store.trail(1))[0].event
+    assert (last.actor, last.target) == ("rosa", "sam")
     if change == "roles":
-        assert (last["before"], last["after"]) == ({"roles": ["agent"]}, {"roles": ["agent", "ops"]})
+        assert (last.before, last.after) == ({"roles": ["agent"]}, {"roles": ["agent", "ops"]})
 
 
 async def test_wrong_and_unknown_names_are_refused_in_the_same_words(nodes: tuple[Node, Node]) -> None:
@@ -117,9 +117,9 @@ async def test_wrong_and_unknown_names_are_refused_in_the_same_words(nodes: tupl
         words.add(str(refused.value))
     assert len(words) == 1
     await one.front.settle()
-    refusals = [each for each in await one.store.accounts.trail() if each["action"] == "login_refused"]
-    assert {each["account"] for each in refusals} == {"rosa", "sam"}, "what strangers typed is nobody's name"
-    assert refusals[0]["after"]["source"] == "203.0.113.9"
+    refusals = [each for each in await one.store.accounts.trail() if each.event.action == "account.login_refused"]
+    assert {each.event.target for each in refusals} == {"rosa", "sam", ""}, "what strangers typed is nobody's name"
+    assert {each.event.result for each in refusals} == {"wrong name or password"}
 
 
 async def test_the_disabled_are_told_so_once_they_showed_their_password(nodes: tuple[Node, Node]) -> None:
@@ -213,7 +213,7 @@ async def test_hashes_are_renewed_when_their_parameters_change(
     one, _ = nodes
     before = await one.store.accounts.find("rosa")
     stronger = PasswordHasher(time_cost=3, memory_cost=20 * 1024, parallelism=1)
-    front = Authentication(one.store.accounts, now=now, hashing=Hashing(stronger))
+    front = Authentication(one.store.accounts, one.store.tokens, now=now, hashing=Hashing(stronger))
     made = await front.log_in("rosa", PASSWORD, HERE)
     after = await one.store.accounts.find("rosa")
     assert before is not None and after is not None

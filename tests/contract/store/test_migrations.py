@@ -17,6 +17,7 @@ from ivr.call_search import CallSearch
 from ivr.cli import db
 from ivr.config import CompanyConfig, Config, StoreConfig
 from ivr.errors import ConfigError, StoreUnavailable
+from ivr.ports import AuditEvent, AuditSearch
 from ivr.store import Store
 from ivr.store.migration import CORE, head
 from ivr.store.tables import metadata
@@ -199,3 +200,43 @@ def test_other_databases_are_refused_without_echoing_passwords(url: str) -> None
 
 def test_names_of_databases_hide_passwords() -> None:
     assert "hush" not in Store("postgresql+asyncpg://ivr:hush@127.0.0.1/ivr").name
+
+
+async def test_what_the_ledger_told_of_the_staff_is_in_the_audit_log(empty_url: str) -> None:
+    """Until 0011 log-ins, played recordings and the desk's settings stood beside what calls changed."""
+    store = films_store(empty_url)
+    await store.upgrade()
+    engine = create_async_engine(empty_url)
+    rows = [
+        ("rosa", "account.roles", "account sam", "", '{"roles": []}', '{"roles": ["ops"]}'),
+        ("caller", "queue.move", "k", "call-1", None, None),
+        ("rosa", "recording.played", "0a1b", "call-2", None, '{"recording": "r"}'),
+        ("sue", "desk.hours", "desk.hours 0b0c0d0e-0000-4000-8000-000000000000", "", None, None),
+        ("sam", "account.login", "account sam", "", None, '{"source": "203.0.113.9"}'),
+    ]
+    async with engine.begin() as connection:
+        for table in ("audit_log", "audit_head"):
+            await connection.exec_driver_sql(f"DROP TABLE {table}")
+        for actor, action, key, call_id, before, after in rows:
+            told = [f"'{each}'" if each is not None else "NULL" for each in (before, after)]
+            await connection.exec_driver_sql(
+                "INSERT INTO audit (at, actor, action, member, call_id, key, before, after, undone) VALUES "
+                f"('2026-01-02 03:04:05.000006', '{actor}', '{action}', '', '{call_id}', '{key}',"
+                f" {told[0]}, {told[1]}, false)"
+            )
+        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0011'")
+    await engine.dispose()
+    await store.upgrade()
+    found = (await store.audit_log.find(AuditSearch())).rows
+    assert [(row.event.actor, row.event.action, row.event.target) for row in reversed(found)] == [
+        ("rosa", "account.roles", "sam"),
+        ("rosa", "recording.played", "call-2"),
+        ("sue", "desk.hours", "desk.hours"),
+        ("sam", "account.login", "sam"),
+    ]
+    assert found[3].event.before == {"roles": []} and found[0].source == "203.0.113.9"
+    assert (found[0].at.second, found[0].at.microsecond) == (5, 6)
+    await store.audit_log.note(AuditEvent("rosa", "recording.played", "call-3"))
+    assert (await store.audit_log.verify()).broken is None
+    await store.close()
+    assert await drift_of(empty_url) == []

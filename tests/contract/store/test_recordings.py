@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr.errors import RecordingUnreadable, StoreUnavailable
-from ivr.ports import RecordingAbout, RecordingRow
+from ivr.ports import AuditEvent, AuditSearch, RecordingAbout, RecordingRow
 from ivr.recording.archive import Archive
 from ivr.store import Store
 from tests.recordings import KEY, archived, conversation, wav
@@ -46,8 +46,10 @@ async def test_a_conversation_is_listed_and_played_and_who_did_is_in_the_trail(a
     assert (row.name, row.agents, row.caller_id, row.ended) == (name, ("priya", "tom"), "10001", "over")
     assert row.seconds == pytest.approx(3.0125) and row.key
     assert (await played(archive, name))[44:].startswith(b"\x11\x22" * 100)
-    (line,) = await store.audit.of_call("call-1")
-    assert (line["action"], line["actor"], line["after"]["recording"]) == ("recording.played", "rosa", name)
+    (line,) = (await store.audit_log.find(AuditSearch(on="call-1"))).rows
+    assert line.event == AuditEvent(
+        "rosa", "recording.played", "call-1", None, {"recording": name, "kind": "conversation"}
+    )
 
 
 async def test_messages_are_in_the_same_place(archive: Archive, tmp_path: Path) -> None:
@@ -71,15 +73,15 @@ async def test_what_is_old_is_deleted_file_and_row_with_a_line_in_the_log(
     assert [path.stem for path in files(tmp_path)] == [young]
     assert await archive.find(old) is None and await archive.open(old, "rosa") is None
     assert [(line["recording"], line["why"]) for line in logs if line["event"] == "recording.deleted"] == [(old, "old")]
-    (line,) = await store.audit.of_call("call-1")
-    assert (line["action"], line["actor"]) == ("recording.deleted", "retention")
+    (row,) = (await store.audit_log.find(AuditSearch(on="call-1"))).rows
+    assert (row.event.action, row.event.actor) == ("recording.deleted", "retention")
 
 
 async def test_a_callers_recordings_are_deleted_together(archive: Archive, tmp_path: Path) -> None:
     await conversation(archive, "call-1", ["priya"], caller_id="10004")
     kept = await conversation(archive, "call-2", ["priya"], caller_id="10005")
     for row in await archive.listed("10004"):
-        await archive.delete(row, "cli:me", "asked for")
+        await archive.delete(row, "shell:me", "asked for")
     assert [path.stem for path in files(tmp_path)] == [kept] and await archive.of_call("call-1") == []
 
 

@@ -10,9 +10,10 @@ import pytest
 from ivr.desk.board import DeskBoard
 from ivr.desk.hours import HoursNow
 from ivr.desk.settings import LiveSettings
-from ivr.errors import IvrError
+from ivr.errors import IvrError, StoreUnavailable
 from ivr.ports import Line, Place
 from ivr.ports.history import DayLog
+from tests.audit import FakeAudit
 from tests.call.fakes import EPOCH, VirtualClock
 from tests.call.line import FakeLine
 from tests.call.virtual import run
@@ -29,10 +30,11 @@ class BoardOf:
         self.line = FakeLine(VirtualClock().now)
         self.line.places = {each.id: each for each in places}
         self.line.staff("ann", "discs", state="busy")
+        self.audit = FakeAudit()
         self.board = DeskBoard(
             cast(Line, self.line),
             LiveSettings(Kept()),
-            Kept(),
+            self.audit,
             cast(DayLog, None),
             VirtualClock(),
             UTC,
@@ -87,5 +89,49 @@ def test_a_caller_may_wait_for_every_skill_that_anything_names() -> None:
         ):
             await shown.board.move("rosa", 1, skill="magic")
         assert shown.line.places[1].arrival.skill == "retention"
+
+    run(scenario())
+
+
+class Heard:
+    """A conversation that is joined."""
+
+    def __init__(self) -> None:
+        self.how: list[str] = []
+
+    async def supervise(self, supervisor: str, how: str) -> None:
+        if how == "barge":
+            raise IvrError("they are on hold")
+        self.how.append(how)
+
+
+def test_nobody_listens_or_changes_anything_unnoticed() -> None:
+    async def scenario() -> None:
+        heard = Heard()
+        shown = BoardOf(place(1, "general"))
+        shown.board._bridge_of = lambda agent: heard
+        await shown.board.supervise("rosa", "rosa's", "ann", "listen")
+        with pytest.raises(IvrError, match="on hold"):
+            await shown.board.supervise("rosa", "rosa's", "ann", "barge")
+        told = [(each.action, each.target, each.after, each.result) for each in shown.audit.events]
+        assert told == [
+            ("desk.supervise", "ann", {"how": "listen"}, "done"),
+            ("desk.supervise", "ann", {"how": "barge"}, "done"),
+            ("desk.supervise", "ann", {"how": "barge"}, "failed: they are on hold"),
+        ]
+        shown.audit.broken = True
+        board = shown.board
+        for refused in (
+            board.supervise("rosa", "rosa's", "ann", "whisper"),
+            board.set_state("rosa", "ann", "away"),
+            board.move("rosa", 1, skill="retention"),
+            board.set_skills("rosa", "ann", ["retention"]),
+        ):
+            with pytest.raises(StoreUnavailable):
+                await refused
+        assert shown.line.agents["ann"].skills == ("discs",) and shown.line.places[1].arrival.skill == "general"
+        with pytest.raises(StoreUnavailable):
+            await shown.board.supervise("rosa", "rosa's", "ann", "off")
+        assert heard.how == ["listen", "off"], "who may not be noted can still leave"
 
     run(scenario())

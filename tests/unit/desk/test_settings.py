@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -41,11 +39,6 @@ class Kept:
 
     async def announce(self, announcement: DeskAnnouncement | None, by: str) -> None:
         self.kept = replace(self.kept, announcement=announcement)
-
-    async def note(
-        self, by: str, action: str, key: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
-    ) -> None:
-        return None
 
 
 def desk(settings: DeskSettings) -> ConfiguredDesk:
