@@ -60,7 +60,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One running line. The addresses are HOST:PORT, with the ports that were bound; ``console_url`` opens in a
+    """One running line. The addresses are HOST:PORT, with the ports that were bound, ``tls_address`` "" without TLS;
+    ``console_url`` opens in a
     browser: the configured one, or one of this machine. ``reload``: on SIGHUP.
     ``administrator``: the token that makes the first account, where one is needed; else ""."""
 
@@ -72,6 +73,7 @@ class Service:
     lifecycle: Lifecycle
     reload: Reload
     administrator: str = ""
+    tls_address: str = ""
 
     async def drain(self, seconds: float) -> None:
         """Refuse new calls and let those in progress end, for at most ``seconds``."""
@@ -298,9 +300,13 @@ async def running(
         sip_address = f"{config.sip.listen.host}:{endpoint.address.port}"
         lifecycle.reach(Life.SERVING)
         lifespan.callback(lifecycle.reach, Life.STOPPING)
-        log.info("service.ready", sip=sip_address, http=http_address, flow_version=library.version)
+        tls = config.sip.tls
+        tls_address = f"{tls.listen.host}:{endpoint.tls_address.port}" if tls is not None else ""
+        log.info("service.ready", sip=sip_address, tls=tls_address, http=http_address, flow_version=library.version)
         administrator = authentication.administrator
-        yield Service(sip_address, http_address, console_url, registry, endpoint, lifecycle, reload, administrator)
+        yield Service(
+            *(sip_address, http_address, console_url, registry, endpoint, lifecycle, reload, administrator, tls_address)
+        )
 
 
 def _waiting_rules(line: LineConfig) -> WaitingRules:

@@ -153,7 +153,8 @@ async def _serve(
         gc.set_threshold(*COLLECT_AT)
         if service.administrator:
             notices.write(first_account(service.console_url, service.administrator))
-        notices.write(f"ready: sip {service.sip_address}, http {service.http_address}\n")
+        secure = f" (sip over TLS {service.tls_address})" if service.tls_address else ""
+        notices.write(f"ready: sip {service.sip_address}, http {service.http_address}{secure}\n")
         await signals.stop.wait()
         if calls := len(service.calls):
             notices.write(f"draining {calls} call(s); again to stop at once\n")

@@ -216,10 +216,10 @@ class TlsSession:
 
 def _mismatch(shown: Shown, expected: Expected) -> str:
     """Why a far end is not whom we wanted; "" where it is."""
-    if expected.pins:
-        return "" if shown.pin in expected.pins else "its certificate is not the one that is pinned"
-    if shown.names & expected.names:
+    if shown.pin in expected.pins or (shown.trusted and shown.names & expected.names):
         return ""
+    if not expected.names:
+        return "its certificate is not the one that is pinned"
     wanted, named = " or ".join(sorted(expected.names)), ", ".join(sorted(shown.names)) or "nobody"
     return f"its certificate names {named}, not {wanted}"
 

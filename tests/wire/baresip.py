@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import Credentials
+
 REMEDY = "wire tests need baresip: sudo apt-get install baresip-core"
 _MODULES = (Path("/usr/lib/baresip/modules"), Path("/usr/local/lib/baresip/modules"))
 _CONFIG = """\
@@ -87,13 +89,15 @@ class Baresip:
         await self._reading
 
 
-async def _started(program: str, folder: Path, modules: Path, voice: Path, mode: str) -> tuple[Process, int, int]:
+async def _started(
+    program: str, folder: Path, modules: Path, voice: Path, mode: str, extra: str, parameters: str
+) -> tuple[Process, int, int]:
     """On ports that are free; whoever takes one of them meanwhile costs another try."""
     for _ in range(3):
         sip, control = _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
-        config = _CONFIG.format(host="127.0.0.1", sip=sip, control=control, modules=modules, voice=voice)
+        config = _CONFIG.format(host="127.0.0.1", sip=sip, control=control, modules=modules, voice=voice) + extra
         (folder / "config").write_text(config)
-        account = f"<sip:peer@127.0.0.1:{sip}>;regint=0;answermode={mode};audio_codecs=PCMU/8000/1\n"
+        account = f"<sip:peer@127.0.0.1:{sip}{parameters}>;regint=0;answermode={mode};audio_codecs=PCMU/8000/1\n"
         (folder / "accounts").write_text(account)
         process = await asyncio.create_subprocess_exec(
             *(program, "-4", "-f", str(folder)),
@@ -115,10 +119,13 @@ async def _started(program: str, folder: Path, modules: Path, voice: Path, mode:
 
 
 @asynccontextmanager
-async def baresip(folder: Path, *, pcm: bytes = b"", answer: bool = True) -> AsyncIterator[Baresip]:
+async def baresip(
+    folder: Path, *, pcm: bytes = b"", answer: bool = True, tls: Credentials | None = None, ca: Path | None = None
+) -> AsyncIterator[Baresip]:
     """Start one on free ports; ``folder`` holds its configuration.
 
-    ``pcm``: 16-bit 8 kHz, what it says in every call (silence without). Unless told otherwise it answers by itself."""
+    ``pcm``: 16-bit 8 kHz, what it says in every call (silence without). Unless told otherwise it answers by itself.
+    ``tls``: its certificate, and it is called and calls by TLS; ``ca``: whom it believes."""
     program = shutil.which("baresip")
     modules = next((path for path in _MODULES if path.is_dir()), None)
     if program is None or modules is None:
@@ -130,12 +137,15 @@ async def baresip(folder: Path, *, pcm: bytes = b"", answer: bool = True) -> Asy
         file.setsampwidth(2)
         file.setframerate(8000)
         file.writeframes(pcm or b"\0\0" * 80000)
-    process, sip, control = await _started(program, folder, modules, voice, "auto" if answer else "manual")
+    extra = f"sip_certificate {tls.both}\n" + (f"sip_cafile {ca}\n" if ca else "") if tls is not None else ""
+    mode, parameters = "auto" if answer else "manual", ";transport=tls" if tls is not None else ""
+    process, sip, control = await _started(program, folder, modules, voice, mode, extra, parameters)
     assert process.stdout is not None
     draining = asyncio.create_task(process.stdout.read())
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", control)
-        phone = Baresip(f"sip:peer@127.0.0.1:{sip}", reader, writer)
+        uri = f"sip:peer@127.0.0.1:{sip}" if tls is None else f"sip:peer@127.0.0.1:{sip + 1};transport=tls"
+        phone = Baresip(uri, reader, writer)
         try:
             yield phone
         finally:
