@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ivr.cli import accounts, db
+from ivr.cli.certificate_findings import certificate_findings
 from ivr.cli.endpoint_findings import endpoint_findings
 from ivr.cli.finding import Finding
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
@@ -45,7 +46,8 @@ def handle(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     console = Console(highlight=False, soft_wrap=True)
     stored, agents = asyncio.run(_stored(config))
-    findings = [*examine(config, agents), *asyncio.run(endpoint_findings(config.speech)), *stored]
+    asked = [*asyncio.run(certificate_findings(config.sip)), *asyncio.run(endpoint_findings(config.speech))]
+    findings = [*examine(config, agents), *asked, *stored]
     for finding in findings:
         mark, style = MARKS[finding.state]
         line = Text(f"{mark} {finding.subject}: ", style=style)
@@ -121,10 +123,14 @@ def _paraphrases() -> Finding:
 
 def _network(config: Config) -> Iterator[Finding]:
     transports = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}
-    sip = [transports[name] for name in config.sip.transports]
-    for name, address, kinds in (("SIP", config.sip.listen, sip), ("HTTP", config.http.listen, [socket.SOCK_STREAM])):
+    sip = [transports[name] for name in config.sip.transports if name in transports]
+    listened = [("SIP", config.sip.listen, sip, "pass --sip HOST:PORT")] if sip else []
+    if config.sip.tls is not None:
+        listened.append(("SIP over TLS", config.sip.tls.listen, [socket.SOCK_STREAM], "choose another sip.tls.listen"))
+    listened.append(("HTTP", config.http.listen, [socket.SOCK_STREAM], "pass --http HOST:PORT"))
+    for name, address, kinds, instead in listened:
         trouble = next((text for kind in kinds if (text := _bindable(address, kind))), "")
-        remedy = f"stop what uses it, or pass --{name.lower()} HOST:PORT" if trouble else ""
+        remedy = f"stop what uses it, or {instead}" if trouble else ""
         yield Finding("bad" if trouble else "ok", f"{name} {address}", trouble or "free", remedy)
     nets = [net for trunk in config.sip.trunks for net in trunk.allow]
     if not config.sip.listen.loopback and all(net.startswith(("127.", "::1")) for net in nets):
@@ -158,9 +164,10 @@ def _ports(config: Config) -> Finding:
 def _unreachable(target: str, sip: SipConfig) -> str:
     """Why ``target``, a SIP URI, leads nowhere from where we listen; "" where it leads somewhere."""
     uri, listen = Uri.parse(target), sip.listen.host
-    transport = uri.params.get("transport", "").lower() or ("udp" if "udp" in sip.transports else "tcp")
+    usual = "tls" if uri.scheme == "sips" else next((t for t in ("udp", "tcp") if t in sip.transports), "tls")
+    transport = uri.params.get("transport", "").lower() or usual
     try:
-        found = socket.getaddrinfo(uri.host, uri.port or 5060, type=socket.SOCK_DGRAM)
+        found = socket.getaddrinfo(uri.host, uri.port or (5061 if transport == "tls" else 5060), type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:
         return f"{uri.host} is not known ({getattr(error, 'strerror', None) or error})"
     trouble = ""
