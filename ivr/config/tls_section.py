@@ -104,7 +104,9 @@ def _tls_name(value: str) -> str:
 
 
 def _listed(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return (value,) if value else ()
+    return value
 
 
 def _tls_pin(value: str) -> str:

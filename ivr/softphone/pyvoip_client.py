@@ -1,4 +1,4 @@
-"""pyVoIP's SIP client without REGISTER: one UDP socket (or TLS), and the messages that pyVoIP writes wrongly or not at all.
+"""pyVoIP's SIP client without REGISTER: one socket, and the messages that pyVoIP writes wrongly or not at all.
 
 pyVoIP writes the messages. Two of its mistakes that break calls to correct peers are corrected in their text: the ACK's
 To tag (``own_ack=True`` leaves pyVoIP's) and the Via of its BYE. CANCEL, which it lacks, is built from its INVITE.

@@ -73,6 +73,8 @@ async def test_a_caller_comes_by_tls_and_is_handed_to_an_agent_by_tls(secure: Se
         await secure.agent.wait("CALL_CLOSED")
     ended = await logged(line, "call.end", since=since)
     assert ended["transport"] == "tls"
+    ends = secure.own.certificate.not_valid_after_utc
+    assert (await line.ready())["sip"]["certificate_ends"] == ends.isoformat()
     assert (await line.get(f"/api/calls/{live['call_id']}"))["transport"] == "tls"
 
 
