@@ -35,7 +35,8 @@ signals:
   SIGTERM, Ctrl-C  drain: no new calls (503, Retry-After; /readyz says 503), calls in progress may end by
                    themselves; a second one stops at once, with a BYE to everybody. Before the line is ready
                    the first one does.
-  SIGHUP           reload: opens the log file anew (logrotate by rename) and reads the configuration again.
+  SIGHUP           reload: opens the log file anew (logrotate by rename) and reads the configuration again, and
+                   the files of [sip.tls]: a renewed certificate counts for new connections.
                    Trunks, max_calls, busy_status, retry_after_s, session_expires_s, [desk] hours, agents and line,
                    [[flows.services]], [[flows.numbers]], the entry, its language and persona, [retention] and
                    [logs] count for what begins from then on. In the log, config.restart_needed names the keys

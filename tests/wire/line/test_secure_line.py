@@ -13,6 +13,7 @@ from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from tests.certificates import Authority, Credentials, self_signed
 from tests.wire.baresip import Baresip, baresip
 from tests.wire.line.reloading import reloaded
+from tests.wire.line.test_softphone_commands import terminal
 from tests.wire.line.watching import logged, mark, until_idle
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -104,6 +105,19 @@ async def test_wrong_names_are_not_served_and_foreign_certificates_do_not_get_in
         refused = await logged(secure.line, "sip.tls_failed", since=since)
     assert "its authority is not one that we believe" in refused["reason"]
     assert not await secure.line.calls(live=True)
+
+
+async def test_the_command_line_s_phone_calls_by_tls(secure: Secure) -> None:
+    own, house = secure.selfmade, secure.house
+    words = ("--tls-ca", str(house.pem), "--tls-certificate", str(own.both), "--deaf", "--press", "0")
+    uri = f"sips:{secure.uri.partition(':')[2].partition(';')[0]}"
+    since = mark(secure.line)
+    async with terminal("call", uri, *words) as caller:
+        assert await caller.ended() == 0, caller.printed
+    assert (await logged(secure.line, "call.start", since=since))["transport"] == "tls"
+    async with terminal("call", uri, "--deaf") as stranger:
+        assert await stranger.ended() != 0
+        assert any("certificate is refused" in line for line in stranger.printed)
 
 
 async def test_a_reload_takes_a_renewed_certificate_and_rejects_one_that_does_not_fit(

@@ -298,6 +298,20 @@ async def test_without_tls_nobody_is_called_by_it(line: Start) -> None:
     assert (await failed(up, "sips:agent@127.0.0.1:5061")).status == 480
 
 
+async def test_a_line_may_speak_nothing_but_tls(line: Start, ours: Authority, own: Credentials) -> None:
+    tls = {"listen": "127.0.0.1:0", "certificate": own.pem, "key": own.key_pem, "ca": ours.pem}
+    up = await line(transports=["tls"], tls=tls)
+    assert up.agent.address == up.agent.tls_address
+    assert await up.agent.reachable_at() == f"{up.agent.tls_address};transport=tls"
+    async with connected(up.agent.tls_address, client_context(ours.pem)) as peer:
+        await peer.call("only")
+    agent = ours.signs("agent", "127.0.0.1")
+    async with TlsServer.running(server_context(agent)) as server:
+        dialling = asyncio.create_task(dial(up, f"sip:agent@127.0.0.1:{server.port}"))
+        await answering(server)
+        assert (await dialling).transport == "tls"
+
+
 # --- renewal ---
 
 
