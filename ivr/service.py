@@ -300,8 +300,7 @@ async def running(
         sip_address = f"{config.sip.listen.host}:{endpoint.address.port}"
         lifecycle.reach(Life.SERVING)
         lifespan.callback(lifecycle.reach, Life.STOPPING)
-        tls = config.sip.tls
-        tls_address = f"{tls.listen.host}:{endpoint.tls_address.port}" if tls is not None else ""
+        tls_address = str(endpoint.tls_address) if config.sip.tls is not None else ""
         log.info("service.ready", sip=sip_address, tls=tls_address, http=http_address, flow_version=library.version)
         administrator = authentication.administrator
         yield Service(

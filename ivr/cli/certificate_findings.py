@@ -52,6 +52,9 @@ def _own(sip: SipConfig, tls: TlsConfig, pair: Pair, now: datetime) -> Iterator[
         yield Finding("note", SUBJECT, detail, "have it signed for clients, too")
     if tls.key.stat().st_mode & 0o004:
         yield Finding("bad", SUBJECT, f"everybody on this machine can read {tls.key}", f"chmod o-r {tls.key}")
+    if sip.listen.loopback and not sip.tls_listen.loopback:
+        detail = f"audio stays on this machine: it goes where sip.listen ({sip.listen}) is, not {sip.tls_listen}"
+        yield Finding("bad", "SIP over TLS", detail, "listen on the same address, or on 0.0.0.0")
     for name, believed in (("ca", pair.ca), ("client_ca", pair.client_ca)):
         if ended := [each.subject.rfc4514_string() for each in believed if each.not_valid_after_utc <= now]:
             yield Finding("bad", f"sip.tls.{name}", f"expired: {'; '.join(ended)}", "put in who signs today")

@@ -126,7 +126,7 @@ def _network(config: Config) -> Iterator[Finding]:
     sip = [transports[name] for name in config.sip.transports if name in transports]
     listened = [("SIP", config.sip.listen, sip, "pass --sip HOST:PORT")] if sip else []
     if config.sip.tls is not None:
-        listened.append(("SIP over TLS", config.sip.tls.listen, [socket.SOCK_STREAM], "choose another sip.tls.listen"))
+        listened.append(("SIP over TLS", config.sip.tls_listen, [socket.SOCK_STREAM], "choose another sip.tls.listen"))
     listened.append(("HTTP", config.http.listen, [socket.SOCK_STREAM], "pass --http HOST:PORT"))
     for name, address, kinds, instead in listened:
         trouble = next((text for kind in kinds if (text := _bindable(address, kind))), "")

@@ -96,6 +96,11 @@ class SipConfig(Section):
         return self
 
     @property
+    def tls_listen(self) -> Address:
+        """Where TLS is listened for."""
+        return (self.tls.listen if self.tls is not None else None) or Address(self.listen.host, 5061)
+
+    @property
     def vouching(self) -> frozenset[str]:
         """The trunks whose calling numbers are checked ones."""
         return frozenset(trunk.name for trunk in self.trunks if trunk.vouches)

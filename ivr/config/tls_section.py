@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from ivr.config.fields import Address, AddressField
+from ivr.config.fields import AddressField
 from ivr.config.section import Section
 from ivr.media.description import is_host_name
 
@@ -18,12 +18,12 @@ _PIN = re.compile(r"[0-9a-f]{64}")
 
 
 class TlsConfig(Section):
-    """PEM files. ``certificate``: ours, followed by what leads to its root; ``key``: of it, without a passphrase.
-    ``ca``: whom we believe where we connect, None for what this machine believes; ``client_ca``: whom we believe who
-    connects. ``require_client``: no certificate is asked for; one is asked for, and must be good where it comes; nobody
-    gets in without."""
+    """PEM files. ``listen``: None for the address of ``sip.listen``, port 5061. ``certificate``: ours, followed by what
+    leads to its root; ``key``: of it, without a passphrase. ``ca``: whom we believe where we connect, None for whom this
+    machine does; ``client_ca``: whom we believe who connects. ``require_client``: no certificate is asked for; one is
+    asked for, and must be good where it comes; nobody gets in without."""
 
-    listen: AddressField = Address("127.0.0.1", 5061)
+    listen: AddressField | None = None
     certificate: Path
     key: Path
     ca: Path | None = None

@@ -100,7 +100,7 @@ class SipUserAgent:
         await self._network.open(self._config.listen, self._config.transports)
         log.info("sip.listening", address=str(self.address), transports=list(self._config.transports))
         if contexts is not None and self._config.tls is not None:
-            await self._network.open_tls(self._config.tls.listen, contexts)
+            await self._network.open_tls(self._config.tls_listen, contexts)
             log.info("sip.tls_listening", address=str(self.tls_address), names=contexts.own.names)
             self._renewal = Renewal(contexts, self._config.tls)
             self._core.spawn(self._renewal.run(), "sip-certificates")

@@ -99,10 +99,7 @@ class Network:
         if "tcp" in transports:
             port = await self._serve(listen.host, port, lambda: Connection(self))
         self.bound = Address(listen.host, port)
-        if listen.host in WILDCARDS:
-            for family in (socket.AF_INET, socket.AF_INET6):  # now, because later there may be no descriptor left
-                with contextlib.suppress(OSError):
-                    self._probes[family] = socket.socket(family, socket.SOCK_DGRAM)
+        self._prepare_probes(listen.host)
 
     async def open_tls(self, listen: Address, contexts: TlsContexts) -> None:
         """Bind the listener for TLS; from now on we also connect so. Raises ConfigError."""
@@ -116,11 +113,18 @@ class Network:
             ) from error
         self.contexts = contexts
         self.tls_bound = Address(listen.host, port)
+        self._prepare_probes(listen.host)
 
     async def _serve(self, host: str, port: int, made: Callable[[], Connection]) -> int:
         server = await asyncio.get_running_loop().create_server(made, host, port, backlog=descriptors.backlog())
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
+
+    def _prepare_probes(self, host: str) -> None:
+        if host in WILDCARDS and not self._probes:
+            for family in (socket.AF_INET, socket.AF_INET6):  # now, because later there may be no descriptor left
+                with contextlib.suppress(OSError):
+                    self._probes[family] = socket.socket(family, socket.SOCK_DGRAM)
 
     def send(self, data: bytes, peer: Peer, fallback: Peer | None = None) -> None:
         """Send without blocking. A stream with ``peer`` is used again, else opened (to ``fallback`` if given)."""
@@ -161,10 +165,10 @@ class Network:
         """Where others reach us over ``transport``."""
         return self.tls_bound if transport == "tls" else self.bound
 
-    def local_host(self, toward: str) -> str:
+    def local_host(self, toward: str, transport: str = "") -> str:
         """Return our address as ``toward`` sees it: the listening one, or the interface that routes there."""
-        if self.bound.host not in WILDCARDS:
-            return self.bound.host
+        if (host := self.listening(transport).host) not in WILDCARDS:
+            return host
         family = socket.AF_INET6 if ":" in toward else socket.AF_INET
         probe = self._probes.get(family)
         try:

@@ -83,8 +83,8 @@ class Signalling:
 
     # --- who we are ---
 
-    def host_toward(self, host: str) -> str:
-        return self.config.advertise.strip("[]") or self.network.local_host(host)
+    def host_toward(self, peer: Peer) -> str:
+        return self.config.advertise.strip("[]") or self.network.local_host(peer.host, peer.transport)
 
     def media_host_toward(self, host: str) -> str:
         """Return the address for SDP where media only knows a wildcard, or NAT hides it: always an IP literal."""
@@ -100,11 +100,11 @@ class Signalling:
         return OfferAnswer(self.codecs, lambda: self.media_host_toward(peer.host), translate, origin or peer.host)
 
     def via(self, peer: Peer) -> str:
-        where = host_port(self.host_toward(peer.host), self.network.listening(peer.transport).port)
+        where = host_port(self.host_toward(peer), self.network.listening(peer.transport).port)
         return f"SIP/2.0/{peer.transport.upper()} {where};branch={generate_branch()};rport"
 
     def contact(self, peer: Peer, user: str = PRODUCT) -> str:
-        where = host_port(self.host_toward(peer.host), self.network.listening(peer.transport).port)
+        where = host_port(self.host_toward(peer), self.network.listening(peer.transport).port)
         return f"<sip:{user}@{where}{f';transport={peer.transport}' if peer.reliable else ''}>"
 
     # --- where to send ---

@@ -70,8 +70,10 @@ async def test_a_caller_comes_by_tls_and_is_handed_to_an_agent_by_tls(secure: Se
         await pbx.press("0")
         await secure.agent.wait("CALL_ESTABLISHED")
         await logged(line, "handoff.connected", since=since)
+        await secure.agent.command("hangup")  # by a connection of its own to us, perhaps
+        await logged(line, "sip.ended", since=since, by="agent", reason="hung up")
         await pbx.command("hangup")
-        await secure.agent.wait("CALL_CLOSED")
+        await pbx.wait("CALL_CLOSED")
     ended = await logged(line, "call.end", since=since)
     assert ended["transport"] == "tls"
     ends = secure.own.certificate.not_valid_after_utc

@@ -15,6 +15,7 @@ import pytest
 import structlog.testing
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from ivr.config import Address
 from ivr.errors import ConfigError, DialFailed
 from ivr.ports import Leg, Party
 from ivr.sip import connection, renewal
@@ -180,6 +181,19 @@ async def test_a_certificate_and_addresses_must_both_fit(secure: Secure, ours: A
     async with connected(up.agent.tls_address, context, source="127.0.0.2") as peer:
         await peer.call("both")
     assert [leg.trunk for leg in up.legs] == ["pbx"]
+
+
+async def test_contact_and_via_name_the_address_where_tls_is(secure: Secure, ours: Authority) -> None:
+    for listen in ("127.0.0.2:0", "0.0.0.0:0"):
+        up = await secure(trunks=[BY_ADDRESS], tls={"listen": listen})
+        port = up.agent.tls_address.port
+        async with connected(Address("127.0.0.2", port), client_context(ours.pem)) as peer:
+            ok = await peer.call("elsewhere")
+            host = "127.0.0.2" if listen.startswith("127") else "127.0.0.1"
+            assert ok.headers.first("contact") == f"<sip:ivr@{host}:{port};transport=tls>"
+            await up.legs[0].hangup()
+            bye = await peer.request("BYE")
+            assert (bye.top_via.host, bye.top_via.port) == (host, port)
 
 
 # --- sips: ---
