@@ -20,8 +20,8 @@ _PIN = re.compile(r"[0-9a-f]{64}")
 class TlsConfig(Section):
     """PEM files. ``listen``: None for the address of ``sip.listen``, port 5061. ``certificate``: ours, followed by what
     leads to its root; ``key``: of it, without a passphrase. ``ca``: whom we believe where we connect, None for whom
-    this machine does; ``client_ca``: whom we believe who connects. ``require_client``: no certificate is asked for; one is
-    asked for, and must be good where it comes; nobody gets in without."""
+    this machine does; ``client_ca``: whom we believe who connects. ``require_client``: no certificate is asked for; one
+    is asked for, and must be good where it comes; nobody gets in without."""
 
     listen: AddressField | None = None
     certificate: Path
