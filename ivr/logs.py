@@ -194,9 +194,9 @@ def _guarded(log: Log) -> type[Any]:
     """A logger whose lines never raise into whoever writes them."""
 
     class Guarded(structlog.make_filtering_bound_logger(logging.NOTSET)):  # type: ignore[misc]
-        def _proxy_to_logger(self, method: str, *arguments: Any, **event: Any) -> Any:
+        def _proxy_to_logger(self, level: str, /, *arguments: Any, **event: Any) -> Any:
             try:
-                return super()._proxy_to_logger(method, *arguments, **event)
+                return super()._proxy_to_logger(level, *arguments, **event)
             except Exception:
                 log.lose()
                 return None

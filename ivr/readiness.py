@@ -133,6 +133,7 @@ class Readiness:
         return {"status": "ready" if self.ready else "not ready", "state": self.state, **starting}
 
     def to_json(self) -> dict[str, Any]:
+        ends = self.sip.certificate_ends
         return {
             **self.verdict(),
             "reasons": list(self.reasons),
@@ -149,7 +150,7 @@ class Readiness:
             "registrations": [
                 {**asdict(r), "expires_at": r.expires_at and r.expires_at.isoformat()} for r in self.registrations
             ],
-            "sip": asdict(self.sip),
+            "sip": {**asdict(self.sip), "certificate_ends": ends and ends.isoformat()},
             "speech": asdict(self.speech),
             "flow_version": self.flows.get("version", ""),
             "flows": self.flows,

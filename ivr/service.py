@@ -63,7 +63,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One running line. The addresses are HOST:PORT, with the ports that were bound; ``console_url`` opens in a
+    """One running line. The addresses are HOST:PORT, with the ports that were bound, ``tls_address`` "" without TLS;
+    ``console_url`` opens in a
     browser: the configured one, or one of this machine. ``reload``: on SIGHUP.
     ``administrator``: the token that makes the first account, where one is needed; else ""."""
 
@@ -76,6 +77,7 @@ class Service:
     reload: Reload
     telemetry: LineTelemetry
     administrator: str = ""
+    tls_address: str = ""
 
     async def drain(self, seconds: float) -> None:
         """Refuse new calls and let those in progress end, for at most ``seconds``."""
@@ -333,10 +335,12 @@ async def running(
         sip_address = str(endpoint.address)
         lifecycle.reach(Life.SERVING)
         lifespan.callback(lifecycle.reach, Life.STOPPING)
-        log.info("service.ready", sip=sip_address, http=http_address, flow_version=library.version)
+        tls_address = str(endpoint.tls_address) if config.sip.tls is not None else ""
+        log.info("service.ready", sip=sip_address, tls=tls_address, http=http_address, flow_version=library.version)
         administrator = authentication.administrator
         yield Service(
-            *(sip_address, http_address, console_url, registry, endpoint, lifecycle, reload, telemetry), administrator
+            *(sip_address, http_address, console_url, registry, endpoint, lifecycle, reload, telemetry),
+            *(administrator, tls_address),
         )
 
 

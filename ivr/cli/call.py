@@ -17,6 +17,7 @@ examples:
   ivr call sip:line@127.0.0.1:5060 --say "move Casablanca to the top" --say "that's all"
   ivr call sip:line@127.0.0.1:5060 --interrupt --press 0 --record zero.wav
   ivr call sip:line@127.0.0.1:5060 --from 5035550101 --voice espeak:en-us+f3 --say "what's next"
+  ivr call sips:line@line.example.com --tls-ca ca.pem --tls-certificate phone.pem --say "what's next"
 Needs the softphone extra (pyVoIP, GPL) and for voices the demo extra: pip install 'ivr[demo]'
 """
 

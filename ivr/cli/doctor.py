@@ -129,12 +129,15 @@ def _paraphrases() -> Finding:
 
 def _network(config: Config) -> Iterator[Finding]:
     transports = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}
-    sip = [transports[name] for name in config.sip.transports]
-    listeners = [("SIP", address, sip) for address in config.sip.listen]
-    listeners.append(("HTTP", config.http.listen, [socket.SOCK_STREAM]))
-    for name, address, kinds in listeners:
+    sip = [transports[name] for name in config.sip.transports if name in transports]
+    listened = [("SIP", address, sip, "pass --sip HOST:PORT") for address in config.sip.listen] if sip else []
+    if config.sip.tls is not None:
+        instead = "choose another sip.tls.listen"
+        listened += [("SIP over TLS", address, [socket.SOCK_STREAM], instead) for address in config.sip.tls_listen]
+    listened.append(("HTTP", config.http.listen, [socket.SOCK_STREAM], "pass --http HOST:PORT"))
+    for name, address, kinds, instead in listened:
         trouble = next((text for kind in kinds if (text := _bindable(address, kind))), "")
-        remedy = f"stop what uses it, or pass --{name.lower()} HOST:PORT" if trouble else ""
+        remedy = f"stop what uses it, or {instead}" if trouble else ""
         yield Finding("bad" if trouble else "ok", f"{name} {address}", trouble or "free", remedy)
     nets = [net for trunk in config.sip.trunks for net in trunk.allow]
     outside = any(not address.loopback for address in config.sip.listen)

@@ -35,7 +35,8 @@ signals:
   SIGTERM, Ctrl-C  drain: no new calls (503, Retry-After; /readyz says 503), calls in progress may end by
                    themselves; a second one stops at once, with a BYE to everybody. Before the line is ready
                    the first one does.
-  SIGHUP           reload: opens log and CDR anew (logrotate by rename) and reads the configuration again.
+  SIGHUP           reload: opens log and CDR anew (logrotate by rename) and reads the configuration again, and
+                   the files of [sip.tls]: a renewed certificate counts for new connections.
                    Trunks, max_calls, busy_status, retry_after_s, session_expires_s, [desk] hours, agents and line,
                    [[flows.services]], [[flows.numbers]], the entry, its language and persona, [retention],
                    [logs] and [cdr] count for what begins from then on. In the log, config.restart_needed names the keys
@@ -153,7 +154,8 @@ async def _serve(
         gc.set_threshold(*COLLECT_AT)
         if service.administrator:
             notices.write(first_account(service.console_url, service.administrator))
-        notices.write(f"ready: sip {service.sip_address}, http {service.http_address}\n")
+        secure = f" (sip over TLS {service.tls_address})" if service.tls_address else ""
+        notices.write(f"ready: sip {service.sip_address}, http {service.http_address}{secure}\n")
         await signals.stop.wait()
         if calls := len(service.calls):
             notices.write(f"draining {calls} call(s); again to stop at once\n")

@@ -115,6 +115,12 @@ class SipConfig(Section):
         """The first that is listened on."""
         return self.listen[0]
 
+    @property
+    def tls_listen(self) -> tuple[Address, ...]:
+        """Where TLS is listened for: an address of each IP version at most."""
+        chosen = self.tls.listen if self.tls is not None else None
+        return chosen or tuple(Address(address.host, 5061) for address in self.listen)
+
     def advertised(self, version: int) -> str:
         """What peers of that IP version are shown where they are not local: an address, a name, or ""."""
         return advertised(self.advertise, version)

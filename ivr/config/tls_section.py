@@ -10,7 +10,6 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from ivr.config.fields import Address
 from ivr.config.section import Section
 from ivr.config.sip_fields import Listeners
 from ivr.media.description import is_host_name
@@ -19,12 +18,12 @@ _PIN = re.compile(r"[0-9a-f]{64}")
 
 
 class TlsConfig(Section):
-    """PEM files. ``certificate``: ours, followed by what leads to its root; ``key``: of it, without a passphrase.
-    ``ca``: whom we believe where we connect, None for what this machine believes; ``client_ca``: whom we believe who
-    connects. ``require_client``: no certificate is asked for; one is asked for, and must be good where it comes; nobody
-    gets in without."""
+    """PEM files. ``listen``: None for the address of ``sip.listen``, port 5061. ``certificate``: ours, followed by what
+    leads to its root; ``key``: of it, without a passphrase. ``ca``: whom we believe where we connect, None for whom
+    this machine does; ``client_ca``: whom we believe who connects. ``require_client``: no certificate is asked for; one
+    is asked for, and must be good where it comes; nobody gets in without."""
 
-    listen: Listeners = (Address("127.0.0.1", 5061),)
+    listen: Listeners | None = None
     certificate: Path
     key: Path
     ca: Path | None = None
@@ -105,7 +104,9 @@ def _tls_name(value: str) -> str:
 
 
 def _listed(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return (value,) if value else ()
+    return value
 
 
 def _tls_pin(value: str) -> str:

@@ -58,6 +58,7 @@ class LineSetup:
     gateway: str = "sip:127.0.0.1:9"  # where members' numbers are called; nobody is there by default
     descriptors: int = 0
     speech: str = ""  # lines of [speech]
+    tls: str = ""  # lines of [sip.tls]; "" for a line without
     cache: Path = ROOT / "audio" / ".cache"  # of rendered prompts
     extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class LineSetup:
         sqlite = f"sqlite+aiosqlite:///{self.folder / 'ivr.sqlite3'}"
         lines = [
             f'[sip]\nlisten = "{self.sip}"\nmax_calls = {self.max_calls}',
+            *([f'transports = ["udp", "tcp", "tls"]\n[sip.tls]\n{self.tls}'] if self.tls else []),
             f'[[sip.trunks]]\nname = "loopback"\nallow = ["{self.allow}"]\ngateway = "{self.gateway}"',
             f'[media]\nports = "{self.media_ports}"\ntimeout_s = {self.media_timeout_s}',
             f'[speech]\nrecordings = "{audio}"\ncache = "{self.cache}"\n{self.speech}',

@@ -110,7 +110,7 @@ class SipUserAgent:
             transports=list(self._config.transports),
         )
         if contexts is not None and self._config.tls is not None:
-            await self._network.open_tls(self._config.tls.listen, contexts)
+            await self._network.open_tls(self._config.tls_listen, contexts)
             addresses = [str(each) for each in self._network.own_tls.bound]
             log.info("sip.tls_listening", addresses=addresses, names=contexts.own.names)
             self._renewal = Renewal(contexts, self._config.tls)
@@ -207,8 +207,9 @@ class SipUserAgent:
 
     @property
     def address(self) -> Address:
-        """The address that we listen on, with the real port once started with port 0."""
-        return self._network.bound
+        """The address that we listen on, for TLS where nothing else is spoken; with the real port once started with
+        port 0."""
+        return self._network.bound if {"udp", "tcp"} & {*self._config.transports} else self.tls_address
 
     @property
     def tls_address(self) -> Address:
@@ -218,14 +219,15 @@ class SipUserAgent:
     async def reachable_at(self) -> str:
         """HOST:PORT where other processes of this line dial it, with an IP address; "" where only they could say
         which: it listens everywhere and advertises nothing."""
-        host = self._config.advertised(ip_version(self.address.host)) or self.address.host
+        listening = self._network.listening("udp" if {"udp", "tcp"} & {*self._config.transports} else "tls").first
+        host = self._config.advertised(ip_version(listening.host)) or listening.host
         if host in WILDCARDS:
             return ""
         try:
-            peer = await self._core.resolve(f"sip:{host_port(host, self.address.port)}")
+            peer = await self._core.resolve(f"sip:{host_port(host, listening.port)}")
         except Unresolvable:
             return ""
-        return host_port(peer.host, peer.port) + (";transport=tcp" if peer.transport == "tcp" else "")
+        return host_port(peer.host, peer.port) + (f";transport={peer.transport}" if peer.reliable else "")
 
     @property
     def calls(self) -> int:

@@ -41,8 +41,8 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Whom a far end that we connect to must be: one of ``names``, by a certificate of an authority that we believe;
-    or where there are ``pins``, the owner of one of these, whoever signed it."""
+    """Whom a far end that we connect to must be: one of ``names``, by a certificate of an authority that we believe, or
+    the owner of one of the ``pins``, whoever signed it."""
 
     names: frozenset[str] = frozenset()
     pins: frozenset[str] = frozenset()

@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
         if self.ours and self._tls is not None and self._tls.up and not self._spoke and self.reason == LOST:
             self.reason = "closed right after the handshake: it may not believe our certificate"  # TLS 1.3 says it then
         self._owner.closed(self)
-        self.transport = self._tls = None  # OpenSSL's side of it must not wait for a collection of circles
+        self.transport = self._tls = None
 
     # --- bytes ---
 

@@ -120,7 +120,7 @@ class Dial:
             request = again
 
     def _invite(self, uri: str, peer: Peer, offer: str) -> SipRequest:
-        host = self.core.host_toward(peer.host)
+        host = self.core.host_toward(peer)
         try:
             identity = str(target_uri(self.caller.uri))
         except ValueError:  # none given, or a tel: number

@@ -96,10 +96,12 @@ class TrunkPolicy:
         secure = [t for t in self._trunks if t.transport == "tls"]
         trunk = next((t for t in secure if name in _domains(t)), None)
         trunk = trunk or next((t for t in secure if self._lists(t, peer.host)), None)
-        trunk = trunk or next((t for t in secure if t.name == self._seen.get(peer.host)), None)
-        if trunk is None or not trunk.certified:
-            return Expected(frozenset({name}))
-        return Expected(frozenset(trunk.tls_names), frozenset(trunk.tls_pin))
+        if trunk is not None and trunk.certified:
+            return Expected(frozenset(() if trunk.tls_pin else trunk.tls_names), frozenset(trunk.tls_pin))
+        if seen := next((t for t in secure if t.name == self._seen.get(peer.host)), None):
+            # It called us from there, and its contact is an address, which few certificates name.
+            return Expected(frozenset({name, *(() if seen.tls_pin else seen.tls_names)}), frozenset(seen.tls_pin))
+        return Expected(frozenset({name}))
 
     def _see(self, source: str, trunk: Trunk) -> None:
         self._seen[source] = trunk.name

@@ -110,8 +110,8 @@ class Signalling:
 
     # --- who we are ---
 
-    def host_toward(self, host: str) -> str:
-        return self._nat.shown_to(host) or self.network.own.local_host(host)
+    def host_toward(self, peer: Peer) -> str:
+        return self._nat.shown_to(peer.host) or self.network.listening(peer.transport).local_host(peer.host)
 
     def media_host_toward(self, host: str) -> str:
         """Return the address for SDP where media only knows a wildcard, or NAT hides it: always an IP literal."""
@@ -133,7 +133,7 @@ class Signalling:
         return next((each.srtp for each in self.config.trunks if each.name == trunk), "off")
 
     def _reached(self, peer: Peer) -> str:
-        return host_port(self.host_toward(peer.host), self.network.listening(peer.transport).port_toward(peer.host))
+        return host_port(self.host_toward(peer), self.network.listening(peer.transport).port_toward(peer.host))
 
     def via(self, peer: Peer) -> str:
         return f"SIP/2.0/{peer.transport.upper()} {self._reached(peer)};branch={generate_branch()};rport"

@@ -7,6 +7,7 @@ are judged, connections counted and handshakes limited before the first byte of 
 from __future__ import annotations
 
 import ipaddress
+import weakref
 from collections.abc import Callable, Iterable
 
 from cryptography import x509
@@ -106,7 +107,7 @@ class TlsSession:
 
     def __init__(self, context: SSL.Context, mode: int, pins: frozenset[str], expected: Expected | None = None) -> None:
         self._ssl = SSL.Connection(context, None)
-        self._ssl.set_verify(mode, self._verified)
+        self._ssl.set_verify(mode, _asking(weakref.ref(self)))
         self._pins, self._expected = pins, expected
         self._fault = 0  # the first that verification found and that a pin may outweigh
         self._refusal = ""
@@ -195,8 +196,8 @@ class TlsSession:
             raise TlsFailed(f"its certificate cannot be read: {error}") from error
         return Shown(names, fingerprint(certificate), trusted=not self._fault)
 
-    def _verified(self, _: SSL.Connection, certificate: crypto.X509, error: int, depth: int, good: int) -> bool:
-        """OpenSSL asks this of each certificate, the leaf (``depth`` 0) last."""
+    def verified(self, certificate: crypto.X509, error: int, depth: int, good: int) -> bool:
+        """Whether OpenSSL may go on: it asks this of each certificate, the leaf (``depth`` 0) last."""
         if not good and error == _PURPOSE and depth == 0 and usable(certificate.to_cryptography()):
             good = 1
         if not good and (not self._pins or error == _EXPIRED):
@@ -214,12 +215,22 @@ class TlsSession:
         return self._refusal or _said(error)
 
 
+def _asking(session: weakref.ref[TlsSession]) -> Callable[[SSL.Connection, crypto.X509, int, int, int], bool]:
+    """What OpenSSL asks about each certificate. pyOpenSSL keeps it in a circle, without the session."""
+
+    def asked(_: SSL.Connection, certificate: crypto.X509, error: int, depth: int, good: int) -> bool:
+        asking = session()
+        return asking is not None and asking.verified(certificate, error, depth, good)
+
+    return asked
+
+
 def _mismatch(shown: Shown, expected: Expected) -> str:
     """Why a far end is not whom we wanted; "" where it is."""
-    if expected.pins:
-        return "" if shown.pin in expected.pins else "its certificate is not the one that is pinned"
-    if shown.names & expected.names:
+    if shown.pin in expected.pins or (shown.trusted and shown.names & expected.names):
         return ""
+    if not expected.names:
+        return "its certificate is not the one that is pinned"
     wanted, named = " or ".join(sorted(expected.names)), ", ".join(sorted(shown.names)) or "nobody"
     return f"its certificate names {named}, not {wanted}"
 

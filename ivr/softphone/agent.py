@@ -21,6 +21,7 @@ from ivr.softphone.script import (
     steps_of,
     voice_for,
 )
+from ivr.softphone.tls_socket import add_tls, tls_of
 from ivr.softphone.voices import CallerVoice
 
 SHOWN = {  # what a hand-over's headers say, by the words an agent has for it
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--busy", action="store_true", help="refuse every call with 486 Busy Here")
     parser.add_argument("--once", action="store_true", help="stop after one call")
     parser.add_argument("--leave", action="store_true", help="hang up after the last step")
+    add_tls(parser)
 
 
 async def run_answer(options: argparse.Namespace, *, show: Show, transcriber: Transcriber | None = None) -> int:
@@ -59,7 +61,8 @@ async def run_answer(options: argparse.Namespace, *, show: Show, transcriber: Tr
         raise ConfigError(f"not HOST:PORT: {options.address}", remedy="write it like 127.0.0.1:5090")
     steps = steps_of(options)
     voice = await voice_for(options, steps)
-    async with Softphone.open(host=host, port=int(port)) as phone:
+    tls = tls_of(options) if options.tls_certificate is not None else None
+    async with Softphone.open(host=host, port=int(port), tls=tls) as phone:
         await phone.set_incoming("busy" if options.busy else "answer", after_s=options.after)
         show(TranscriptLine(0.0, "call", f"waiting for calls at {phone.uri}; Ctrl-C ends"))
         while True:

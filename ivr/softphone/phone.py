@@ -17,10 +17,11 @@ from ivr.errors import DialFailed, TelephonyError, UnavailableError
 from ivr.softphone.events import KINDS, Answered, CallOver, Incoming, PhoneEvent, Ringing, TracedMessage
 from ivr.softphone.g711 import Law, encode
 from ivr.softphone.timing import Timeline
+from ivr.softphone.tls_socket import PhoneTls
 from ivr.softphone.trace import HeardSound, RtpPacket, Trace
 
 T = TypeVar("T")
-_URI = re.compile(r"^<?sip:(?:(?P<user>[^@>;?]*)@)?(?P<host>[^:>;?@]+)(?::(?P<port>\d+))?[^>]*>?$")
+_URI = re.compile(r"^<?(?P<scheme>sips?):(?:(?P<user>[^@>;?]*)@)?(?P<host>[^:>;?@]+)(?::(?P<port>\d+))?[^>]*>?$")
 
 
 class Softphone:
@@ -29,6 +30,7 @@ class Softphone:
     def __init__(self, process: asyncio.subprocess.Process, host: str, port: int) -> None:
         self.host = host
         self.port = port
+        self.secure = False  # it speaks TLS
         self.messages: list[TracedMessage] = []
         self.troubles: list[str] = []  # SIP messages that pyVoIP could not digest
         self.trace = Trace(asyncio.get_running_loop().time())
@@ -49,11 +51,14 @@ class Softphone:
     # --- life ------------------------------------------------------------------------------------------------
 
     @classmethod
-    async def start(cls, *, host: str = "127.0.0.1", port: int = 0, own_ack: bool = False) -> Self:
-        """Start the process. ``host``: an address of this machine that the far end can reach.
+    async def start(
+        cls, *, host: str = "127.0.0.1", port: int = 0, own_ack: bool = False, tls: PhoneTls | None = None
+    ) -> Self:
+        """Start the process. ``host``: an address of this machine that the far end can reach; ``tls``: SIP goes by it.
 
         Raises UnavailableError when the extra is not installed or the port is taken."""
         arguments = ["--host", host, "--port", str(port), *(["--own-ack"] if own_ack else [])]
+        arguments += ["--tls", str(tls)] if tls is not None else []
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ivr.softphone.process", *arguments),
             stdin=asyncio.subprocess.PIPE,
@@ -73,13 +78,17 @@ class Softphone:
             raise UnavailableError(
                 f"the softphone did not start: {text}", remedy="install it with: pip install 'ivr[softphone]'"
             )
-        return cls(process, host, int(event["port"]))
+        made = cls(process, host, int(event["port"]))
+        made.secure = tls is not None
+        return made
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, *, host: str = "127.0.0.1", port: int = 0, own_ack: bool = False) -> AsyncIterator[Self]:
+    async def open(
+        cls, *, host: str = "127.0.0.1", port: int = 0, own_ack: bool = False, tls: PhoneTls | None = None
+    ) -> AsyncIterator[Self]:
         """Start and close the phone as a context."""
-        phone = await cls.start(host=host, port=port, own_ack=own_ack)
+        phone = await cls.start(host=host, port=port, own_ack=own_ack, tls=tls)
         try:
             yield phone
         finally:
@@ -98,7 +107,7 @@ class Softphone:
     @property
     def uri(self) -> str:
         """The URI to call this phone at."""
-        return f"sip:phone@{self.host}:{self.port}"
+        return f"sip:phone@{self.host}:{self.port}{';transport=tls' if self.secure else ''}"
 
     @property
     def pid(self) -> int:
@@ -118,6 +127,8 @@ class Softphone:
         match = _URI.match(uri)
         if not match:
             raise TelephonyError(f"not a SIP URI: {uri}", remedy="write it as sip:NAME@HOST:PORT")
+        if by_tls(uri) != self.secure:
+            raise TelephonyError(f"{uri} {'needs' if by_tls(uri) else 'is not'} TLS: start the phone so")
         if self._up:
             raise TelephonyError("this phone is in a call already", remedy="hang up first, or start another phone")
         self.forget()
@@ -126,7 +137,7 @@ class Softphone:
             do="call",
             user=match["user"] or "",
             host=match["host"],
-            port=int(match["port"] or 5060),
+            port=int(match["port"] or (5061 if self.secure else 5060)),
             headers=dict(headers or {}),
             codecs=list(codecs),
             **{"from": from_number},
@@ -357,6 +368,11 @@ class Softphone:
 def is_uri(text: str) -> bool:
     """Whether this phone can call it."""
     return _URI.match(text) is not None
+
+
+def by_tls(uri: str) -> bool:
+    """Whether it is called by TLS."""
+    return uri.lower().lstrip("<").startswith("sips:") or ";transport=tls" in uri.lower()
 
 
 def local_address(host: str) -> str:

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ivr.softphone.pyvoip_phone import DirectPhone
+from ivr.softphone.tls_socket import PhoneTls
 
 Order = Mapping[str, Any]
 
@@ -88,12 +89,13 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="our address, an IP literal: it goes into the SDP")
     parser.add_argument("--port", type=int, default=0, help="SIP port; 0 takes a free one")
     parser.add_argument("--own-ack", action="store_true", help="send ACKs exactly as pyVoIP writes them")
+    parser.add_argument("--tls", type=PhoneTls.of, help="SIP by TLS: JSON with the fields of PhoneTls")
     options = parser.parse_args()
     outlet = EventWriter(os.dup(1))
     os.dup2(2, 1)  # pyVoIP prints to stdout
     warnings.simplefilter("ignore")
     try:
-        phone = DirectPhone(options.host, options.port, outlet, options.own_ack)
+        phone = DirectPhone(options.host, options.port, outlet, options.own_ack, options.tls)
     except OSError as error:
         outlet("broken", reason=f"cannot listen on {options.host}:{options.port}: {error.strerror}")
         outlet.close()

@@ -1,4 +1,4 @@
-"""pyVoIP's SIP client without REGISTER: one UDP socket, and the messages that pyVoIP writes wrongly or not at all.
+"""pyVoIP's SIP client without REGISTER: one socket, and the messages that pyVoIP writes wrongly or not at all.
 
 pyVoIP writes the messages. Two of its mistakes that break calls to correct peers are corrected in their text: the ACK's
 To tag (``own_ack=True`` leaves pyVoIP's) and the Via of its BYE. CANCEL, which it lacks, is built from its INVITE.
@@ -19,6 +19,7 @@ from pyVoIP.SIP import Counter, SIPClient, SIPMessage
 from pyVoIP.VoIP import VoIPPhone
 
 from ivr.softphone.pyvoip_rtp import Reporter
+from ivr.softphone.tls_socket import PhoneTls, TlsSocket
 from ivr.softphone.traced_socket import TracedSocket
 
 _COMPACT = {  # RFC 3261 section 7.3.3
@@ -63,8 +64,8 @@ def _simplified(message: SIPMessage) -> SIPMessage:
 
 
 class DirectClient(SIPClient):
-    """pyVoIP's SIP client on an already bound socket. ``on_message`` gets what arrives, in the receiving thread, and
-    passes back to ``parse_message`` what pyVoIP can deal with."""
+    """pyVoIP's SIP client on an already bound socket, with ``tls`` one of TLS. ``on_message`` gets what arrives, in the
+    receiving thread, and passes back to ``parse_message`` what pyVoIP can deal with."""
 
     def __init__(
         self,
@@ -74,11 +75,16 @@ class DirectClient(SIPClient):
         own_ack: bool,
         report: Reporter,
         on_message: Callable[[SIPMessage], None],
+        tls: PhoneTls | None = None,
     ) -> None:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind((host, port))
         self._report, self._on_message = report, on_message
-        self.socket = TracedSocket(sock, self._traced("in"), self._traced("out"), wait_s=0.05)
+        self.socket: TracedSocket | TlsSocket
+        if tls is None:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.bind((host, port))
+            self.socket = TracedSocket(sock, self._traced("in"), self._traced("out"), wait_s=0.05)
+        else:
+            self.socket = TlsSocket(host, port, tls, self._traced("in"), self._traced("out"))
         bound = self.socket.getsockname()[1]
         super().__init__(host, 5060, "anonymous", "", phone, myIP=host, myPort=bound, callCallback=phone.callback)
         self.own_ack = own_ack

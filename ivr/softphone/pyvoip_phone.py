@@ -22,6 +22,7 @@ from pyVoIP.VoIP import CallState, VoIPCall, VoIPPhone
 
 from ivr.softphone.pyvoip_client import DirectClient, header_fields
 from ivr.softphone.pyvoip_rtp import PacedAudio, Reporter
+from ivr.softphone.tls_socket import PhoneTls
 
 _T1_S = 0.5
 _GIVE_UP_S = 32.0
@@ -67,12 +68,14 @@ class DirectCall(VoIPCall):
 class DirectPhone(VoIPPhone):
     """pyVoIP's phone: one call at a time; ``incoming`` is "answer", "ring" or "busy"."""
 
-    def __init__(self, host: str, port: int, report: Reporter, own_ack: bool = False) -> None:
+    def __init__(
+        self, host: str, port: int, report: Reporter, own_ack: bool = False, tls: PhoneTls | None = None
+    ) -> None:
         self.lock = threading.RLock()
         self.report = report
         self.sockets: dict[int, socket.socket] = {}
         super().__init__(host, 5060, "anonymous", "", myIP=host, sipPort=port)
-        self.sip: DirectClient = DirectClient(self, host, port, own_ack, report, self._received)
+        self.sip: DirectClient = DirectClient(self, host, port, own_ack, report, self._received, tls)
         self.incoming = "busy"
         self.answer_after_s = 0.0
         self.refusal = (486, "Busy Here")

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from ivr.errors import ConfigError, DialFailed, TelephonyError
-from ivr.softphone.phone import Softphone, is_uri, local_address
+from ivr.softphone.phone import Softphone, by_tls, is_uri, local_address
 from ivr.softphone.prompt_detection import HeardPiece, PromptDetector
 from ivr.softphone.timing import key_silences, responses, speech_silences, summary
+from ivr.softphone.tls_socket import add_tls, tls_of
 from ivr.softphone.voices import DEFAULT_CACHE, CallerVoice, available_voices
 
 Transcriber = Callable[[bytes], Awaitable[str]]
@@ -193,11 +194,12 @@ def add_steps(parser: argparse.ArgumentParser) -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `ivr call`."""
-    parser.add_argument("uri", help="whom to call, e.g. sip:line@127.0.0.1:5060")
+    parser.add_argument("uri", help="whom to call, e.g. sip:line@127.0.0.1:5060, or sips:… by TLS")
     add_steps(parser)
     parser.add_argument("--stay", action="store_true", help="after the last step stay until the line hangs up")
     parser.add_argument("--from", dest="from_number", default="", help="the number to call from")
     parser.add_argument("--host", default="", help="our address (default: the one that reaches the line)")
+    add_tls(parser)
 
 
 async def run_call(options: argparse.Namespace, *, show: Show, transcriber: Transcriber | None = None) -> int:
@@ -207,9 +209,10 @@ async def run_call(options: argparse.Namespace, *, show: Show, transcriber: Tran
     if not is_uri(options.uri):
         raise ConfigError(f"not a SIP URI: {options.uri}", remedy="write it as sip:NAME@HOST:PORT")
     steps = steps_of(options)
-    host = re.sub(r"^<?sip:(?:[^@]*@)?|[:;>].*$", "", options.uri)
+    host = re.sub(r"^<?sips?:(?:[^@]*@)?|[:;>].*$", "", options.uri)
+    tls = tls_of(options, secure=options.uri.lower().startswith("sips:")) if by_tls(options.uri) else None
     voice = await voice_for(options, steps)
-    async with Softphone.open(host=options.host or local_address(host)) as phone:
+    async with Softphone.open(host=options.host or local_address(host), tls=tls) as phone:
         try:
             async with (
                 kept(phone, options.record, show),

@@ -83,8 +83,9 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def uncommented() -> str:
-    """The shipped file with everything that is commented out switched on."""
-    return re.sub(r"^# (?=\[+[a-z]|\w+ = )", "", CONFIG.read_text("utf-8"), flags=re.M)
+    """The shipped file with everything that is commented out switched on, TLS by its transport, too."""
+    shipped = CONFIG.read_text("utf-8").replace('transports = ["udp", "tcp"]', 'transports = ["udp", "tcp", "tls"]')
+    return re.sub(r"^# (?=\[+[a-z]|\w+ = )", "", shipped, flags=re.M)
 
 
 def _given(value: object, prefix: str = "") -> Iterator[str]:

@@ -65,6 +65,12 @@ def test_ops_may_ask_for_the_words_but_never_for_secrets() -> None:
 
 
 @pytest.mark.usefixtures("restored")
+def test_a_line_may_name_a_method() -> None:
+    """SIP has methods, and a refused call must not end in a 500 over its log line."""
+    assert written(True, method="INVITE", level="odd")["method"] == "INVITE"
+
+
+@pytest.mark.usefixtures("restored")
 def test_every_line_of_a_call_carries_its_fields_as_they_are_now() -> None:
     stream = io.StringIO()
     configure_logging(path="-", level="info", redact=True, stream=stream)

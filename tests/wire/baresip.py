@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import Credentials
+
 REMEDY = "wire tests need baresip: sudo apt-get install baresip-core"
 _MODULES = (Path("/usr/lib/baresip/modules"), Path("/usr/local/lib/baresip/modules"))
 _CONFIG = """\
@@ -100,13 +102,16 @@ class Baresip:
         await self._reading
 
 
-async def _started(program: str, folder: Path, modules: Path, voice: Path, account: str) -> tuple[Process, int, int]:
+async def _started(
+    program: str, folder: Path, modules: Path, voice: Path, account: str, extra: str, parameters: str
+) -> tuple[Process, int, int]:
     """On ports that are free; whoever takes one of them meanwhile costs another try."""
     for _ in range(3):
         sip, control = _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
         config = _CONFIG.format(host="127.0.0.1", sip=sip, control=control, modules=modules, voice=voice, folder=folder)
-        (folder / "config").write_text(config)
-        (folder / "accounts").write_text(f"<sip:peer@127.0.0.1:{sip}>;regint=0;audio_codecs=PCMU/8000/1;{account}\n")
+        (folder / "config").write_text(config + extra)
+        uri = f"<sip:peer@127.0.0.1:{sip}{parameters}>"
+        (folder / "accounts").write_text(f"{uri};regint=0;audio_codecs=PCMU/8000/1;{account}\n")
         process = await asyncio.create_subprocess_exec(
             *(program, "-4", "-f", str(folder)),
             cwd=folder,
@@ -128,12 +133,19 @@ async def _started(program: str, folder: Path, modules: Path, voice: Path, accou
 
 @asynccontextmanager
 async def baresip(
-    folder: Path, *, pcm: bytes = b"", answer: bool = True, media_encryption: str = ""
+    folder: Path,
+    *,
+    pcm: bytes = b"",
+    answer: bool = True,
+    media_encryption: str = "",
+    tls: Credentials | None = None,
+    ca: Path | None = None,
 ) -> AsyncIterator[Baresip]:
     """Start one on free ports; ``folder`` holds its configuration. ``media_encryption`` as it calls them: "srtp" (best
     effort), "srtp-mand", "dtls_srtp".
 
-    ``pcm``: 16-bit 8 kHz, what it says in every call (silence without). Unless told otherwise it answers by itself."""
+    ``pcm``: 16-bit 8 kHz, what it says in every call (silence without). Unless told otherwise it answers by itself.
+    ``tls``: its certificate, and it is called and calls by TLS; ``ca``: whom it believes."""
     program = shutil.which("baresip")
     modules = next((path for path in _MODULES if path.is_dir()), None)
     if program is None or modules is None:
@@ -148,12 +160,15 @@ async def baresip(
     account = f"answermode={'auto' if answer else 'manual'}"
     if media_encryption:
         account += f";mediaenc={media_encryption}"
-    process, sip, control = await _started(program, folder, modules, voice, account)
+    extra = f"sip_certificate {tls.both}\n" + (f"sip_cafile {ca}\n" if ca else "") if tls is not None else ""
+    parameters = ";transport=tls" if tls is not None else ""
+    process, sip, control = await _started(program, folder, modules, voice, account, extra, parameters)
     assert process.stdout is not None
     draining = asyncio.create_task(process.stdout.read())
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", control)
-        phone = Baresip(f"sip:peer@127.0.0.1:{sip}", folder, reader, writer)
+        uri = f"sip:peer@127.0.0.1:{sip}" if tls is None else f"sip:peer@127.0.0.1:{sip + 1};transport=tls"
+        phone = Baresip(uri, folder, reader, writer)
         try:
             yield phone
         finally:

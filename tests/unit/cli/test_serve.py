@@ -51,7 +51,9 @@ async def test_the_engines_begin_before_the_line_is_imported(monkeypatch: pytest
     async def running(_: Config, lifecycle: Lifecycle, written: object, engines: object) -> Any:
         assert isinstance(engines, Engines)
         done.append("line")
-        yield SimpleNamespace(administrator="", sip_address="s", http_address="h", calls=(), drain=drain)
+        yield SimpleNamespace(
+            administrator="", sip_address="s", http_address="h", tls_address="", calls=(), drain=drain
+        )
 
     async def drain(seconds: float) -> None:
         done.append("drained")

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from ivr.config import Trunk
 from ivr.limits.throttle import FREE_GUESSES, FREE_GUESSES_PROVEN, LAST_WAIT_S
+from ivr.sip.certificates import Shown
 from ivr.sip.digest import NONCE_LIFE_S, DigestClient
-from ivr.sip.message import SipRequest, SipResponse
+from ivr.sip.message import Peer, SipRequest, SipResponse
 from ivr.sip.network import Standing
 from ivr.sip.policy import TrunkPolicy
 from tests.unit.sip.messages import parsed_request, parsed_response, request, response
@@ -270,3 +271,101 @@ def test_pointless_challenges() -> None:
     client.authorise(sent, "pbx")
     assert not client.learn(challenge_to(sent, offer), sent, "pbx"), "the same nonce: the password is wrong"
     assert client.learn(challenge_to(sent, offer + ", stale=true"), sent, "pbx")
+
+
+# --- certificates ---
+
+SECURE = {"transport": "tls"}
+PIN = "ab" * 32
+
+
+def shown(*names: str, pin: str = "cd" * 32, trusted: bool = True) -> Shown:
+    return Shown(frozenset(names), pin, trusted)
+
+
+def test_a_certificate_tells_before_an_address_does(clock: Hand) -> None:
+    policy = TrunkPolicy(
+        [
+            trunk("inside", allow=["192.0.2.0/24"]),
+            trunk("named", tls_names=["sip:pbx.example.com"], **SECURE),
+            trunk("pinned", tls_pin=PIN, **SECURE),
+        ],
+        clock,
+    )
+    invite = parsed_request(request("INVITE"))
+    assert policy.judge(invite, "192.0.2.1", shown("pbx.example.com")) == "named"
+    assert policy.judge(invite, "198.51.100.1", shown("pbx.example.com")) == "named"
+    assert policy.judge(invite, "198.51.100.1", shown("x", pin=PIN, trusted=False)) == "pinned"
+    assert policy.judge(invite, "192.0.2.1", shown("other.example")) == "inside"
+    assert policy.judge(invite, "192.0.2.1") == "inside"
+    for unknown in (shown("other.example"), shown("pbx.example.com", trusted=False), Shown(), None):
+        assert status_of(policy.judge(invite, "198.51.100.1", unknown)) == 403
+
+
+def test_why_nobody_is_known_is_said(clock: Hand) -> None:
+    policy = TrunkPolicy(
+        [
+            trunk("named", tls_names=["pbx.example.com"], allow=["192.0.2.1"], **SECURE),
+            trunk("listed", allow=["192.0.2.2"], **SECURE),
+        ],
+        clock,
+    )
+    invite = parsed_request(request("INVITE"))
+    reasons = []
+    with structlog.testing.capture_logs() as logs:
+        for number, (source, seen) in enumerate(
+            [
+                ("192.0.2.1", Shown()),
+                ("192.0.2.1", shown("other.example")),
+                ("192.0.2.2", None),
+                ("198.51.100.1", shown("pbx.example.com")),
+                ("198.51.100.2", shown("other.example")),
+                ("198.51.100.3", None),
+            ]
+        ):
+            clock.now += 100.0 * number  # one line a source and minute
+            assert status_of(policy.judge(invite, source, seen)) == 403
+        reasons = [entry["reason"] for entry in logs]
+    assert reasons == [
+        "without the certificate of named",
+        "not the certificate of named",
+        "listed comes by TLS only",
+        "the certificate of named from another address",
+        "its certificate names no trunk",
+        "unknown source",
+    ]
+    assert policy.judge(invite, "192.0.2.2", Shown()) == "listed"
+
+
+def test_whom_a_connection_of_ours_must_reach(clock: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    registering = {"register": "sip:pbx.example", "username": "u", "password": "env:X"}
+    policy = TrunkPolicy(
+        [
+            trunk("listed", allow=["192.0.2.1"], tls_names=["sip:a.example"], **SECURE),
+            trunk("gated", gateway="sip:gw.example:5061", tls_pin=PIN, **SECURE),
+            trunk("registering", **registering, **SECURE),
+            trunk("roams", tls_names=["sip:r.example"], **SECURE),
+        ],
+        clock,
+    )
+
+    def expected(host: str, name: str = "") -> tuple[set[str], set[str]]:
+        found = policy.expected(Peer("tls", host, 5061, name))
+        return set(found.names), set(found.pins)
+
+    assert expected("192.0.2.1", "192.0.2.1") == ({"a.example"}, set())
+    assert expected("192.0.2.9", "gw.example") == (set(), {PIN})
+    assert expected("192.0.2.9", "PBX.example") == ({"pbx.example"}, set()), "the domain that was asked for"
+    assert expected("198.51.100.7", "198.51.100.7") == ({"198.51.100.7"}, set())
+    assert policy.judge(parsed_request(request("INVITE")), "198.51.100.7", shown("r.example")) == "roams"
+    assert expected("198.51.100.7", "198.51.100.7") == ({"198.51.100.7", "r.example"}, set()), "it called from there"
+
+
+def test_who_may_begin_a_handshake(clock: Hand) -> None:
+    listed = trunk("listed", allow=["192.0.2.1"], tls_names=["a.example"], **SECURE)
+    roams = trunk("roams", tls_names=["r.example"], **SECURE)
+    assert TrunkPolicy([listed], clock).standing("198.51.100.1", secure=True) is Standing.REFUSED
+    policy = TrunkPolicy([listed, roams], clock)
+    assert policy.standing("198.51.100.1", secure=True) is Standing.UNPROVEN
+    assert policy.standing("198.51.100.1") is Standing.REFUSED, "without TLS nobody can show one"
+    assert policy.standing("192.0.2.1", secure=True) is Standing.KNOWN

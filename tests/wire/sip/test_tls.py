@@ -15,6 +15,7 @@ import pytest
 import structlog.testing
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from ivr.config import Address
 from ivr.errors import ConfigError, DialFailed
 from ivr.ports import Leg, Party
 from ivr.sip import connection, renewal
@@ -182,6 +183,19 @@ async def test_a_certificate_and_addresses_must_both_fit(secure: Secure, ours: A
     assert [leg.trunk for leg in up.legs] == ["pbx"]
 
 
+async def test_contact_and_via_name_the_address_where_tls_is(secure: Secure, ours: Authority) -> None:
+    for listen in ("127.0.0.2:0", "0.0.0.0:0"):
+        up = await secure(trunks=[BY_ADDRESS], tls={"listen": listen})
+        port = up.agent.tls_address.port
+        async with connected(Address("127.0.0.2", port), client_context(ours.pem)) as peer:
+            ok = await peer.call("elsewhere")
+            host = "127.0.0.2" if listen.startswith("127") else "127.0.0.1"
+            assert ok.headers.first("contact") == f"<sip:ivr@{host}:{port};transport=tls>"
+            await up.legs[0].hangup()
+            bye = await peer.request("BYE")
+            assert (bye.top_via.host, bye.top_via.port) == (host, port)
+
+
 # --- sips: ---
 
 
@@ -296,6 +310,20 @@ async def test_a_far_end_that_never_shakes_hands_is_given_up(secure: Secure, mon
 async def test_without_tls_nobody_is_called_by_it(line: Start) -> None:
     up = await line()
     assert (await failed(up, "sips:agent@127.0.0.1:5061")).status == 480
+
+
+async def test_a_line_may_speak_nothing_but_tls(line: Start, ours: Authority, own: Credentials) -> None:
+    tls = {"listen": "127.0.0.1:0", "certificate": own.pem, "key": own.key_pem, "ca": ours.pem}
+    up = await line(transports=["tls"], tls=tls)
+    assert up.agent.address == up.agent.tls_address
+    assert await up.agent.reachable_at() == f"{up.agent.tls_address};transport=tls"
+    async with connected(up.agent.tls_address, client_context(ours.pem)) as peer:
+        await peer.call("only")
+    agent = ours.signs("agent", "127.0.0.1")
+    async with TlsServer.running(server_context(agent)) as server:
+        dialling = asyncio.create_task(dial(up, f"sip:agent@127.0.0.1:{server.port}"))
+        await answering(server)
+        assert (await dialling).transport == "tls"
 
 
 # --- renewal ---
