@@ -59,7 +59,7 @@ async def run_answer(options: argparse.Namespace, *, show: Show, transcriber: Tr
         raise ConfigError(f"not HOST:PORT: {options.address}", remedy="write it like 127.0.0.1:5090")
     steps = steps_of(options)
     voice = await voice_for(options, steps)
-    async with Softphone.open(host=host, port=int(port)) as phone:
+    async with Softphone.open(host=host, port=int(port), srtp=options.srtp) as phone:
         await phone.set_incoming("busy" if options.busy else "answer", after_s=options.after)
         show(TranscriptLine(0.0, "call", f"waiting for calls at {phone.uri}; Ctrl-C ends"))
         while True:

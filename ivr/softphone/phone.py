@@ -49,11 +49,19 @@ class Softphone:
     # --- life ------------------------------------------------------------------------------------------------
 
     @classmethod
-    async def start(cls, *, host: str = "127.0.0.1", port: int = 0, own_ack: bool = False) -> Self:
-        """Start the process. ``host``: an address of this machine that the far end can reach.
+    async def start(cls, *, host: str = "127.0.0.1", port: int = 0, own_ack: bool = False, srtp: bool = False) -> Self:
+        """Start the process. ``host``: an address of this machine that the far end can reach. ``srtp``: it calls with
+        nothing but SRTP, and takes it.
 
         Raises UnavailableError when the extra is not installed or the port is taken."""
-        arguments = ["--host", host, "--port", str(port), *(["--own-ack"] if own_ack else [])]
+        arguments = [
+            "--host",
+            host,
+            "--port",
+            str(port),
+            *(["--own-ack"] if own_ack else []),
+            *(["--srtp"] if srtp else []),
+        ]
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ivr.softphone.process", *arguments),
             stdin=asyncio.subprocess.PIPE,
@@ -77,9 +85,11 @@ class Softphone:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, *, host: str = "127.0.0.1", port: int = 0, own_ack: bool = False) -> AsyncIterator[Self]:
+    async def open(
+        cls, *, host: str = "127.0.0.1", port: int = 0, own_ack: bool = False, srtp: bool = False
+    ) -> AsyncIterator[Self]:
         """Start and close the phone as a context."""
-        phone = await cls.start(host=host, port=port, own_ack=own_ack)
+        phone = await cls.start(host=host, port=port, own_ack=own_ack, srtp=srtp)
         try:
             yield phone
         finally:

@@ -88,12 +88,13 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="our address, an IP literal: it goes into the SDP")
     parser.add_argument("--port", type=int, default=0, help="SIP port; 0 takes a free one")
     parser.add_argument("--own-ack", action="store_true", help="send ACKs exactly as pyVoIP writes them")
+    parser.add_argument("--srtp", action="store_true", help="call with nothing but SRTP, and take it")
     options = parser.parse_args()
     outlet = EventWriter(os.dup(1))
     os.dup2(2, 1)  # pyVoIP prints to stdout
     warnings.simplefilter("ignore")
     try:
-        phone = DirectPhone(options.host, options.port, outlet, options.own_ack)
+        phone = DirectPhone(options.host, options.port, outlet, options.own_ack, options.srtp)
     except OSError as error:
         outlet("broken", reason=f"cannot listen on {options.host}:{options.port}: {error.strerror}")
         outlet.close()
