@@ -43,7 +43,7 @@ class Agent(Section):
     srtp: SrtpPolicy | None = None
 
     @model_validator(mode="after")
-    def _keys_are_hidden(self) -> Agent:
+    def keys_are_hidden(self) -> Agent:
         if self.srtp == "require" and not _BY_TLS.search(self.target):
             raise ValueError(
                 f'{self.name}: srtp = "require" needs TLS, or its keys are read by whoever sees the SIP: '

@@ -20,6 +20,7 @@ from ivr.cli.db import opened, seed
 from ivr.config import load_config
 from ivr.errors import UnavailableError
 from ivr.logs import StandardError
+from ivr.media.description import SrtpPolicy
 from ivr.ports import Account, Role
 
 READY = re.compile(r"ready: sip (\S+), http (\S+)")
@@ -36,6 +37,7 @@ class AgentPhone:
     mode: str = "bridge"
     skills: tuple[str, ...] = ("general", "retention", "discs")
     ring_timeout_s: float = 5.0
+    srtp: SrtpPolicy = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class LineSetup:
     allow: str = "127.0.0.1/32"  # who may call
     media_ports: str = "20000-29999"
     gateway: str = "sip:127.0.0.1:9"  # where members' numbers are called; nobody is there by default
+    srtp: SrtpPolicy = "off"  # of calls that come in
+    log_level: str = "info"
     descriptors: int = 0
     speech: str = ""  # lines of [speech]
     tls: str = ""  # lines of [sip.tls]; "" for a line without
@@ -71,14 +75,15 @@ class LineSetup:
         lines = [
             f'[sip]\nlisten = "{self.sip}"\nmax_calls = {self.max_calls}',
             *([f'transports = ["udp", "tcp", "tls"]\n[sip.tls]\n{self.tls}'] if self.tls else []),
-            f'[[sip.trunks]]\nname = "loopback"\nallow = ["{self.allow}"]\ngateway = "{self.gateway}"',
+            f'[[sip.trunks]]\nname = "loopback"\nallow = ["{self.allow}"]\ngateway = "{self.gateway}"\n'
+            f'srtp = "{self.srtp}"',
             f'[media]\nports = "{self.media_ports}"\ntimeout_s = {self.media_timeout_s}',
             f'[speech]\nrecordings = "{audio}"\ncache = "{self.cache}"\n{self.speech}',
             f'[flows]\ndirectory = "{self.flows}"\ntime_zone = "UTC"',
             '[[flows.services]]\nname = "deliveries"\nurl = "/api"',
             f'[store]\nurl = "{self.database or sqlite}"',
             '[http]\nlisten = "127.0.0.1:0"',
-            f'[logs]\npath = "{self.folder / "ivr.log"}"\nredact = false',
+            f'[logs]\npath = "{self.folder / "ivr.log"}"\nredact = false\nlevel = "{self.log_level}"',
         ]
         days = "\n".join(f'{day} = "{self.hours}"' for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
         lines.append(f"[desk.hours]\n{days}")
@@ -87,7 +92,8 @@ class LineSetup:
             skills = ", ".join(f'"{skill}"' for skill in agent.skills)
             lines.append(
                 f'[[desk.agents]]\nname = "{agent.name}"\ntarget = "{agent.target}"\nmode = "{agent.mode}"\n'
-                f"skills = [{skills}]\nring_timeout_s = {agent.ring_timeout_s}\non_call = true"
+                f"skills = [{skills}]\nring_timeout_s = {agent.ring_timeout_s}\non_call = true\n"
+                f'srtp = "{agent.srtp}"'
             )
         path = self.folder / "config.toml"
         path.write_text("\n\n".join([*lines, self.extra]) + "\n", encoding="utf-8")

@@ -62,7 +62,7 @@ async def run_answer(options: argparse.Namespace, *, show: Show, transcriber: Tr
     steps = steps_of(options)
     voice = await voice_for(options, steps)
     tls = tls_of(options) if options.tls_certificate is not None else None
-    async with Softphone.open(host=host, port=int(port), tls=tls) as phone:
+    async with Softphone.open(host=host, port=int(port), tls=tls, srtp=options.srtp) as phone:
         await phone.set_incoming("busy" if options.busy else "answer", after_s=options.after)
         show(TranscriptLine(0.0, "call", f"waiting for calls at {phone.uri}; Ctrl-C ends"))
         while True:

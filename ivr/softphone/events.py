@@ -44,13 +44,14 @@ class InviteRefused:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The call is up. ``headers``: of the 200 (calling) or of the INVITE (called)."""
+    """The call is up. ``headers``: of the 200 (calling) or of the INVITE (called). ``srtp``: its suite, "" for none."""
 
     at: float
     codec: Law
     event_type: int | None
     call_id: str
     headers: Mapping[str, str]
+    srtp: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,13 +52,21 @@ class Softphone:
 
     @classmethod
     async def start(
-        cls, *, host: str = "127.0.0.1", port: int = 0, own_ack: bool = False, tls: PhoneTls | None = None
+        cls,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        own_ack: bool = False,
+        tls: PhoneTls | None = None,
+        srtp: bool = False,
     ) -> Self:
-        """Start the process. ``host``: an address of this machine that the far end can reach; ``tls``: SIP goes by it.
+        """Start the process. ``host``: an address of this machine that the far end can reach; ``tls``: SIP goes by it;
+        ``srtp``: it calls with nothing but SRTP, and takes it.
 
         Raises UnavailableError when the extra is not installed or the port is taken."""
         arguments = ["--host", host, "--port", str(port), *(["--own-ack"] if own_ack else [])]
         arguments += ["--tls", str(tls)] if tls is not None else []
+        arguments += ["--srtp"] if srtp else []
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ivr.softphone.process", *arguments),
             stdin=asyncio.subprocess.PIPE,
@@ -85,10 +93,16 @@ class Softphone:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, *, host: str = "127.0.0.1", port: int = 0, own_ack: bool = False, tls: PhoneTls | None = None
+        cls,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        own_ack: bool = False,
+        tls: PhoneTls | None = None,
+        srtp: bool = False,
     ) -> AsyncIterator[Self]:
         """Start and close the phone as a context."""
-        phone = await cls.start(host=host, port=port, own_ack=own_ack, tls=tls)
+        phone = await cls.start(host=host, port=port, own_ack=own_ack, tls=tls, srtp=srtp)
         try:
             yield phone
         finally:

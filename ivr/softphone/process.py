@@ -90,12 +90,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="SIP port; 0 takes a free one")
     parser.add_argument("--own-ack", action="store_true", help="send ACKs exactly as pyVoIP writes them")
     parser.add_argument("--tls", type=PhoneTls.of, help="SIP by TLS: JSON with the fields of PhoneTls")
+    parser.add_argument("--srtp", action="store_true", help="call with nothing but SRTP, and take it")
     options = parser.parse_args()
     outlet = EventWriter(os.dup(1))
     os.dup2(2, 1)  # pyVoIP prints to stdout
     warnings.simplefilter("ignore")
     try:
-        phone = DirectPhone(options.host, options.port, outlet, options.own_ack, options.tls)
+        phone = DirectPhone(options.host, options.port, outlet, options.own_ack, options.tls, srtp=options.srtp)
     except OSError as error:
         outlet("broken", reason=f"cannot listen on {options.host}:{options.port}: {error.strerror}")
         outlet.close()

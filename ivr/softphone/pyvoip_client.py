@@ -12,13 +12,14 @@ import re
 import socket
 import threading
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import pyVoIP.VoIP  # noqa: F401 - first: pyVoIP's modules import each other in a circle
 from pyVoIP.SIP import Counter, SIPClient, SIPMessage
 from pyVoIP.VoIP import VoIPPhone
 
 from ivr.softphone.pyvoip_rtp import Reporter
+from ivr.softphone.sdes import SdesKeys
 from ivr.softphone.tls_socket import PhoneTls, TlsSocket
 from ivr.softphone.traced_socket import TracedSocket
 
@@ -76,6 +77,8 @@ class DirectClient(SIPClient):
         report: Reporter,
         on_message: Callable[[SIPMessage], None],
         tls: PhoneTls | None = None,
+        *,
+        srtp: bool = False,
     ) -> None:
         self._report, self._on_message = report, on_message
         self.socket: TracedSocket | TlsSocket
@@ -88,6 +91,7 @@ class DirectClient(SIPClient):
         bound = self.socket.getsockname()[1]
         super().__init__(host, 5060, "anonymous", "", phone, myIP=host, myPort=bound, callCallback=phone.callback)
         self.own_ack = own_ack
+        self.keys = SdesKeys() if srtp else None
         # pyVoIP derives Call-IDs from a counter: start anywhere, or two runs on one port make the same ones.
         self.callID = Counter(random.getrandbits(48))
 
@@ -102,9 +106,23 @@ class DirectClient(SIPClient):
         if not raw.strip(b"\0\r\n"):
             return  # keep-alives
         try:
-            self._on_message(_simplified(SIPMessage(tidied(raw))))
+            self._on_message(_simplified(SIPMessage(tidied(self.legible(raw)))))
         except Exception as error:  # anything at all: pyVoIP's parser indexes and casts without looking
             self._report("trouble", reason=f"pyVoIP failed on a message: {error!r}")
+
+    def legible(self, raw: bytes, *, ours: bool = False) -> bytes:
+        """``raw`` as far as pyVoIP understands it; ``ours``: nothing is learned from it."""
+        if self.keys is None:
+            return raw
+        return raw.replace(b"RTP/SAVP", b"RTP/AVP") if ours else self.keys.read(raw)
+
+    def gen_invite(self, *given: Any) -> str:
+        text: str = super().gen_invite(*given)
+        return text if self.keys is None else self.keys.offered(text)
+
+    def gen_answer(self, *given: Any) -> str:
+        text: str = super().gen_answer(*given)
+        return text if self.keys is None else self.keys.answered(text)
 
     def _traced(self, direction: str) -> Callable[[bytes, float], None]:
         return lambda data, at: self._report("sip", t=at, direction=direction, text=data.decode("utf8", "replace"))

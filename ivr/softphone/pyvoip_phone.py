@@ -46,7 +46,9 @@ class DirectCall(VoIPCall):
         remote = (request.body["c"][0]["address"], baseport)
         mode = TransmitType.SENDRECV
         self.RTPClients.append(
-            PacedAudio(phone.sockets[port], codecs, ip, port, remote, mode, phone.report, self.dtmf_callback)
+            PacedAudio(
+                phone.sockets[port], codecs, ip, port, remote, mode, phone.report, self.dtmf_callback, phone.sip.keys
+            )
         )
 
     def renegotiate(self, request: SIPMessage) -> None:
@@ -66,16 +68,25 @@ class DirectCall(VoIPCall):
 
 
 class DirectPhone(VoIPPhone):
-    """pyVoIP's phone: one call at a time; ``incoming`` is "answer", "ring" or "busy"."""
+    """pyVoIP's phone: one call at a time; ``incoming`` is "answer", "ring" or "busy"; ``srtp``: it calls with
+    nothing but SRTP, and takes it."""
 
     def __init__(
-        self, host: str, port: int, report: Reporter, own_ack: bool = False, tls: PhoneTls | None = None
+        self,
+        host: str,
+        port: int,
+        report: Reporter,
+        own_ack: bool = False,
+        tls: PhoneTls | None = None,
+        *,
+        srtp: bool = False,
     ) -> None:
         self.lock = threading.RLock()
         self.report = report
         self.sockets: dict[int, socket.socket] = {}
         super().__init__(host, 5060, "anonymous", "", myIP=host, sipPort=port)
-        self.sip: DirectClient = DirectClient(self, host, port, own_ack, report, self._received, tls)
+        client = DirectClient(self, host, port, own_ack, report, self._received, tls, srtp=srtp)
+        self.sip: DirectClient = client
         self.incoming = "busy"
         self.answer_after_s = 0.0
         self.refusal = (486, "Busy Here")
@@ -135,7 +146,7 @@ class DirectPhone(VoIPPhone):
             invite = self.sip.gen_invite(user, str(session), media, TransmitType.SENDRECV, branch, call_id)
             extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
             invite = invite.replace("\r\nContent-Length", f"\r\n{extra}Content-Length", 1)
-            request = SIPMessage(invite.encode("utf8"))
+            request = SIPMessage(self.sip.legible(invite.encode("utf8"), ours=True))
             call = DirectCall(self, CallState.DIALING, request, session, self.myIP, media, TransmitType.SENDRECV)
             self.calls[call_id] = call
             self.sip.transmit(invite)
@@ -273,7 +284,10 @@ class DirectPhone(VoIPPhone):
             self.hangup()
             return
         kind = audio.keys.payload_type
-        self.report("answered", codec=audio.codec, event_type=kind, call_id=call.call_id, headers=dict(headers))
+        srtp = self.sip.keys.suite if self.sip.keys is not None else ""
+        self.report(
+            "answered", codec=audio.codec, event_type=kind, call_id=call.call_id, headers=dict(headers), srtp=srtp
+        )
 
     def _finish(
         self, call: DirectCall, by: str, status: int, reason: str, headers: Mapping[str, Any] | None = None

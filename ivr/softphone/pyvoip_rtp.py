@@ -20,6 +20,7 @@ import pyVoIP.VoIP  # noqa: F401 - first: pyVoIP's modules import each other in 
 from pyVoIP.RTP import PayloadType, RTPClient, RTPPacketManager, TransmitType
 
 from ivr.softphone.dtmf_sender import DtmfSender
+from ivr.softphone.sdes import SdesKeys
 from ivr.softphone.traced_socket import TracedSocket
 
 _PACKET_S = 0.02
@@ -97,6 +98,7 @@ class PacedAudio(RTPClient):
         mode: TransmitType,
         report: Reporter,
         on_key: Callable[[str], None],
+        keys: SdesKeys | None = None,
     ) -> None:
         super().__init__(codecs, host, port, remote[0], remote[1], mode, dtmf=on_key)
         event = next((number for number, codec in codecs.items() if codec == PayloadType.EVENT), None)
@@ -107,6 +109,7 @@ class PacedAudio(RTPClient):
         self.pmin = Earpiece()
         self._report = report
         self._sock = sock
+        self._keys = keys
         self._started = False
         self._deadline = 0.0
 
@@ -115,7 +118,7 @@ class PacedAudio(RTPClient):
         if self._started:
             return
         self._started = True
-        traced = TracedSocket(self._sock, self._received, self._sent, self.keys.replace)
+        traced = TracedSocket(self._sock, self._received, self._sent, self.keys.replace, self._keys)
         self.sin = self.sout = cast(socket.socket, traced)
         self._deadline = time.monotonic()
         for name, loop in (("RTP receiver", self.recv), ("RTP transmitter", self.trans)):

@@ -91,7 +91,8 @@ class Caller:
         await phone.call(uri, from_number=from_number)
         await phone.wait_answered(ring_timeout_s)
         caller = cls(phone, voice, show, transcriber)
-        caller.tell("call", f"answered by {uri}")
+        srtp = phone.answered.srtp if phone.answered else ""
+        caller.tell("call", f"answered by {uri}" + (f", encrypted: {srtp}" if srtp else ""))
         async with caller.in_call():
             yield caller
 
@@ -188,6 +189,7 @@ def add_steps(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--voice", default="", help="joe, espeak:VOICE or hibari, with @SPEED (default: joe where it is)"
     )
+    parser.add_argument("--srtp", action="store_true", help="encrypt the audio (SRTP, with keys in the SDP: RFC 4568)")
     parser.add_argument("--record", type=Path, metavar="WAV", help="stereo: left this phone, right what it heard")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help=argparse.SUPPRESS)
 
@@ -212,7 +214,7 @@ async def run_call(options: argparse.Namespace, *, show: Show, transcriber: Tran
     host = re.sub(r"^<?sips?:(?:[^@]*@)?|[:;>].*$", "", options.uri)
     tls = tls_of(options, secure=options.uri.lower().startswith("sips:")) if by_tls(options.uri) else None
     voice = await voice_for(options, steps)
-    async with Softphone.open(host=options.host or local_address(host), tls=tls) as phone:
+    async with Softphone.open(host=options.host or local_address(host), tls=tls, srtp=options.srtp) as phone:
         try:
             async with (
                 kept(phone, options.record, show),

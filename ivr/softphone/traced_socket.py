@@ -12,6 +12,8 @@ import struct
 import time
 from collections.abc import Callable
 
+from ivr.softphone.sdes import SdesKeys
+
 _SO_TIMESTAMPNS = 35 if hasattr(socket, "SO_PEERCRED") else None  # Linux; the constant is missing in `socket`
 _TIMESPEC = struct.Struct("@ll")
 
@@ -19,7 +21,7 @@ Address = tuple[str, int]
 
 
 class TracedSocket:
-    """A UDP socket with the few methods that pyVoIP calls."""
+    """A UDP socket with the few methods that pyVoIP calls. ``keys`` seal and open what is reported in the clear."""
 
     def __init__(
         self,
@@ -27,6 +29,7 @@ class TracedSocket:
         on_received: Callable[[bytes, float], None],
         on_sent: Callable[[bytes, float], None],
         rewrite: Callable[[bytes], bytes] = bytes,
+        keys: SdesKeys | None = None,
         wait_s: float = 0.25,
     ) -> None:
         sock.setblocking(False)
@@ -37,6 +40,7 @@ class TracedSocket:
         self._on_received = on_received
         self._on_sent = on_sent
         self._rewrite = rewrite
+        self._keys = keys
         self._wait_s = wait_s
 
     def recv(self, size: int) -> bytes:
@@ -49,13 +53,16 @@ class TracedSocket:
             raise BlockingIOError
         data, ancillary, _, source = self._sock.recvmsg(size, 64)
         self.source = source
-        self._on_received(data, _arrival(ancillary))
-        return data
+        clear = data if self._keys is None else self._keys.open(data)
+        if clear is None:
+            raise BlockingIOError
+        self._on_received(clear, _arrival(ancillary))
+        return clear
 
     def sendto(self, data: bytes, address: Address) -> int:
         data = self._rewrite(data)
         at = time.monotonic()
-        sent = self._sock.sendto(data, address)
+        sent = self._sock.sendto(data if self._keys is None else self._keys.seal(data), address)
         self._on_sent(data, at)
         return sent
 

@@ -82,6 +82,11 @@ BENCHES = {
     "media_relay": Bench(
         "what a bridge adds to the delay of a voice, relayed and mixed", 40, short=("--bridges", "10", "--seconds", "3")
     ),
+    "srtp_legs": Bench(
+        "what SRTP costs, by suite, beside plain legs, against its aim",
+        110,
+        short=("--legs", "20", "--seconds", "3", "--rounds", "1"),
+    ),
     "line_load": Bench(
         "100 calls to a whole line, against a bare timer loop", 60, short=("--calls", "30", "--seconds", "5")
     ),

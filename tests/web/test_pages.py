@@ -188,5 +188,9 @@ def test_numbers_moments_and_names() -> None:
     assert measure(5.54, "waited_s") == "5.5 s" and label("waited_s") == "Waited"
     assert measure(5301, "packets_sent") == "5,301" and measure(True, "answered") == "yes"
     assert label("seconds_to_human") == "Seconds to human" and label("jitter_ms") == "Jitter"
+    assert label("agent_encryption") == "Agent encryption" and measure("none", "encryption") == "none"
+    reached = {"kind": "handoff", "destination": "desk", "reason": "asked"}
+    assert told(reached | {"encryption": "DTLS"}) == "asked → desk (encrypted: DTLS)"
+    assert told(reached | {"encryption": "none"}) == told(reached) == "asked → desk"
     assert told({"kind": "key", "key": "0"}) == told({"kind": "key", "text": "0"}) == "pressed 0"
     assert told({"kind": "heard", "text": "yes"}) == "“yes”" and told({"kind": "decision", "choice": "yes"}) == ""

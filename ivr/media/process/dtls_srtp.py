@@ -145,14 +145,25 @@ class Association:
             self._repeat_at = now + self._repeat_s
 
     def watch(self, now: float) -> None:
-        """Begin, where that is ours to do. Repeat a flight that got no answer (RFC 6347 section 4.2.4), as it was:
-        whoever got it sees a replay."""
-        if self.active and self.state == "new" and not self._flight:
-            self._go_on(now)
-        if self.state == "new" and self._flight and now >= self._repeat_at:
+        """Begin, where that is ours to do. Repeat a flight that got no answer (RFC 6347 section 4.2.4): as it was,
+        whoever got it sees a replay; but the active end's as new records, by OpenSSL's clock, since a passive one that
+        is up already repeats its own last flight only for those."""
+        if self.active and self.state == "new":
+            if not self._flight:
+                self._go_on(now)
+            elif self._timed_out():
+                self.out.extend(self._written())
+        elif self.state == "new" and self._flight and now >= self._repeat_at:
             self.out.extend(self._flight)
             self._repeat_s = min(2 * self._repeat_s, _LONGEST_REPEAT_S)
             self._repeat_at = now + self._repeat_s
+
+    def _timed_out(self) -> bool:
+        try:
+            return bool(self._connection.DTLSv1_handle_timeout())
+        except SSL.Error as error:  # it has tried often enough
+            self._fail(f"DTLS: {_reason(error)}")
+            return False
 
     def abandon(self, why: str) -> None:
         """Nobody comes any more."""

@@ -105,10 +105,10 @@ class Srtp:
 
     def _else(self, packet: bytes) -> bytes | None:
         clear = None
+        if self._opened >= _FORMER:
+            self._former = None
         if self._former is not None:
             clear = _tried(self._former.unprotect, packet)
-            if self._opened >= _FORMER:
-                self._former = None
         if clear is None and not self._opened and self._searches and len(packet) >= HEADER.size:
             self._searches -= 1
             clear = self._found(packet)

@@ -14,7 +14,7 @@ Taker: TypeAlias = Callable[[bytes, Address, float], None]  # a packet in the cl
 Change: TypeAlias = Callable[[Literal["up", "closed", "failed"], str, float], None]  # ``events.Connected``, and when
 Reader: TypeAlias = Callable[[float], None]  # to be called, with the time, when its socket has something
 
-_FLOOD = 16  # datagrams taken at once of a far end that keeps sending
+_FLOOD = 64  # datagrams taken at once of a far end that keeps sending: strangers may, and it must be heard among them
 _FLOOD_S = 0.008  # between two of them; telephones leave 10 ms and more
 _LONGEST = 2048
 _MAPPED = "::ffff:"  # IPv4 through an IPv6 socket

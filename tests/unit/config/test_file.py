@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.config import Address, load_config
+from ivr.config import Address, Agent, Trunk, load_config
 from ivr.errors import ConfigError
 
 SHIPPED = Path(__file__).parents[3] / "config.toml"
@@ -183,3 +183,34 @@ def test_targets_as_they_are_written(tmp_path: Path, target: str) -> None:
 def test_half_of_the_media_ports_are_for_those_who_join_the_callers(tmp_path: Path) -> None:
     for ports, callers in (("16000-16003", 1), ("16000-16999", 250), ("16001-16010", 2)):
         assert load_config(write(tmp_path, f"[media]\nports = '{ports}'\n")).media.callers == callers
+
+
+TRUNK = '[[sip.trunks]]\nname = "pbx"\nallow = ["192.0.2.10"]\n'
+
+
+def test_srtp_is_off_unless_somebody_wants_it(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, TRUNK + '[[desk.agents]]\nname = "a"\ntarget = "sip:a@192.0.2.20"\n'))
+    assert config.sip.trunks[0].srtp == "off"
+    assert config.desk.agents[0].srtp is None, "that of its trunk"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f'{TRUNK}srtp = "require"', 'needs transport = "tls"'),
+        (f'{TRUNK}transport = "tcp"\nsrtp = "require"', 'needs transport = "tls"'),
+        (f'{TRUNK}srtp = "on"', "srtp"),
+        ('[[desk.agents]]\nname = "a"\ntarget = "sip:a@192.0.2.20"\nsrtp = "require"', "needs TLS"),
+        ('[[desk.agents]]\nname = "a"\ntarget = "sip:a@192.0.2.20;transport=tcp"\nsrtp = "require"', "needs TLS"),
+    ],
+)
+def test_keys_that_anybody_could_read_are_not_called_required(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        load_config(write(tmp_path, text))
+
+
+def test_srtp_by_tls_may_be_required() -> None:
+    assert Trunk(name="pbx", allow=("192.0.2.10",), transport="tls", srtp="require").srtp == "require"
+    for target in ("sips:a@192.0.2.20", "sip:a@192.0.2.20;transport=TLS"):
+        agent = Agent.model_construct(name="a", target=target, srtp="require")
+        assert Agent.keys_are_hidden(agent) is agent  # type: ignore[operator]  # pydantic hides the method
