@@ -8,7 +8,7 @@ import shutil
 import socket
 import wave
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ import pytest
 REMEDY = "wire tests need baresip: sudo apt-get install baresip-core"
 _MODULES = (Path("/usr/lib/baresip/modules"), Path("/usr/local/lib/baresip/modules"))
 _CONFIG = """\
-sip_listen {host}:{sip}
-ctrl_tcp_listen {host}:{control}
+sip_listen {at}:{sip}
+ctrl_tcp_listen 127.0.0.1:{control}
 net_interface {host}
 module_path {modules}
 module g711.so
@@ -28,26 +28,34 @@ module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
 audio_source aufile,{voice}
+module sndfile.so
+snd_path {heard}
 rtp_ports 30000-39999
 """
 
 
-def _free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
+def _free_port(kind: socket.SocketKind, host: str = "127.0.0.1") -> int:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
 class Baresip:
     """A running baresip. ``events`` are its own, e.g. {"type": "CALL_ESTABLISHED", "peeruri": ...}."""
 
-    def __init__(self, uri: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, uri: str, heard: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.uri = uri
+        self._heard = heard
         self.events: list[dict[str, Any]] = []
         self._writer = writer
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._changed = asyncio.Condition()
         self._reading = asyncio.create_task(self._read(reader))
+
+    def heard(self) -> Path:
+        """What it hears in its call: a WAV file, which grows."""
+        (file,) = self._heard.glob("*-dec.wav")
+        return file
 
     async def command(self, name: str, parameters: str = "") -> str:
         """Run one of baresip's commands ("dial", "hangup", "sndcode" ...); what it printed."""
@@ -87,16 +95,19 @@ class Baresip:
         await self._reading
 
 
-async def _started(program: str, folder: Path, modules: Path, voice: Path, mode: str) -> tuple[Process, int, int]:
+async def _started(
+    program: str, folder: Path, modules: Path, files: Mapping[str, Path], mode: str, host: str
+) -> tuple[Process, int, int]:
     """On ports that are free; whoever takes one of them meanwhile costs another try."""
+    at = f"[{host}]" if ":" in host else host
     for _ in range(3):
-        sip, control = _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
-        config = _CONFIG.format(host="127.0.0.1", sip=sip, control=control, modules=modules, voice=voice)
+        sip, control = _free_port(socket.SOCK_DGRAM, host), _free_port(socket.SOCK_STREAM)
+        config = _CONFIG.format(host=host, at=at, sip=sip, control=control, modules=modules, **files)
         (folder / "config").write_text(config)
-        account = f"<sip:peer@127.0.0.1:{sip}>;regint=0;answermode={mode};audio_codecs=PCMU/8000/1\n"
+        account = f"<sip:peer@{at}:{sip}>;regint=0;answermode={mode};audio_codecs=PCMU/8000/1\n"
         (folder / "accounts").write_text(account)
         process = await asyncio.create_subprocess_exec(
-            *(program, "-4", "-f", str(folder)),
+            *(program, "-6" if ":" in host else "-4", "-f", str(folder)),
             cwd=folder,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -115,8 +126,10 @@ async def _started(program: str, folder: Path, modules: Path, voice: Path, mode:
 
 
 @asynccontextmanager
-async def baresip(folder: Path, *, pcm: bytes = b"", answer: bool = True) -> AsyncIterator[Baresip]:
-    """Start one on free ports; ``folder`` holds its configuration.
+async def baresip(
+    folder: Path, *, pcm: bytes = b"", answer: bool = True, host: str = "127.0.0.1"
+) -> AsyncIterator[Baresip]:
+    """Start one at ``host`` on free ports; ``folder`` holds its configuration.
 
     ``pcm``: 16-bit 8 kHz, what it says in every call (silence without). Unless told otherwise it answers by itself."""
     program = shutil.which("baresip")
@@ -130,12 +143,14 @@ async def baresip(folder: Path, *, pcm: bytes = b"", answer: bool = True) -> Asy
         file.setsampwidth(2)
         file.setframerate(8000)
         file.writeframes(pcm or b"\0\0" * 80000)
-    process, sip, control = await _started(program, folder, modules, voice, "auto" if answer else "manual")
+    files = {"voice": voice, "heard": folder}
+    process, sip, control = await _started(program, folder, modules, files, "auto" if answer else "manual", host)
     assert process.stdout is not None
     draining = asyncio.create_task(process.stdout.read())
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", control)
-        phone = Baresip(f"sip:peer@127.0.0.1:{sip}", reader, writer)
+        uri = f"sip:peer@[{host}]:{sip}" if ":" in host else f"sip:peer@{host}:{sip}"
+        phone = Baresip(uri, files["heard"], reader, writer)
         try:
             yield phone
         finally:
