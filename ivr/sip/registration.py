@@ -23,6 +23,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 FIRST_RETRY_S = 2.0
 LAST_RETRY_S = 300.0
 UNREGISTER_TIMEOUT_S = 2.0
+KEEP_ALIVE_S = (24.0, 29.0)  # between two (RFC 5626 section 4.4.2): a NAT forgets UDP that rests for half a minute
+PING = b"\r\n\r\n"  # RFC 3261 section 7.5 has it ignored
 
 
 class _Refused(Exception):
@@ -52,6 +54,7 @@ class Registration:
         self._number = 0
         self._expires_s = trunk.expires_s
         self._contact = ""
+        self._open_to: Peer | None = None  # whose way to us is kept open
         self.status = RegistrationStatus(trunk.name, "trying")
         self.task: asyncio.Task[None] | None = None  # that runs it
 
@@ -74,7 +77,16 @@ class Registration:
             else:
                 failures = 0
                 wait = granted * (0.7 + 0.15 * random.random())
-            await asyncio.sleep(wait)
+            await self._rest(wait)
+
+    async def _rest(self, wait_s: float) -> None:
+        """Keep the way from the registrar to us open meanwhile, where there may be a NAT on it."""
+        while self._open_to is not None and wait_s > KEEP_ALIVE_S[1]:
+            pause = random.uniform(*KEEP_ALIVE_S)
+            await asyncio.sleep(pause)
+            wait_s -= pause
+            self._core.network.send(PING, self._open_to)
+        await asyncio.sleep(wait_s)
 
     async def register(self) -> int:
         """Send one REGISTER and answer its challenges; return the seconds granted."""
@@ -86,6 +98,7 @@ class Registration:
                 response = await self._send(self._expires_s)
         status = response.status_code
         if not 200 <= status < 300:
+            self._open_to = None
             after = response.headers.first("retry-after").split(";")[0].strip()
             raise _Refused(f"{status} {response.reason_phrase}", float(after) if after.isdecimal() else 0.0)
         granted = self._granted(response)
@@ -120,6 +133,8 @@ class Registration:
             self._core.policy.learn(self._trunk.name, peer.host)
         request = self._request(servers[0], expires_s)
         response = await self._core.request(request, servers[0], self._trunk.name, None, servers[1:])
+        served = next((peer for peer in servers if peer not in self._core.experience.failed), servers[0])
+        self._open_to = served if served.transport == "udp" and not self._core.local(served) else None
         self._number = max(self._number, response.cseq.number)
         return response
 

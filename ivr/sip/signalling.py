@@ -121,6 +121,10 @@ class Signalling:
         version = ip_version(peer.host)
         return OfferAnswer(self.codecs, reachable, translate, origin or peer.host, version=version)
 
+    def local(self, peer: Peer) -> bool:
+        """Whether ``peer`` is on our side of the NAT, by ``sip.local_nets``."""
+        return self._nat.local(peer.host)
+
     def via(self, peer: Peer) -> str:
         where = host_port(self.host_toward(peer.host), self.network.own.port_toward(peer.host))
         return f"SIP/2.0/{peer.transport.upper()} {where};branch={generate_branch()};rport"
