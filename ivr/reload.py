@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 LIVE = frozenset(
     {
         *("sip.trunks", "sip.max_calls", "sip.busy_status", "sip.retry_after_s", "sip.session_expires_s"),
+        "sip.local_nets",
         *("flows.entry", "flows.language", "flows.persona", "flows.numbers", "flows.services"),
         *(
             "desk.hours",

@@ -15,7 +15,7 @@ from ivr.limits import descriptors
 from ivr.limits.connections import ConnectionTable
 from ivr.limits.throttle import CountedLog, source_of
 from ivr.media.description import ip_version
-from ivr.sip.addresses import OwnAddresses
+from ivr.sip.addresses import OwnAddresses, scoped
 from ivr.sip.datagrams import Datagrams, bound_socket
 from ivr.sip.framing import FramingError, StreamFramer
 from ivr.sip.message import Peer
@@ -53,9 +53,9 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("a stream was expected")
-        host, port = transport.get_extra_info("peername")[:2]
+        address = transport.get_extra_info("peername")
         self.transport = transport
-        self.peer = Peer("tcp", str(host), port)
+        self.peer = Peer("tcp", scoped(address), address[1])
         if self._network.opened(self, ours=self._ours):
             self._watch(IDLE_S)
             if not self._network.proven(self.peer):

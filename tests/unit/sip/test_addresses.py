@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ivr.config import Address, SipConfig
-from ivr.sip.addresses import NatView, OwnAddresses
+from ivr.media.description import socket_address
+from ivr.sip.addresses import NatView, OwnAddresses, scoped, unscoped
 
 
 def view(**settings: object) -> NatView:
@@ -41,3 +42,11 @@ def test_a_wildcard_of_one_version_has_no_address_of_the_other(host: str) -> Non
         assert own.versions == ((6,) if ":" in host else (4,))
     finally:
         own.close()
+
+
+def test_a_link_local_address_is_found_by_its_zone_which_nobody_is_shown() -> None:
+    assert scoped(("fe80::1", 5060, 0, 4)) == "fe80::1%4" and scoped(("2001:db8::1", 5060, 0, 0)) == "2001:db8::1"
+    assert socket_address("fe80::1%4", 5060) == ("fe80::1", 5060, 0, 4)
+    assert socket_address("fe80::1%lo", 5060) == ("fe80::1", 5060, 0, 1)
+    assert socket_address("192.0.2.1", 5060) == ("192.0.2.1", 5060)
+    assert unscoped("fe80::1%4") == "fe80::1"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ivr.errors import DialFailed
 from ivr.ports import Leg, Party
 from tests.name_server import name_server
 from tests.wire.sip.conftest import LOCAL, SCENARIOS, Line, Start
@@ -47,6 +48,16 @@ async def test_the_second_server_of_a_domain_answers(
             assert took < 2.0, "who failed is the last for a while, and what DNS said is known"
             await leg.hangup()
         (await run.result()).check(2)
+
+
+async def test_dead_dns_ends_a_dial_in_two_seconds(line: Start) -> None:
+    async with name_server() as dns:
+        dns.mute = True
+        up = await line(dns_servers=[dns.address])
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(DialFailed, match="no answer from DNS"):
+            await dialled(up, "sip:agent@pbx.test")
+        assert asyncio.get_running_loop().time() - began < 2.1
 
 
 async def test_a_long_request_goes_by_tcp_to_whoever_has_it(line: Start, tmp_path: Path) -> None:
