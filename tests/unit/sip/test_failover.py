@@ -264,6 +264,23 @@ def test_a_peer_whose_tcp_is_no_good_is_reached_by_udp(how: str) -> None:
     run(main())
 
 
+def test_a_refusal_over_tcp_is_one_and_no_lack_of_tcp() -> None:
+    async def main() -> None:
+        async with user_agent(lookup=dns()) as (agent, fabric, _):
+            fabric.streams = True
+            dial = dialling(agent, headers=LONG)
+            for server, status in ((A, 503), (B, 486)):
+                stream = Peer("tcp", server.host, server.port)
+                invite = await fabric.request("INVITE")
+                assert fabric.sent[-1][2] == stream
+                fabric.deliver(response(invite, status), stream)
+            with pytest.raises(DialFailed) as caught:
+                await dial
+            assert caught.value.status == 486 and len(fabric.knocked) == 2
+
+    run(main())
+
+
 def test_whoever_asks_for_udp_gets_it_whatever_the_length() -> None:
     async def main() -> None:
         async with user_agent() as (agent, fabric, _):
