@@ -24,7 +24,7 @@ class Engines:
 
     def __init__(self, config: Config) -> None:
         self.media = ProcessMediaEngine(
-            [address.host for address in config.sip.listen],
+            hosts=[address.host for address in config.sip.listen],
             port_range=config.media.port_range,
             codecs=config.media.codecs,
             timeout_s=config.media.timeout_s,

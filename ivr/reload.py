@@ -21,6 +21,7 @@ LIVE = frozenset(
     {
         *("sip.trunks", "sip.max_calls", "sip.busy_status", "sip.retry_after_s", "sip.session_expires_s"),
         *(f"retention.{kind}" for kind in RetentionConfig.model_fields),
+        "sip.local_nets",
         *("flows.entry", "flows.language", "flows.persona", "flows.numbers", "flows.services"),
         *(
             "desk.hours",

@@ -69,9 +69,7 @@ def _server(value: object, usual: int, *, names: bool) -> str:
         return str(Address(str(ipaddress.ip_address(bare)), usual))
     except ValueError:
         pass
-    if names and ":" not in text and is_host_name(text):
-        return f"{text}:{usual}"
-    found = parse_address(text)
+    found = parse_address(text if ":" in text else f"{text}:{usual}")
     try:
         ipaddress.ip_address(found.host)
     except ValueError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
+from socket import if_nametoindex
 from typing import Literal, TypeAlias
 
 from ivr.errors import MediaUnavailable
@@ -186,6 +187,14 @@ def literal(host: str) -> str:
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
     return str(parsed)
+
+
+def socket_address(host: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+    """``host``, an IP literal, as a socket takes it: the zone of a link-local one apart, or nothing is sent."""
+    bare, _, zone = host.partition("%")
+    if not zone:
+        return host, port
+    return bare, port, 0, int(zone) if zone.isdecimal() else if_nametoindex(zone)
 
 
 def ip_version(host: str) -> int:

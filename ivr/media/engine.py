@@ -75,6 +75,7 @@ class ProcessMediaEngine:
         bound = hosts_by_version([hosts] if isinstance(hosts, str) else hosts)
         home = next(iter(bound.values())) if len(bound) == 1 or any(map(is_concrete, bound.values())) else "::"
         shown = bound | {ip_version(each): each for each in advertise if literal(each) and ip_version(each) in bound}
+        self.versions = tuple(bound)
         self._settings = {
             "bind": list(bound.values()),
             "hosts": list(shown.values()),
@@ -155,7 +156,7 @@ class ProcessMediaEngine:
         NoCommonCodec or MediaUnavailable."""
         number = leg.number
         await self._worker.wait_up(REPLY_S)
-        remote = None if remote is None else await resolved(remote)
+        remote = None if remote is None else await resolved(remote, self.versions)
         self._legs[number] = leg
         life = self._life
         try:

@@ -33,7 +33,10 @@ _FRAME = 160  # bytes of G.711
 
 
 class Commands(Protocol):
-    """The engine, as its legs use it."""
+    """The engine, as its legs use it. ``versions``: of IP, that it has."""
+
+    @property
+    def versions(self) -> Sequence[int]: ...
 
     def send(self, kind: Kind, leg: int, value: object = None) -> None: ...
     async def request(self, kind: Kind, leg: int, value: object = None) -> Any: ...
@@ -125,7 +128,7 @@ class ProcessMediaLeg:
             self._remote = remote
             raise MediaUnavailable(f"the media of {self.name} is lost: {self._lost}", remedy="reopen it")
         try:
-            order = wire.described(await resolved(remote))
+            order = wire.described(await resolved(remote, self._commands.versions))
             local = wire.description(await self._commands.request(Kind.UPDATE, self.number, order))
         except NoCommonCodec:
             raise

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Sequence
 
 from ivr.config import Address, SipConfig
-from ivr.media.description import ip_version
+from ivr.media.description import ip_version, socket_address
 
 WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -50,7 +50,7 @@ class OwnAddresses:
             probe = self._probes.get(version)
             if probe is None:
                 raise OSError("no such addresses on this machine")
-            probe.connect((toward, 9))  # UDP: asks the routing table, sends nothing
+            probe.connect(socket_address(toward, 9))  # UDP: asks the routing table, sends nothing
             return unscoped(str(probe.getsockname()[0]))
         except OSError:
             return _LOOPBACK[version]
@@ -62,6 +62,12 @@ class OwnAddresses:
 
     def _listener(self, version: int) -> Address:
         return next((each for each in self.bound if ip_version(each.host) == version), self.first)
+
+
+def scoped(address: Sequence[object]) -> str:
+    """The host of a socket address, with the zone of a link-local one: nobody is found without (RFC 4007)."""
+    zone = address[3] if len(address) > 3 else 0
+    return f"{address[0]}%{zone}" if zone else str(address[0])
 
 
 def unscoped(host: str) -> str:

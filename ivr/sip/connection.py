@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from ivr.sip.addresses import scoped
 from ivr.sip.framing import FramingError, StreamFramer
 from ivr.sip.message import Peer
 from ivr.sip.tls import TlsFailed, TlsSession
@@ -91,8 +92,7 @@ class Connection(asyncio.Protocol):
             if not peername:  # it is gone already
                 transport.abort()
                 return
-            host = str(peername[0]).partition("%")[0].removeprefix("::ffff:")
-            self.peer = Peer(self.peer.transport, host, peername[1])
+            self.peer = Peer(self.peer.transport, scoped(peername).removeprefix("::ffff:"), peername[1])
         if not self._owner.opened(self):
             transport.abort()
             return

@@ -15,6 +15,8 @@ from typing import cast
 import structlog
 
 from ivr.config import Address
+from ivr.media.description import ip_version, socket_address
+from ivr.sip.addresses import FAMILIES, scoped
 from ivr.sip.message import MAX_MESSAGE, Peer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -29,14 +31,15 @@ _PASSING = frozenset({errno.EMSGSIZE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN,
 
 
 def _peer(address: Sequence[object]) -> Peer:
-    return Peer("udp", str(address[0]), int(str(address[1])))
+    return Peer("udp", scoped(address), int(str(address[1])))
 
 
 async def bound_socket(address: Address) -> socket.socket:
     """A UDP socket for the one IP version of ``address``. Raises OSError."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
-    family, kind, protocol, _, where = found[0]
+    family = FAMILIES[ip_version(address.host)]
+    found = await loop.getaddrinfo(address.host, address.port, family=family, type=socket.SOCK_DGRAM)
+    _, kind, protocol, _, where = found[0]
     sock = socket.socket(family, kind, protocol)
     try:
         sock.setblocking(False)
@@ -68,7 +71,7 @@ class Datagrams(asyncio.DatagramProtocol):
             return False
         self._settle()
         self._sending = peer
-        self._transport.sendto(data, (peer.host, peer.port))
+        self._transport.sendto(data, socket_address(peer.host, peer.port))
         self._sending = None
         return True
 

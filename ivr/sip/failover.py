@@ -67,13 +67,13 @@ class Hunt:
     def over(self, peer: Peer, response: SipResponse) -> bool:
         """Note what ``peer`` answered, or that it didn't; whether nobody else need be asked."""
         if not failed(response):
-            self._experience.failed.discard(peer)
+            self._experience.failed.discard(self._tried or peer)
             return True
-        if self._tried is not None and peer != self._tried:  # over TCP, because the request is long
+        if self._tried is not None and peer != self._tried and response.made_here:  # TCP, because the request is long
             self._experience.without_tcp.add(self._tried)
             self._left.appendleft(self._tried)
         else:
-            self._experience.failed.add(peer)
+            self._experience.failed.add(self._tried or peer)
         return not self._left
 
 

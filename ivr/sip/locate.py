@@ -90,9 +90,10 @@ async def locate(uri: Uri, transport: str, reach: Reach, lookup: Lookup, chance:
     literal = _literal(target)
     if not wanted and (literal or uri.port is not None):
         wanted = _usual(reach, secure=secure)
-    if wanted and not reach.has(wanted, secure=secure):
+    direct = literal or uri.port is not None
+    if (wanted or direct) and not reach.has(wanted, secure=secure):
         return []
-    if literal or uri.port is not None:
+    if direct:
         port = uri.port or DEFAULT_PORT[wanted]
         hosts = [literal] if literal else await lookup.addresses(target)
         return [Server(wanted, host, port, uri.host) for host in _usable(hosts, reach)][:_MOST]
@@ -173,7 +174,8 @@ def _chosen(records: Iterable[Naptr], reach: Reach, *, secure: bool) -> Iterator
 
 def _usual(reach: Reach, *, secure: bool) -> str:
     """What is taken where nobody says (section 4.1): UDP, or TLS for sips:, else what we have."""
-    return next((way for way in (("tls",) if secure else ("udp", "tcp")) if way in reach.transports), "")
+    ways = ("tls",) if secure else ("udp", "tcp", "tls")
+    return next((way for way in ways if way in reach.transports), "")
 
 
 def _literal(host: str) -> str:

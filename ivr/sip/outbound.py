@@ -72,6 +72,7 @@ class Dial:
     _transaction: InviteClientTransaction | None = None
     _winner: str = ""  # To tag
     _abandoned: bool = False
+    _rang: bool = False  # somebody hears it there: a second call elsewhere would be one too many
     _cancelled: bool = False
 
     async def run(self) -> OutboundLeg:
@@ -96,7 +97,7 @@ class Dial:
             peer = await self.core.passage(request, self.server)
             response = await self._attempt(request, peer, self.hunt.patience_s(peer))
             status = response.status_code
-            if not self.hunt.over(peer, response):
+            if not self.hunt.over(peer, response) and not (response.made_here and self._rang):
                 raise Unserved(status, response.reason_phrase)
             if status < 300:
                 return await self._established(request, response, peer, audio)
@@ -178,6 +179,7 @@ class Dial:
     def _provisional(self, request: SipRequest, response: SipResponse, peer: Peer) -> None:
         tag = response.to.tag
         if response.status_code in (180, 183):
+            self._rang = True
             self.on_ringing()
         rseq = response.headers.first("rseq")
         if not tag or "100rel" not in response.tokens("require") or not rseq.isdecimal():

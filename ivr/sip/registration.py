@@ -25,6 +25,8 @@ FIRST_RETRY_S = 2.0
 LAST_RETRY_S = 300.0
 UNREGISTER_TIMEOUT_S = 2.0
 FLOW_RETRY_S = 1.0
+KEEP_ALIVE_S = (24.0, 29.0)  # between two (RFC 5626 section 4.4.2): a NAT forgets UDP that rests for half a minute
+PING = b"\r\n\r\n"  # RFC 3261 section 7.5 has it ignored
 
 
 class _Refused(Exception):
@@ -56,6 +58,7 @@ class Registration:
         self._expires_s = trunk.expires_s
         self._contact = ""
         self._peer: Peer | None = None  # whom we registered with
+        self._open_to: Peer | None = None  # whose way to us over UDP is kept open
         self._flow_lost = asyncio.Event()
         self.status = RegistrationStatus(trunk.name, "trying")
         self.task: asyncio.Task[None] | None = None  # that runs it
@@ -87,10 +90,16 @@ class Registration:
         if peer == self._peer and peer.reliable and self.status.state == "registered":
             self._flow_lost.set()
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self, wait_s: float) -> None:
+        """Keep the way from the registrar to us open meanwhile, where there may be a NAT on it."""
         self._flow_lost.clear()
+        while self._open_to is not None and wait_s > KEEP_ALIVE_S[1]:
+            pause = random.uniform(*KEEP_ALIVE_S)
+            await asyncio.sleep(pause)
+            wait_s -= pause
+            self._core.network.send(PING, self._open_to)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(wait_s):
                 await self._flow_lost.wait()
                 await asyncio.sleep(FLOW_RETRY_S * (0.5 + random.random()))  # a proxy that restarts loses everybody's
         except TimeoutError:
@@ -106,6 +115,7 @@ class Registration:
                 response = await self._send(self._expires_s)
         status = response.status_code
         if not 200 <= status < 300:
+            self._open_to = None
             after = response.headers.first("retry-after").split(";")[0].strip()
             raise _Refused(f"{status} {response.reason_phrase}", float(after) if after.isdecimal() else 0.0)
         granted = self._granted(response)
@@ -138,9 +148,11 @@ class Registration:
         servers = [each.peer for each in await self._core.servers(self._registrar, self._trunk.transport)]
         for peer in servers:
             self._core.policy.learn(self._trunk.name, peer.host)
-        self._peer = servers[0]
         request = self._request(servers[0], expires_s)
         response = await self._core.request(request, servers[0], self._trunk.name, None, servers[1:])
+        served = next((peer for peer in servers if peer not in self._core.experience.failed), servers[0])
+        self._peer = served
+        self._open_to = served if served.transport == "udp" and not self._core.local(served) else None
         self._number = max(self._number, response.cseq.number)
         return response
 

@@ -135,6 +135,10 @@ class Signalling:
     def _reached(self, peer: Peer) -> str:
         return host_port(self.host_toward(peer), self.network.listening(peer.transport).port_toward(peer.host))
 
+    def local(self, peer: Peer) -> bool:
+        """Whether ``peer`` is on our side of the NAT, by ``sip.local_nets``."""
+        return self._nat.local(peer.host)
+
     def via(self, peer: Peer) -> str:
         return f"SIP/2.0/{peer.transport.upper()} {self._reached(peer)};branch={generate_branch()};rport"
 

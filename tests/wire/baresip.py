@@ -20,8 +20,8 @@ from tests.certificates import Credentials
 REMEDY = "wire tests need baresip: sudo apt-get install baresip-core"
 _MODULES = (Path("/usr/lib/baresip/modules"), Path("/usr/local/lib/baresip/modules"))
 _CONFIG = """\
-sip_listen {host}:{sip}
-ctrl_tcp_listen {host}:{control}
+sip_listen {at}:{sip}
+ctrl_tcp_listen 127.0.0.1:{control}
 net_interface {host}
 module_path {modules}
 module g711.so
@@ -38,9 +38,9 @@ snd_path {folder}
 """
 
 
-def _free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
+def _free_port(kind: socket.SocketKind, host: str = "127.0.0.1") -> int:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
@@ -55,6 +55,11 @@ class Baresip:
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._changed = asyncio.Condition()
         self._reading = asyncio.create_task(self._read(reader))
+
+    def hearing(self) -> Path:
+        """What it hears in its call: a WAV file, which grows."""
+        (file,) = self._folder.glob("*-dec.wav")
+        return file
 
     async def command(self, name: str, parameters: str = "") -> str:
         """Run one of baresip's commands ("dial", "hangup", "sndcode" ...); what it printed."""
@@ -103,17 +108,18 @@ class Baresip:
 
 
 async def _started(
-    program: str, folder: Path, modules: Path, voice: Path, account: str, extra: str, parameters: str
+    program: str, folder: Path, modules: Path, voice: Path, account: str, extra: str, parameters: str, host: str
 ) -> tuple[Process, int, int]:
     """On ports that are free; whoever takes one of them meanwhile costs another try."""
+    at = f"[{host}]" if ":" in host else host
     for _ in range(3):
-        sip, control = _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
-        config = _CONFIG.format(host="127.0.0.1", sip=sip, control=control, modules=modules, voice=voice, folder=folder)
+        sip, control = _free_port(socket.SOCK_DGRAM, host), _free_port(socket.SOCK_STREAM)
+        config = _CONFIG.format(host=host, at=at, sip=sip, control=control, modules=modules, voice=voice, folder=folder)
         (folder / "config").write_text(config + extra)
-        uri = f"<sip:peer@127.0.0.1:{sip}{parameters}>"
+        uri = f"<sip:peer@{at}:{sip}{parameters}>"
         (folder / "accounts").write_text(f"{uri};regint=0;audio_codecs=PCMU/8000/1;{account}\n")
         process = await asyncio.create_subprocess_exec(
-            *(program, "-4", "-f", str(folder)),
+            *(program, "-6" if ":" in host else "-4", "-f", str(folder)),
             cwd=folder,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -140,9 +146,10 @@ async def baresip(
     media_encryption: str = "",
     tls: Credentials | None = None,
     ca: Path | None = None,
+    host: str = "127.0.0.1",
 ) -> AsyncIterator[Baresip]:
-    """Start one on free ports; ``folder`` holds its configuration. ``media_encryption`` as it calls them: "srtp" (best
-    effort), "srtp-mand", "dtls_srtp".
+    """Start one at ``host`` on free ports; ``folder`` holds its configuration. ``media_encryption`` as it calls them:
+    "srtp" (best effort), "srtp-mand", "dtls_srtp".
 
     ``pcm``: 16-bit 8 kHz, what it says in every call (silence without). Unless told otherwise it answers by itself.
     ``tls``: its certificate, and it is called and calls by TLS; ``ca``: whom it believes."""
@@ -162,12 +169,13 @@ async def baresip(
         account += f";mediaenc={media_encryption}"
     extra = f"sip_certificate {tls.both}\n" + (f"sip_cafile {ca}\n" if ca else "") if tls is not None else ""
     parameters = ";transport=tls" if tls is not None else ""
-    process, sip, control = await _started(program, folder, modules, voice, account, extra, parameters)
+    process, sip, control = await _started(program, folder, modules, voice, account, extra, parameters, host)
     assert process.stdout is not None
     draining = asyncio.create_task(process.stdout.read())
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", control)
-        uri = f"sip:peer@127.0.0.1:{sip}" if tls is None else f"sip:peer@127.0.0.1:{sip + 1};transport=tls"
+        at = f"[{host}]" if ":" in host else host
+        uri = f"sip:peer@{at}:{sip}" if tls is None else f"sip:peer@{at}:{sip + 1};transport=tls"
         phone = Baresip(uri, folder, reader, writer)
         try:
             yield phone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import re
 import shutil
 import socket
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from ivr.config import Address
 
 REMEDY = "wire tests need SIPp: sudo apt-get install sip-tester (Debian, Ubuntu), or put sipp on the PATH"
 
@@ -48,7 +51,7 @@ class SippRun:
 
     @property
     def uri(self) -> str:
-        return f"sip:sipp@{self.host}:{self.port}"
+        return f"sip:sipp@{Address(self.host, self.port)}"
 
     async def result(self) -> SippResult:
         """Wait for the end of the run. Its own -timeout ends it; a hung process is killed a little later."""
@@ -135,17 +138,22 @@ async def run_sipp(scenario: Path | str, folder: Path, *, target: str, **options
 
 async def _listening(process: asyncio.subprocess.Process, port: int) -> None:
     """Wait until the process has its port (read from /proc: a probe of our own could take it away)."""
-    tables = [table for table in (Path("/proc/net/udp"), Path("/proc/net/tcp")) if table.exists()]
+    tables = [
+        table
+        for table in map(Path, ("/proc/net/udp", "/proc/net/tcp", "/proc/net/udp6", "/proc/net/tcp6"))
+        if table.exists()
+    ]
     async with asyncio.timeout(30):
         while tables and process.returncode is None:
-            if any(f":{port:04X} 00000000:0000" in table.read_text() for table in tables):
+            if any(re.search(rf":{port:04X} 0+:0000 ", table.read_text()) for table in tables):
                 return
             await asyncio.sleep(0.02)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
     """A UDP and TCP port nobody uses now. SIPp cannot bind port 0 and tell; a loser of the race fails loudly."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family) as tcp:
         tcp.bind((host, 0))
         port = int(tcp.getsockname()[1])
         udp.bind((host, port))

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Literal, Protocol, TypeAlias
 
-from ivr.media.description import Keying
+from ivr.media.description import Keying, socket_address
 from ivr.media.process.latch import Address, Latch
 from ivr.media.process.srtp import Protection
 
@@ -72,8 +72,10 @@ class UdpPort:
             except OSError:  # nothing more, or an ICMP error of our own sending
                 return
             host, port = address[:2]
-            yield data, ((host.removeprefix(_MAPPED) if self._v6 else host), port)
+            if self._v6:
+                host = f"{host}%{address[3]}" if address[3] else host.removeprefix(_MAPPED)
+            yield data, (host, port)
 
     def _send(self, data: bytes, target: Address) -> None:
         host, port = target
-        self.socket.sendto(data, (host if ":" in host else _MAPPED + host, port))
+        self.socket.sendto(data, socket_address(host, port) if ":" in host else (_MAPPED + host, port))

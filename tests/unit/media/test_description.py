@@ -17,6 +17,8 @@ from ivr.media.description import (
     address,
     expects_audio,
     held,
+    host_for,
+    hosts_by_version,
     negotiate,
     receivable,
 )
@@ -102,3 +104,19 @@ def test_only_ip_literals_are_sent_to() -> None:
     assert address("192.0.2.5", 0) is None
     assert address("0.0.0.0", 4000) is None
     assert address("224.0.0.1", 4000) is None
+
+
+def test_each_far_end_is_met_at_our_address_of_its_ip_version() -> None:
+    ours = hosts_by_version(["192.0.2.1", "2001:db8::1"])
+
+    def met(host: str, sip_host: str = "") -> str:
+        return host_for(MediaDescription(host, 4000, (PCMU,), sip_host=sip_host), ours)
+
+    assert (met("198.51.100.7"), met("2001:db8:7::1"), met("::ffff:198.51.100.7")) == (
+        "192.0.2.1", "2001:db8::1", "192.0.2.1",
+    )  # fmt: skip
+    assert (met("0.0.0.0", "2001:db8:7::1"), met("name.example", "2001:db8:7::1")) == ("2001:db8::1", "2001:db8::1")
+    assert met("name.example") == host_for(None, ours) == "192.0.2.1"
+    assert hosts_by_version(["::"]) == {4: "0.0.0.0", 6: "::"}
+    with pytest.raises(NoCommonCodec, match="IPv6 address, and this line has none"):
+        host_for(MediaDescription("2001:db8:7::1", 4000, (PCMU,)), {4: "192.0.2.1"})

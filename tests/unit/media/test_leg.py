@@ -19,6 +19,8 @@ from ivr.media.wire import Kind
 class Told:
     """The engine, which writes down what its legs say."""
 
+    versions = (4, 6)
+
     def __init__(self) -> None:
         self.all: list[tuple[Kind, int, object]] = []
 

@@ -54,6 +54,12 @@ async def test_a_name_gives_way_to_its_address(
     assert (found.host, found.port, found.sip_host) == (chosen, 4000, "192.0.2.9")
 
 
+async def test_the_address_is_of_a_version_that_we_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, "192.0.2.7", "2001:db8::9")
+    assert (await resolved(NAMED, (6,))).host == (await resolved(NAMED, (6, 4))).host == "2001:db8::9"
+    assert (await resolved(NAMED, (4, 6))).host == "192.0.2.7"
+
+
 @pytest.mark.parametrize("error", [socket.gaierror(-2, "unknown"), UnicodeError("label too long"), OSError("no DNS")])
 async def test_a_name_that_leads_nowhere_stays(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     answering(monkeypatch, error=error)

@@ -14,6 +14,7 @@ from ivr.sip.agent import SipUserAgent
 from ivr.sip.locate import Lookup
 from ivr.sip.message import Peer, SipRequest, SipResponse, parse_message
 from ivr.sip.network import Network
+from ivr.sip.registration import PING
 
 FAR = Peer("udp", "192.0.2.9", 5070)
 HERE = "192.0.2.1"
@@ -25,6 +26,7 @@ class Fabric(Network):
     def __init__(self, receive: Callable[[bytes, Peer], None], unreachable: Callable[[Peer, str], None]) -> None:
         super().__init__(receive, unreachable)
         self.sent: list[tuple[float, SipRequest | SipResponse, Peer]] = []
+        self.pinged: list[tuple[float, Peer]] = []
         self.streams = False  # whether peers take TCP connections
         self.knocked: list[Peer] = []  # where one was wanted
         self._unread: asyncio.Queue[SipRequest | SipResponse] = asyncio.Queue()
@@ -37,6 +39,9 @@ class Fabric(Network):
         return self.streams
 
     def send(self, data: bytes, peer: Peer, fallback: Peer | None = None) -> None:
+        if data == PING:
+            self.pinged.append((asyncio.get_running_loop().time(), peer))
+            return
         message = parse_message(data)
         self.sent.append((asyncio.get_running_loop().time(), message, peer))
         self._unread.put_nowait(message)

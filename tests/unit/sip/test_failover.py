@@ -116,6 +116,20 @@ def test_unreachable_is_told_at_once_and_the_last_answer_counts_when_nobody_serv
     run(main())
 
 
+def test_a_phone_that_rings_is_not_rung_by_another_server_as_well() -> None:
+    async def main() -> None:
+        async with user_agent(lookup=dns()) as (agent, fabric, _):
+            dial = dialling(agent)
+            fabric.deliver(response(await fabric.request("INVITE"), 180), A)
+            await asyncio.sleep(5)
+            agent._unreachable(A, "gone")
+            with pytest.raises(DialFailed) as caught:
+                await dial
+            assert caught.value.status == 503 and tried(fabric) == [A]
+
+    run(main())
+
+
 @pytest.mark.parametrize("late", [180, 200])
 def test_a_server_that_wakes_up_too_late_rings_nobody(late: int) -> None:
     async def main() -> None:
@@ -246,6 +260,23 @@ def test_a_peer_whose_tcp_is_no_good_is_reached_by_udp(how: str) -> None:
             assert asyncio.get_running_loop().time() <= 4.0
             fabric.deliver(response(second, 200, body=OFFER))
             await hung_up(fabric, await dial)
+
+    run(main())
+
+
+def test_a_refusal_over_tcp_is_one_and_no_lack_of_tcp() -> None:
+    async def main() -> None:
+        async with user_agent(lookup=dns()) as (agent, fabric, _):
+            fabric.streams = True
+            dial = dialling(agent, headers=LONG)
+            for server, status in ((A, 503), (B, 486)):
+                stream = Peer("tcp", server.host, server.port)
+                invite = await fabric.request("INVITE")
+                assert fabric.sent[-1][2] == stream
+                fabric.deliver(response(invite, status), stream)
+            with pytest.raises(DialFailed) as caught:
+                await dial
+            assert caught.value.status == 486 and len(fabric.knocked) == 2
 
     run(main())
 

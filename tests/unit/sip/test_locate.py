@@ -86,6 +86,8 @@ async def test_what_we_do_not_speak_is_left_out() -> None:
     ]
     assert await found("sips:x@example.com", FULL, ours=("udp", "tcp")) == []
     assert await found("sip:x@example.com;transport=sctp", FULL) == []
+    assert await found("sip:x@192.0.2.9:5070", FULL, ours=("tls",)) == ["tls 192.0.2.9 5070"]
+    assert await found("sips:x@192.0.2.9:5070", FULL, ours=("udp",)) == []
 
 
 @pytest.mark.parametrize(

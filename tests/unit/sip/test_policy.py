@@ -68,9 +68,17 @@ def with_credentials(
 
 
 def test_addresses(clock: Hand) -> None:
-    policy = TrunkPolicy([trunk("a", allow=["192.0.2.0/28"]), trunk("b", allow=["198.51.100.1", "::1"])], clock)
+    b = trunk("b", allow=["198.51.100.1", "::1", "fe80::/64", "::ffff:203.0.113.0/120"])
+    policy = TrunkPolicy([trunk("a", allow=["192.0.2.0/28"]), b], clock)
     invite = parsed_request(request("INVITE"))
-    for source, name in (("192.0.2.15", "a"), ("198.51.100.1", "b"), ("::1", "b"), ("::ffff:192.0.2.1", "a")):
+    for source, name in (
+        ("192.0.2.15", "a"),
+        ("::ffff:192.0.2.1", "a"),
+        ("198.51.100.1", "b"),
+        ("::1", "b"),
+        ("fe80::1%eth0", "b"),
+        ("203.0.113.9", "b"),
+    ):
         assert policy.judge(invite, source) == name
     for source in ("192.0.2.16", "198.51.100.2", "::2", "not an address"):
         assert status_of(policy.judge(invite, source)) == 403

@@ -13,7 +13,7 @@ from ivr.config import SipConfig
 from ivr.sip.message import SipRequest
 from ivr.sip.registration import LAST_RETRY_S, back_off
 from tests.call.virtual import run
-from tests.unit.sip.fabric import Fabric, user_agent
+from tests.unit.sip.fabric import FAR, Fabric, user_agent
 from tests.unit.sip.messages import response
 
 CHALLENGE = 'WWW-Authenticate: Digest realm="pbx", nonce="{nonce}", qop="auth", algorithm=SHA-256{more}\n'
@@ -191,5 +191,36 @@ def test_a_reload_withdraws_what_changed_before_it_registers_anew_and_keeps_the_
 
             agent.apply(config_of(trunks=[other, pbx(name="third", register="sip:192.0.2.11:5070")]))
             assert (await granted(fabric)).uri == "sip:192.0.2.11:5070"
+
+    run(main())
+
+
+@pytest.mark.parametrize(("settings", "pinged"), [({}, True), ({"local_nets": ["192.0.2.0/24"]}, False)])
+def test_the_way_from_a_registrar_is_kept_open_but_not_inside(settings: dict[str, Any], pinged: bool) -> None:
+    async def main() -> None:
+        async with user_agent(trunks=[pbx()], **settings) as (_, fabric, _):
+            await granted(fabric)
+            await granted(fabric)
+            between = [at for at, peer in fabric.pinged if peer == FAR]
+            assert len(between) == len(fabric.pinged)
+            if pinged:
+                rests = [later - sooner for sooner, later in itertools.pairwise([0.0, *between])]
+                assert len(between) >= 210 // 29 - 1 and all(24.0 <= rest <= 29.0 for rest in rests)
+            else:
+                assert not between
+
+    run(main())
+
+
+def test_nothing_is_kept_open_to_a_registrar_that_refused_or_takes_tcp() -> None:
+    async def main() -> None:
+        async with user_agent(trunks=[pbx(transport="tcp")]) as (_, fabric, _):
+            await granted(fabric)
+            await granted(fabric)
+            assert not fabric.pinged
+        async with user_agent(trunks=[pbx()]) as (_, fabric, _):
+            fabric.deliver(response(await fabric.request("REGISTER"), 403, extra="Retry-After: 200\n", contact=False))
+            await fabric.request("REGISTER")
+            assert not fabric.pinged
 
     run(main())

@@ -164,3 +164,48 @@ def test_a_refused_reoffer_changes_nothing() -> None:
     with pytest.raises(BadBody):
         audio.reanswer(OFFER.replace(" 8 0 101", " 18"))
     assert audio.reanswer(OFFER) == (before, None)
+
+
+SIX = OFFER.replace("IN IP4 192.0.2.9", "IN IP6 2001:db8::9")
+OURS = {4: "192.0.2.1", 6: "2001:db8::1"}
+
+
+def of_version(version: int, sip_host: str = "") -> OfferAnswer:
+    return OfferAnswer(KNOWN, lambda wanted, far: OURS[wanted], False, sip_host, version=version)
+
+
+def test_an_offer_is_of_the_ip_version_of_whom_it_is_for() -> None:
+    assert "c=IN IP6 2001:db8::1\r\n" in of_version(6).describe(LOCAL)
+    assert " IN IP6 2001:db8::1\r\ns=" in of_version(6).describe(LOCAL), "o=, too"
+    assert "c=IN IP4 192.0.2.1\r\n" in of_version(4).describe(LOCAL)
+
+
+def test_an_answer_is_of_the_version_that_media_met_the_offer_with() -> None:
+    audio = of_version(4)  # SIP by IPv4, audio by IPv6
+    audio.take_offer(SIX)
+    assert "c=IN IP6 2001:db8::1\r\n" in audio.describe(MediaDescription("::", 17_000, (PCMA,), 101))
+
+
+def test_the_version_of_a_calls_audio_stays() -> None:
+    audio = of_version(6)
+    audio.take_offer(SIX)
+    before = audio.describe(MediaDescription("2001:db8::1", 17_000, (PCMA,), 101))
+    with pytest.raises(BadBody, match="audio is IPv6") as caught:
+        audio.reanswer(OFFER)
+    assert caught.value.status == 488
+    text, held = audio.reanswer(OFFER.replace("192.0.2.9", "0.0.0.0"))
+    assert held is not None and held.direction is Direction.SENDONLY, "a hold of RFC 2543 names no version"
+    assert "c=IN IP6 2001:db8::1\r\n" in text
+    assert audio.reanswer(SIX)[0].splitlines()[4:] == before.splitlines()[4:]
+    offering = of_version(4)
+    offering.describe(LOCAL)
+    with pytest.raises(BadBody, match="audio is IPv4"):
+        offering.take_answer(SIX)
+
+
+def test_link_local_audio_is_on_the_link_that_its_sip_came_by() -> None:
+    audio = of_version(6, "fe80::9%4")
+    audio.take_offer(SIX.replace("2001:db8::9", "fe80::9"))
+    assert audio.remote is not None and audio.remote.host == "fe80::9%4"
+    audio.take_offer(SIX)
+    assert audio.remote.host == "2001:db8::9"

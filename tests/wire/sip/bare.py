@@ -19,7 +19,7 @@ class BarePeer(asyncio.DatagramProtocol):
     """``host`` is what it writes into Via and Contact."""
 
     def __init__(self, goal: Address) -> None:
-        self._goal = goal
+        self.goal = goal
         self._arrived: asyncio.Queue[SipRequest | SipResponse] = asyncio.Queue()
         self._transport: asyncio.DatagramTransport | None = None
         self.host = ""
@@ -41,7 +41,7 @@ class BarePeer(asyncio.DatagramProtocol):
 
     def send(self, data: bytes) -> None:
         assert self._transport is not None
-        self._transport.sendto(data, (self._goal.host, self._goal.port))
+        self._transport.sendto(data, (self.goal.host, self.goal.port))
 
     async def next(self) -> SipRequest | SipResponse:
         async with asyncio.timeout(30):
@@ -62,7 +62,7 @@ class BarePeer(asyncio.DatagramProtocol):
     async def asked(self, method: str) -> tuple[int, str]:
         """Send a request outside a dialog; the final answer's status and Retry-After. A refusal is acknowledged."""
         invite = method == "INVITE"
-        sent = self.invitation() if invite else request(method, uri=f"sip:{self._goal}", host=self.host)
+        sent = self.invitation() if invite else request(method, uri=f"sip:{self.goal}", host=self.host)
         self.send(sent)
         answer = await self.final()
         if invite:
@@ -70,7 +70,7 @@ class BarePeer(asyncio.DatagramProtocol):
         return answer.status_code, answer.headers.first("retry-after")
 
     def invitation(self) -> bytes:
-        return request("INVITE", uri=f"sip:line@{self._goal}", host=self.host, body=OFFER)
+        return request("INVITE", uri=f"sip:line@{self.goal}", host=self.host, body=OFFER)
 
     def close(self) -> None:
         if self._transport is not None:
