@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +12,9 @@ from pathlib import Path
 from ivr import __version__
 from ivr.config import Config
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.errors import ConfigError
 from ivr.lifespan import Lifespan
-from ivr.ports import Clock, HttpAnswered, LineView, RefusedCall
+from ivr.ports import CallObserver, Clock, HttpAnswered, LineView, RefusedCall
 from ivr.readiness import Parts
 from ivr.sip.traffic import SipTraffic
 from ivr.store.database import Way
@@ -24,6 +26,7 @@ from ivr.telemetry.labels import Labels
 from ivr.telemetry.line_metrics import LineState
 from ivr.telemetry.loop_lag import LoopLag
 from ivr.telemetry.observers import Observers
+from ivr.telemetry.traces import CallTraces, TraceThread
 from ivr.trace_context import Sampling
 from ivr.workers.process import Worker
 
@@ -67,7 +70,11 @@ class LineTelemetry:
         self.details = CallDetailFile()
         self.details.apply(config.cdr.path)
         self.sampling = Sampling(config.traces.share if config.traces.endpoint else 0.0)
-        self.observers = Observers(self._metrics, CallDetails(config.node, self.details.write))
+        self._traces = _trace_thread(config)
+        observers: list[CallObserver] = [self._metrics, CallDetails(config.node, self.details.write)]
+        if self._traces is not None:
+            observers.append(CallTraces(self.sampling, self._traces.put))
+        self.observers = Observers(*observers)
 
     # -- what tells of itself --------------------------------------------------------------------------------------
 
@@ -120,6 +127,7 @@ class LineTelemetry:
             spools={"cdr": details} if details is not None else {},
             done_at=measured.retention_done_at(),
             observers_failed=self.observers.failed,
+            spans_dropped=self._traces.dropped if self._traces is not None else 0,
         )
 
     def _pids(self) -> Mapping[str, int]:
@@ -141,7 +149,27 @@ class LineTelemetry:
         self.details.reopen()
 
     async def close(self) -> None:
-        self.details.close()
+        """What waits is written and sent, for two seconds at most."""
+        await asyncio.gather(asyncio.to_thread(self.details.close), asyncio.to_thread(self._stop_traces))
+
+    def _stop_traces(self) -> None:
+        if self._traces is not None:
+            self._traces.close()
+
+
+def _trace_thread(config: Config) -> TraceThread | None:
+    """None where nothing is traced; then nothing of it is loaded. Raises ConfigError."""
+    traces = config.traces
+    if not traces.endpoint:
+        return None
+    try:
+        from ivr.telemetry.otlp import OtlpSink  # an extra
+    except ImportError as error:
+        raise ConfigError(
+            "[traces] needs OpenTelemetry", remedy="pip install ivr[otel], or empty it"
+        ) from error
+    token = traces.token.reveal() if traces.token.source else ""
+    return TraceThread(OtlpSink(traces.endpoint, token, config.node))
 
 
 def _reasons(libraries: Sequence[FlowLibrary]) -> frozenset[str]:
