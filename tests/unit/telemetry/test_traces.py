@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from structlog.testing import capture_logs
 
-from ivr.ports import HttpAnswered, Over
+from ivr.ports import HttpAnswered, Moment, Over
 from ivr.record import CallerActed, Decided, HandedOver, Keyed, Understood
 from ivr.telemetry.otlp import OtlpSink
 from ivr.telemetry.spans import Span, spans
@@ -83,7 +83,7 @@ def test_each_span_lies_in_its_parent() -> None:
 
 
 def test_no_span_holds_a_number_a_word_or_a_key() -> None:
-    private = [
+    private: list[tuple[float, Moment]] = [
         (50.0, entry(50.0, Understood("my card is four two", "success", "pay", {"card": "4242"}, 0.9))),
         (50.0, entry(50.0, Keyed("7"))),
         (50.0, entry(50.0, Decided("filled", "+15035550142"))),
