@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+import structlog
+
 from ivr import __version__
 from ivr.config import Config
 from ivr.dialogue.flows.library import FlowLibrary
@@ -29,6 +31,8 @@ from ivr.telemetry.observers import Observers
 from ivr.telemetry.traces import CallTraces, TraceThread
 from ivr.trace_context import Sampling
 from ivr.workers.process import Worker
+
+log = structlog.get_logger(__name__)
 
 TRANSACTION = (0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 1, 2)
 
@@ -139,10 +143,17 @@ class LineTelemetry:
     def begin(self, lifespan: Lifespan) -> None:
         lifespan.beside(self._lag.run(), "loop lag")
 
+    def check(self, config: Config) -> None:
+        """Raises ConfigError for what could not be measured with."""
+        self.details.check(config.cdr.path)
+
     def apply(self, config: Config) -> None:
-        """What a reload may change."""
+        """What a reload may change; it was checked a moment ago."""
         self._labels.apply(config)
-        self.details.apply(config.cdr.path)
+        try:
+            self.details.apply(config.cdr.path)
+        except ConfigError as error:
+            log.error("cdr.unopened", error=str(error))
 
     def reopen(self) -> None:
         """Files that were renamed."""
@@ -165,9 +176,7 @@ def _trace_thread(config: Config) -> TraceThread | None:
     try:
         from ivr.telemetry.otlp import OtlpSink  # an extra
     except ImportError as error:
-        raise ConfigError(
-            "[traces] needs OpenTelemetry", remedy="pip install ivr[otel], or empty it"
-        ) from error
+        raise ConfigError("[traces] needs OpenTelemetry", remedy="pip install ivr[otel], or empty it") from error
     token = traces.token.reveal() if traces.token.source else ""
     return TraceThread(OtlpSink(traces.endpoint, token, config.node))
 

@@ -267,6 +267,7 @@ async def running(
             Calendar(wanted.desk.hours, ZoneInfo(time_zone))
             if written is not None and wanted.logs.path != reload.config.logs.path:
                 written.check(wanted.logs.path)
+            telemetry.check(wanted)
             facts = await aside(line_facts, wanted)
             await flows.check(known.now(facts))
             chosen = serving.live.universals.languages
