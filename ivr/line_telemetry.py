@@ -100,6 +100,7 @@ class LineTelemetry:
         self._labels.skills = measured.skills
         self._labels.reasons = lambda: _reasons(measured.libraries())
         self._labels.spoken = lambda: {tag for each in measured.libraries() for tag in each.universals.languages}
+        self._metrics.prepare()
         folders = {"store": config.store.spool_folder, "recordings": config.recording.folder}
         if config.logs.path != "-":
             folders["logs"] = Path(config.logs.path).parent
@@ -150,6 +151,7 @@ class LineTelemetry:
     def apply(self, config: Config) -> None:
         """What a reload may change; it was checked a moment ago."""
         self._labels.apply(config)
+        self._metrics.prepare()
         try:
             self.details.apply(config.cdr.path)
         except ConfigError as error:

@@ -61,6 +61,15 @@ async def test_a_call_is_counted_and_timed_in_all_that_happened_on_it() -> None:
     assert queued is not None and abs(float(queued[1]) - 0.1) < 1e-9
 
 
+async def test_what_alerts_look_at_is_there_before_it_happens() -> None:
+    families, labels, metrics = made()
+    metrics.prepare()
+    text = (await exposed(families, labels)).splitlines()
+    assert 'ivr_calls_ended_total{entry="discs",outcome="failed",trunk="pbx"} 0.0' in text
+    assert 'ivr_handovers_total{result="failed",skill="general"} 0.0' in text
+    assert 'ivr_rtp_packets_lost_total{trunk="pbx"} 0.0' in text
+
+
 async def test_calls_in_progress_are_counted_by_what_the_caller_does() -> None:
     _, _, metrics = made()
     moments = story()
