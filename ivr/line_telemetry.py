@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+import structlog
+
 from ivr import __version__
 from ivr.config import Config
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.errors import ConfigError
 from ivr.lifespan import Lifespan
-from ivr.ports import Clock, HttpAnswered, LineView, RefusedCall
+from ivr.ports import CallObserver, Clock, HttpAnswered, LineView, RefusedCall
 from ivr.readiness import Parts
 from ivr.sip.traffic import SipTraffic
 from ivr.store.database import Way
@@ -24,8 +28,11 @@ from ivr.telemetry.labels import Labels
 from ivr.telemetry.line_metrics import LineState
 from ivr.telemetry.loop_lag import LoopLag
 from ivr.telemetry.observers import Observers
+from ivr.telemetry.traces import CallTraces, TraceThread
 from ivr.trace_context import Sampling
 from ivr.workers.process import Worker
+
+log = structlog.get_logger(__name__)
 
 TRANSACTION = (0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 1, 2)
 
@@ -67,7 +74,11 @@ class LineTelemetry:
         self.details = CallDetailFile()
         self.details.apply(config.cdr.path)
         self.sampling = Sampling(config.traces.share if config.traces.endpoint else 0.0)
-        self.observers = Observers(self._metrics, CallDetails(config.node, self.details.write))
+        self._traces = _trace_thread(config)
+        observers: list[CallObserver] = [self._metrics, CallDetails(config.node, self.details.write)]
+        if self._traces is not None:
+            observers.append(CallTraces(self.sampling, self._traces.put))
+        self.observers = Observers(*observers)
 
     # -- what tells of itself --------------------------------------------------------------------------------------
 
@@ -89,6 +100,7 @@ class LineTelemetry:
         self._labels.skills = measured.skills
         self._labels.reasons = lambda: _reasons(measured.libraries())
         self._labels.spoken = lambda: {tag for each in measured.libraries() for tag in each.universals.languages}
+        self._metrics.prepare()
         folders = {"store": config.store.spool_folder, "recordings": config.recording.folder}
         if config.logs.path != "-":
             folders["logs"] = Path(config.logs.path).parent
@@ -120,6 +132,7 @@ class LineTelemetry:
             spools={"cdr": details} if details is not None else {},
             done_at=measured.retention_done_at(),
             observers_failed=self.observers.failed,
+            spans_dropped=self._traces.dropped if self._traces is not None else 0,
         )
 
     def _pids(self) -> Mapping[str, int]:
@@ -131,17 +144,43 @@ class LineTelemetry:
     def begin(self, lifespan: Lifespan) -> None:
         lifespan.beside(self._lag.run(), "loop lag")
 
+    def check(self, config: Config) -> None:
+        """Raises ConfigError for what could not be measured with."""
+        self.details.check(config.cdr.path)
+
     def apply(self, config: Config) -> None:
-        """What a reload may change."""
+        """What a reload may change; it was checked a moment ago."""
         self._labels.apply(config)
-        self.details.apply(config.cdr.path)
+        self._metrics.prepare()
+        try:
+            self.details.apply(config.cdr.path)
+        except ConfigError as error:
+            log.error("cdr.unopened", error=str(error))
 
     def reopen(self) -> None:
         """Files that were renamed."""
         self.details.reopen()
 
     async def close(self) -> None:
-        self.details.close()
+        """What waits is written and sent, for two seconds at most."""
+        await asyncio.gather(asyncio.to_thread(self.details.close), asyncio.to_thread(self._stop_traces))
+
+    def _stop_traces(self) -> None:
+        if self._traces is not None:
+            self._traces.close()
+
+
+def _trace_thread(config: Config) -> TraceThread | None:
+    """None where nothing is traced; then nothing of it is loaded. Raises ConfigError."""
+    traces = config.traces
+    if not traces.endpoint:
+        return None
+    try:
+        from ivr.telemetry.otlp import OtlpSink  # an extra
+    except ImportError as error:
+        raise ConfigError("[traces] needs OpenTelemetry", remedy="pip install ivr[otel], or empty it") from error
+    token = traces.token.reveal() if traces.token.source else ""
+    return TraceThread(OtlpSink(traces.endpoint, token, config.node))
 
 
 def _reasons(libraries: Sequence[FlowLibrary]) -> frozenset[str]:

@@ -277,6 +277,7 @@ async def running(
                 await aside(Pair.read, wanted.sip.tls)
             if written is not None and wanted.logs.path != reload.config.logs.path:
                 written.check(wanted.logs.path)
+            telemetry.check(wanted)
             facts = await aside(line_facts, wanted)
             await flows.check(known.now(facts))
             chosen = serving.live.universals.languages

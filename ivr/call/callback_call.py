@@ -154,7 +154,7 @@ class CallBackCall:
             return "withdrawn", reached
         self._member = reached
         self._joined_after = round(self._services.clock.monotonic() - self._started, 3)
-        self._recorder.tell(Accepted())
+        self._recorder.tell(Accepted(reached.leg.sip_call_id))
         self._recorder.record(HandedOver(offer.agent, self._ring.context.reason))
         log.info("callback.joined", place=offer.place.id, agent=offer.agent, after_s=self._joined_after)
         ended = await first_of(self._talking(offer), _hung_up(reached))

@@ -39,7 +39,9 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The INVITE has its 200, or the called party gave theirs."""
+    """The INVITE has its 200, or the called party gave theirs (``sip_call_id``: of that leg, which is known now)."""
+
+    sip_call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +20,7 @@ import structlog
 
 from ivr.errors import ConfigError
 from ivr.events import RECORDING_AGREED
-from ivr.log_sink import LogSink, SinkStatus
+from ivr.log_sink import LogSink, SinkStatus, opened
 from ivr.ports import Accepted, Began, Joined, Moment, Opened, Over, Parted, RefusedCall, Waited
 from ivr.telemetry.mos import mos
 
@@ -81,6 +82,8 @@ class CallDetails:
                 call.opened = what
             case Accepted():
                 call.answered = at
+                if what.sip_call_id:
+                    call.began = replace(call.began, sip_call_id=what.sip_call_id)
             case Waited():
                 call.waited_s += what.seconds
             case Joined():
@@ -203,18 +206,28 @@ class CallDetailFile:
 
     def __init__(self) -> None:
         self._sink: LogSink | None = None
+        self._path = ""
+
+    def check(self, path: str) -> None:
+        """Raises ConfigError for one that could not be written to now; what is written to already is not looked at."""
+        if path and path != self._path:
+            try:
+                os.close(opened(path, MODE))
+            except OSError as error:
+                raise _unwritable(path, error) from error
 
     def apply(self, path: str) -> None:
-        """Reopens it too: it may have been renamed (logrotate). A path that can't be opened is tried again."""
+        """Reopens it too: it may have been renamed (logrotate). One that can't be opened any more is tried again.
+
+        Raises ConfigError for a first path that can't be opened."""
+        self._path = path
         if not path:
             self.close()
         elif self._sink is None:
             try:
                 self._sink = LogSink(path, _missing, most_bytes=SPILL_BYTES, mode=MODE)
             except OSError as error:
-                raise ConfigError(
-                    f"[cdr] path {path}: {error.strerror}", remedy="name a file that can be made"
-                ) from error
+                raise _unwritable(path, error) from error
         else:
             self._sink.reopen(path)
 
@@ -237,6 +250,10 @@ class CallDetailFile:
         sink, self._sink = self._sink, None
         if sink is not None and not sink.close():
             log.error("cdr.unwritten", why=sink.status.trouble)
+
+
+def _unwritable(path: str, error: OSError) -> ConfigError:
+    return ConfigError(f"[cdr] path {path}: {error.strerror}", remedy="name a file that can be made")
 
 
 def _missing(count: int) -> str:

@@ -32,6 +32,7 @@ JITTER = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1)
 MOS = (2.0, 2.5, 3.0, 3.5, 3.8, 4.0, 4.2)
 ACTION = (0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5, 10)
 PHASES = ("dialogue", "waiting", "agent")
+PREPARED = 8  # trunks, entries and skills
 _FAILURES = {"failed": "failed", "timeout": "timeout", "not_verified": "not_verified"}
 
 
@@ -83,6 +84,18 @@ class CallMetrics:
         self._mos = histogram("ivr_rtp_mos", "Estimated quality of what came in (G.107).", "trunk", buckets=MOS)
         self._protected = counter("ivr_calls_media", "Ended calls, by whether their audio was encrypted.", "srtp")
         self._unwritten = counter("ivr_journal_lost", "Entries of calls' records that were never kept.")
+
+    def prepare(self) -> None:
+        """What alerts look at is there, with a 0, before it happens for the first time: a rate needs a beginning."""
+        for trunk in sorted(self._labels.trunks)[:PREPARED]:
+            self._received.add(trunk, amount=0)
+            self._lost.add(trunk, amount=0)
+            for entry in sorted(self._labels.entries)[:PREPARED]:
+                for outcome in ("resolved", "abandoned", "handed over", "failed"):
+                    self._ended.add(trunk, entry, outcome, amount=0)
+        for skill in sorted(self._labels.skills())[:PREPARED]:
+            for result in known.HANDOVERS:
+                self._handovers.add(skill, result, amount=0)
 
     @property
     def live(self) -> dict[str, int]:

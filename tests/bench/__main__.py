@@ -76,6 +76,7 @@ BENCHES = {
         60,
         ("--rates", "10", "--seconds", "3"),
     ),
+    "telemetry": Bench("what measuring a call costs: metrics, its detail record, its spans", 10, ("--quick",)),
     "media_pacing": Bench(
         "how evenly the media process sends, against a bare timer loop", 30, ("--legs", "50", "--seconds", "3")
     ),

@@ -18,7 +18,10 @@ from ivr.__main__ import parser
 from ivr.config import Config, load_config
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "flows/README.md", "audio/README.md")]
+DOCUMENTS = [
+    ROOT / name
+    for name in ("README.md", "CONTRIBUTING.md", "flows/README.md", "audio/README.md", "ivr/deploy/README.md")
+]
 CONFIG = ROOT / "config.toml"
 
 

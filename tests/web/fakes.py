@@ -24,7 +24,7 @@ from ivr.store import Store
 from ivr.store.memory import MemoryLedger
 from ivr.web.access import GATE
 from ivr.web.app import HttpServer, application, bound, port_of
-from ivr.web.backend import Backend, FlowSummary, Trial
+from ivr.web.backend import Backend, Expose, FlowSummary, Trial
 from ivr.web.live import Feed
 from tests.audit import FakeAudit
 from tests.films import ZONE
@@ -136,6 +136,7 @@ async def serving(
     recordings: Recordings | None = None,
     budgets: Budgets | None = None,
     audit: AuditLog | None = None,
+    metrics: Expose | None = None,
 ) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
     """Where it listens, and a client. The hand-over's token is "right". ``people``: who has an account. ``budgets``:
     how much a source may ask before it has to wait, where that is not the gate's own."""
@@ -150,7 +151,7 @@ async def serving(
 
     backend = Backend(
         calls or FakeCalls(), flows or FakeFlows(), now, context_of, audit or FakeAudit(),
-        mask=False, started=lambda: started, recordings=recordings,
+        mask=False, started=lambda: started, recordings=recordings, metrics=metrics,
     )  # fmt: skip
     store = Store("sqlite+aiosqlite://")
     await store.upgrade()

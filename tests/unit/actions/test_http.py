@@ -19,7 +19,8 @@ from ivr.actions.registry import parse
 from ivr.config import HttpService, Secret
 from ivr.errors import ActionError
 from ivr.events import ActionResult
-from ivr.ports import ActionCall
+from ivr.ports import ActionCall, HttpAnswered
+from ivr.trace_context import Sampling
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -313,3 +314,27 @@ async def test_a_reload_changes_services_and_their_secrets(company: Company, mon
         gone = ActionCall("http.call", {"service": "old", "path": "/x"}, "k", "call-1", {})
         with pytest.raises(ActionError, match="no service is called old"):
             await http.call(parse(SIGNATURES[0], gone))
+
+
+async def test_how_each_call_of_a_service_went_is_told_and_the_company_can_follow_the_trace(company: Company) -> None:
+    told: list[tuple[str, HttpAnswered]] = []
+    service = HttpService(name="deliveries", url=company.url, retries=0, timeout_s=0.3)
+    company.will(answer(201, {}), answer(503, {}))
+    async with aclosing(
+        HttpActions([service], observe=lambda *what: told.append(what), sampling=Sampling(1.0))
+    ) as http:
+        for number in range(2):
+            request = ActionCall("http.call", {"service": "deliveries"}, f"call-1/{number}", "call-1", {})
+            await http.call(parse(SIGNATURES[0], request))
+    assert [(call_id, each.service, each.method, each.status) for call_id, each in told] == [
+        ("call-1", "deliveries", "POST", 201),
+        ("call-1", "deliveries", "POST", 503),
+    ]
+    assert all(0 < each.took_s < 0.3 for _, each in told) and told[0][1].span != told[1][1].span
+    assert company.requests[0][2]["traceparent"] == Sampling(1.0).traceparent("call-1", told[0][1].span)
+
+
+async def test_without_traces_no_traceparent_is_sent(company: Company) -> None:
+    company.will(answer(201, {}))
+    await call(company)
+    assert "traceparent" not in company.requests[0][2]

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from ivr import deploy
+from ivr.__main__ import parser
 from ivr.telemetry import line_metrics, process_metrics
 from ivr.telemetry.call_metrics import CallMetrics
 from ivr.telemetry.families import Families
@@ -80,6 +81,15 @@ def test_every_alert_names_what_to_do_about_it_and_everything_there_is_named() -
     named = {alert["annotations"]["runbook"] for alert in alerts()}
     assert named == {f"README.md#{heading}" for heading in headings}
     assert len(alerts()) >= 15 and all(alert["labels"]["severity"] in ("page", "ticket") for alert in alerts())
+
+
+def test_every_command_of_the_runbook_is_one() -> None:
+    shown = set(
+        re.findall(r"`(ivr [a-z][^`]*?)(?: > [^`]*)?`", (FOLDER / "README.md").read_text("utf-8").replace("\n", " "))
+    )
+    assert len(shown) > 8
+    for line in shown - {"ivr deploy NAME"}:
+        assert parser().parse_args(line.split()[1:]).handler, line
 
 
 def test_every_alert_and_panel_asks_for_what_the_line_exposes() -> None:

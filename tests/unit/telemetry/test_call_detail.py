@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ivr.errors import ConfigError
-from ivr.ports import Joined, LegStats, Moment, Over, Parted, RefusedCall
+from ivr.ports import Accepted, Began, Joined, LegStats, Moment, Over, Parted, RefusedCall
 from ivr.telemetry.call_detail import COLUMNS, CallDetailFile, CallDetails
 from tests.unit.telemetry.observed import CANONICAL, START, story, tell
 
@@ -112,5 +112,18 @@ def test_a_full_disk_costs_records_which_are_counted_and_nobody_waits(monkeypatc
 
 
 def test_a_file_that_cannot_be_is_the_operators_to_mend(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"\[cdr\] path"):
-        CallDetailFile().apply(str(tmp_path))
+    file = CallDetailFile()
+    for doing in (file.check, file.apply):
+        with pytest.raises(ConfigError, match=r"\[cdr\] path"):
+            doing(str(tmp_path))
+    file.check("")
+    file.check(str(tmp_path / "calls.jsonl"))
+
+
+def test_a_call_back_has_the_id_of_the_leg_that_answered() -> None:
+    observer, records = details()
+    began = Began("", "line", "+15035550142", "pbx", "outbound")
+    told: list[tuple[float, Moment]] = [(0.0, began), (4.0, Accepted("m@line"))]
+    tell(observer, [*told, (9.0, Over("handed over", "caller", 200, {}, LegStats()))])
+    (record,) = records()
+    assert (record["sip_call_id"], record["direction"], record["billable_s"]) == ("m@line", "outbound", 5)

@@ -23,6 +23,7 @@ from ivr.record import Decided, Failed, Keyed, Performed, Understood
 from ivr.telemetry.call_metrics import CallMetrics
 from ivr.telemetry.families import CEILING, Families
 from ivr.telemetry.labels import Labels
+from tests.bench.telemetry import AIM_US, metrics_us
 from tests.unit.telemetry.observed import CONFIG, START, entry, exposed, line_state, story, tell
 
 
@@ -58,6 +59,15 @@ async def test_a_call_is_counted_and_timed_in_all_that_happened_on_it() -> None:
         assert wanted in text.splitlines(), wanted
     queued = re.search(r"^ivr_recognition_queue_seconds_sum (\S+)$", text, re.M)
     assert queued is not None and abs(float(queued[1]) - 0.1) < 1e-9
+
+
+async def test_what_alerts_look_at_is_there_before_it_happens() -> None:
+    families, labels, metrics = made()
+    metrics.prepare()
+    text = (await exposed(families, labels)).splitlines()
+    assert 'ivr_calls_ended_total{entry="discs",outcome="failed",trunk="pbx"} 0.0' in text
+    assert 'ivr_handovers_total{result="failed",skill="general"} 0.0' in text
+    assert 'ivr_rtp_packets_lost_total{trunk="pbx"} 0.0' in text
 
 
 async def test_calls_in_progress_are_counted_by_what_the_caller_does() -> None:
@@ -135,3 +145,8 @@ async def test_a_configuration_of_any_size_stays_below_the_ceiling_too() -> None
     assert 3000 < len(series) <= CEILING
     counted = sum(float(line.split()[-1]) for line in series if line.startswith("ivr_calls_ended_total"))
     assert counted == 20_000, "what has no series of its own counts as other"
+
+
+def test_a_call_costs_the_line_fifty_microseconds_at_most() -> None:
+    """By this process's own time, the best of several runs."""
+    assert metrics_us() <= AIM_US
