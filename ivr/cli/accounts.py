@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from ivr.accounts.authentication import Authentication
 from ivr.accounts.passwords import check, name_of, new_name
-from ivr.cli.options import Subparsers, add_config, command, configuration
+from ivr.cli.options import Subparsers, add_config, command, configuration, operator
 from ivr.company import company_of
 from ivr.config import Config
 from ivr.errors import AccountError, ConfigError
@@ -104,7 +104,7 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
         status = await store.status()
         if not status.up_to_date:
             raise ConfigError(f"{status.database} is not of this release", remedy="run ivr db upgrade")
-        opened = Opened(Authentication(store.accounts, now=store.now), ZoneInfo(config.flows.time_zone), _operator())
+        opened = Opened(Authentication(store.accounts, now=store.now), ZoneInfo(config.flows.time_zone), operator())
         answer: str = await arguments.work(opened, arguments)
         return answer
     finally:
@@ -217,11 +217,3 @@ def _name(arguments: argparse.Namespace) -> str:
 
 def _told(roles: frozenset[Role]) -> str:
     return ", ".join(role for role in ROLES if role in roles) or "no role"
-
-
-def _operator() -> str:
-    """Who types, for the audit trail."""
-    try:
-        return f"shell:{getpass.getuser()}"
-    except (OSError, KeyError):  # a user without a name
-        return "shell"

@@ -47,14 +47,6 @@ def age(text: str) -> timedelta:
     return timedelta(days=int(text.removesuffix("d")))
 
 
-def operator() -> str:
-    """Who types, for the audit trail."""
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (OSError, KeyError):  # a user without a name
-        return "cli"
-
-
 def configuration(arguments: argparse.Namespace) -> Config:
     """config.toml with the command line over it. Raises ConfigError."""
     overrides: dict[str, Any] = {}
@@ -63,6 +55,14 @@ def configuration(arguments: argparse.Namespace) -> Config:
         if value:
             overrides[key] = value
     return load_config(arguments.config, overrides)
+
+
+def operator() -> str:
+    """Who types, for the audit log."""
+    try:
+        return f"shell:{getpass.getuser()}"
+    except (OSError, KeyError):  # a user without a name
+        return "shell"
 
 
 @contextmanager

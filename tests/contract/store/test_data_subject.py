@@ -157,7 +157,7 @@ async def test_the_trail_says_that_and_how_much_but_not_who(place: Place, store:
     with capture_logs() as logs:
         await place.forget("503-555-0777", "--yes")
     (line,) = [each for each in await store.audit.of_call("") if each["action"] == "person.forgotten"]
-    assert line["actor"].startswith("cli") and line["member"] == "" and line["after"]["deleted"]["calls"] == 1
+    assert line["actor"].startswith("shell") and line["member"] == "" and line["after"]["deleted"]["calls"] == 1
     assert "0777" not in json.dumps([line, logs], default=str)
     assert [each["event"] for each in logs if each["event"].startswith("person.")] == ["person.forgotten"]
 
