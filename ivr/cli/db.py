@@ -20,6 +20,7 @@ from ivr.errors import ConfigError, StoreUnavailable
 from ivr.store import Store
 from ivr.store.database import missing_file
 from ivr.store.retention import about_calls
+from ivr.store.upkeep import wipe
 
 UPGRADE = "run ivr db upgrade"
 TRACES = (
@@ -111,7 +112,8 @@ async def opened(config: Config) -> AsyncIterator[Opened]:
 async def upgrade(opened: Opened, _: argparse.Namespace) -> str:
     await opened.store.upgrade()
     now = await opened.store.status()
-    return f"{now.database} is at revision {now.revision}"
+    told = f"{now.database} is at revision {now.revision}"
+    return told if await wipe(opened.store.database) else f"{told}\n{db_copies.UNWIPED}"
 
 
 async def seed(opened: Opened, _: argparse.Namespace | None = None) -> str:

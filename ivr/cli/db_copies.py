@@ -14,7 +14,9 @@ from ivr.record import Entry
 from ivr.store import Store, backup
 from ivr.store.columns import metadata
 from ivr.store.retention import LONG_S
+from ivr.store.upkeep import wiped
 
+UNWIPED = "what earlier releases deleted may still be in its free pages: run ivr db upgrade while no line runs"
 BESIDE = "flows, config.toml and recordings are files beside it; keep [recording] keys, but never in the same place"
 
 
@@ -45,6 +47,8 @@ async def check(store: Store, _: argparse.Namespace) -> str:
         if trouble := await asyncio.to_thread(backup.trouble_in, file):
             raise StoreUnavailable(f"{file} is damaged: {trouble}", remedy="stop the line, and ivr db restore a backup")
         lines.append("every page, index and reference is whole")
+        if not await wiped(database):
+            lines.append(UNWIPED)
     counts = await database.read(_counts, timeout_s=LONG_S)
     lines.append("rows, all read: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     if not now.up_to_date:

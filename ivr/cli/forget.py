@@ -101,7 +101,10 @@ async def run(config: Config, arguments: argparse.Namespace) -> tuple[str, bool]
         if not goes and not subject.person.live:
             return "\n".join([*lines, "nothing is kept that could be deleted"]), True
         if not arguments.yes:
-            return "\n".join([*lines, f"would delete {_counted(goes)}; add --yes to delete them"]), True
+            would = (
+                f"would delete {_counted(goes)}; add --yes to delete them" if goes else "add --yes to have it deleted"
+            )
+            return "\n".join([*lines, would]), True
         done = await place.subjects.forget(subject, place.by)
         lines.append(f"deleted {_counted(done.deleted)}")
         if done.held:

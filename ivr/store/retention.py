@@ -60,6 +60,7 @@ class Retention(TableGroup):
         self._changed = asyncio.Event()
         self._traces = True  # SQLite's log may still show what was deleted, also by a run before this one
         self.trouble = ""
+        self.done_at: datetime | None = None  # when what was old was last deleted, all of it
 
     async def purge(self, cuts: Cuts) -> Mapping[str, int]:
         """Delete what is old: rows deleted, by table. One process at a time; the others find nothing to do."""
@@ -129,7 +130,12 @@ class Retention(TableGroup):
         seconds = FIRST_S
         while True:
             await self._pause(clock, seconds)
-            seconds = HOUR_S if await self.run(clock, files) else AGAIN_S
+            try:
+                done = await self.run(clock, files)
+            except Exception:  # whatever it is, what is old must go in the end
+                log.exception("retention.raised")
+                done, self.trouble = False, "it raised: see retention.raised in the log"
+            seconds = HOUR_S if done else AGAIN_S
 
     async def run(self, clock: Clock, files: Mapping[str, Purge]) -> bool:
         """One run, as configured, told in the log; False: something of it failed, and is to be tried again."""
@@ -151,7 +157,9 @@ class Retention(TableGroup):
         except StoreUnavailable as error:
             troubles.append(f"database: {error}")
         self.trouble = "; ".join(troubles)
-        if troubles:
+        if not troubles:
+            self.done_at = self._now()
+        else:
             log.error("retention.failed", error=self.trouble, again_s=AGAIN_S)
         else:
             self.done_at = self._now()

@@ -15,6 +15,8 @@ from ivr.errors import StoreUnavailable
 from ivr.store.database import Database
 from ivr.store.faults import REMEDY
 
+WIPED = 0x49565231  # "IVR1"
+
 
 @asynccontextmanager
 async def alone(database: Database, what: str) -> AsyncIterator[bool]:
@@ -57,6 +59,37 @@ async def emptied_log(database: Database) -> bool:
         return await asyncio.to_thread(_emptied, str(database.url.database), database.timeout_s / 4)
     except sqlite3.Error as error:
         raise StoreUnavailable(f"{database.name}: {error}", remedy=REMEDY) from error
+
+
+async def wiped(database: Database) -> bool:
+    """Whether an SQLite file holds nothing that was deleted before deletion overwrote: it is said in its header."""
+    if not database.sqlite or database.in_memory:
+        return True
+    return await asyncio.to_thread(_on_file, database, "PRAGMA application_id") == WIPED
+
+
+async def wipe(database: Database) -> bool:
+    """Write the file anew, once in its life, without what was deleted; False where a line uses it. Raises
+    StoreUnavailable."""
+    if await wiped(database):
+        return True
+    try:
+        await asyncio.to_thread(_on_file, database, "VACUUM")
+        await asyncio.to_thread(_on_file, database, f"PRAGMA application_id = {WIPED}")
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            return False
+        raise StoreUnavailable(f"{database.name}: {error}", remedy=REMEDY) from error
+    return await emptied_log(database)
+
+
+def _on_file(database: Database, statement: str) -> object:
+    connection = sqlite3.connect(str(database.url.database), timeout=database.timeout_s / 4, isolation_level=None)
+    try:
+        row = connection.execute(statement).fetchone()
+        return row[0] if row else None
+    finally:
+        connection.close()
 
 
 def _emptied(file: str, timeout_s: float) -> bool:

@@ -56,6 +56,7 @@ async def test_health_and_readiness() -> None:
         "calls": 2,
         "media": "ok",
         "store": "ok",
+        "retention": "ok",
         "log": "full: No space left on device; 3 lines lost",
         "log_lines_lost": 3,
         "recognisers": [

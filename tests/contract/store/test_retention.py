@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +15,9 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
-from ivr.config import RetentionConfig
+from ivr.cli import doctor
+from ivr.cli.finding import Finding
+from ivr.config import Config, RetentionConfig, StoreConfig
 from ivr.errors import StoreUnavailable
 from ivr.ports import Account, Arrival, Session
 from ivr.record import Entry, Understood
@@ -22,7 +26,7 @@ from ivr.store.database import Database
 from ivr.store.retention import AT_ONCE, FIRST_S, HOUR_S, RETENTION, about_calls
 from ivr.store.retention_rules import RULES
 from ivr.store.tables import call_entries, places, resume_points
-from ivr.store.upkeep import alone
+from ivr.store.upkeep import alone, wipe, wiped
 from tests.films import films_store
 
 from .conftest import Time
@@ -226,6 +230,15 @@ async def test_a_failure_is_told_and_tried_again_and_does_not_stop_the_rest(
         patched.setattr(store.database, "write", away)
         assert not await store.retention.run(clock, {})
     assert store.unpurged == "database: away"
+
+    async def wrong(_: datetime) -> int:
+        raise RuntimeError("nobody thought of it")
+
+    clock = Turns(now, 1)
+    with capture_logs() as logs, pytest.raises(asyncio.CancelledError):
+        await store.retention.hourly(clock, {"recordings": wrong})
+    assert clock.slept == [FIRST_S, 300.0] and [line["event"] for line in logs] == ["retention.raised"]
+    assert "it raised" in store.unpurged and store.retention.done_at == now()
     assert await store.retention.run(clock, {}) and store.unpurged == ""
 
 
@@ -288,3 +301,38 @@ async def test_a_table_with_two_keys_is_purged_in_steps_too(store: Store, now: T
 
 async def _inserted(points: Sequence[dict[str, object]], connection: AsyncConnection) -> None:
     await connection.execute(insert(resume_points), points)
+
+
+async def test_what_earlier_releases_deleted_is_wiped_once(store: Store, tmp_path: Path) -> None:
+    """They deleted without overwriting; the file is written anew by the first upgrade that finds nobody using it."""
+    if not store.database.sqlite:
+        assert await wipe(store.database)
+        return
+    with closing(sqlite3.connect(tmp_path / "ivr.sqlite3", isolation_level=None)) as earlier:
+        earlier.execute("PRAGMA secure_delete=OFF")
+        for n in range(200):
+            earlier.execute(
+                "INSERT INTO resume_points (member, snapshot, at) VALUES ('x', ?, '2026-01-01')", (f'"{SECRET} {n}"',)
+            )
+        earlier.execute("DELETE FROM resume_points")
+        earlier.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert traces(store.database, tmp_path) and not await wiped(store.database)
+        earlier.execute("BEGIN IMMEDIATE")
+        assert not await wipe(store.database), "somebody uses it"
+        earlier.execute("ROLLBACK")
+    assert await wipe(store.database) and await wiped(store.database)
+    assert traces(store.database, tmp_path) == [] and await rows(store, "members") == 8
+
+
+async def test_the_doctor_finds_what_is_kept_too_long(url: str, store: Store, now: Time) -> None:
+    async def findings(**retention: object) -> Finding:
+        config = Config(store=StoreConfig(url=url), retention=RetentionConfig.model_validate(retention))
+        (found,) = [each for each in await doctor.database(config) if each.subject == "retention"]
+        return found
+
+    assert (await findings()).state == "ok"
+    assert "former name" in (await findings(calls_days=10)).detail
+    now.moment = datetime.now(UTC) - timedelta(days=92)
+    await called(store, "call-1", now())
+    late = await findings()
+    assert late.state == "bad" and "1 call_entries" in late.detail and "ivr db purge --yes" in late.remedy
