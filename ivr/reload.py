@@ -28,6 +28,7 @@ LIVE = frozenset(
             "speech.second_ear",
             "retention.calls_days",
             "recording.days",
+            "http.oidc",
             "logs.path",
             "logs.level",
             "logs.redact",

@@ -3,6 +3,7 @@
 from ivr.config.desk_sections import Agent, DeskConfig, Hours, LineConfig, Relaxation
 from ivr.config.fields import Address, Secret, parse_address
 from ivr.config.file import load_config
+from ivr.config.oidc_section import OidcConfig
 from ivr.config.sections import (
     TIE_LINE,
     CompanyConfig,
@@ -37,6 +38,7 @@ __all__ = [
     "LogsConfig",
     "MediaConfig",
     "NumberPlan",
+    "OidcConfig",
     "PromptVoiceConfig",
     "RecordingConfig",
     "Relaxation",

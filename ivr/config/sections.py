@@ -25,6 +25,7 @@ from ivr.config.fields import (
     ServiceUrl,
     TimeZoneName,
 )
+from ivr.config.oidc_section import OidcConfig
 from ivr.config.section import Section
 from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig, one_voice_a_language
 from ivr.errors import ConfigError
@@ -294,6 +295,7 @@ class HttpConfig(Section):
     token: SecretField = Secret("")
     public_url: str = ""
     trusted_proxies: tuple[Network, ...] = ()
+    oidc: OidcConfig | None = None
 
 
 class LogsConfig(Section):
@@ -331,6 +333,8 @@ class Config(Section):
                 yield "recording.key", secret
         if not self.http.listen.loopback:
             yield "http.token", self.http.token
+        if self.http.oidc is not None:
+            yield "http.oidc.client_secret", self.http.oidc.client_secret
 
     def missing_secrets(self, known: Collection[tuple[str, Secret]] = ()) -> list[str]:
         """What needs a secret that is not there, and why it is not; ``known`` ones are not looked for."""
