@@ -29,6 +29,7 @@ LIVE = frozenset(
             "desk.line",
             "speech.second_ear",
             "recording.days",
+            "http.oidc",
             "logs.path",
             "logs.level",
             "logs.redact",

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from ivr.accounts.authentication import Authentication
+from ivr.accounts.oidc import Oidc
 from ivr.actions import ActionRegistry, consent
 from ivr.actions.history import HistoryActions
 from ivr.actions.http import HttpActions
@@ -148,6 +149,8 @@ async def running(
         own_token = secrets.token_urlsafe(32)
         token = config.http.token.reveal() if not listen.loopback or config.http.token.available() else ""
         authentication = Authentication(store.accounts, store.tokens, now=store.now)
+        oidc = Oidc(config.http.oidc, console_url)
+        lifespan.push_async_callback(oidc.close)
         company_http = HttpActions(
             *(config.flows.services, own_url(sockets), own_token),
             observe=telemetry.http_answered,
@@ -210,6 +213,7 @@ async def running(
             own_token=own_token,
             resources=office.routes(),
             trusted_proxies=config.http.trusted_proxies,
+            oidc=oidc,
             secure=config.http.public_url.lower().startswith("https:"),
         )
         lifecycle.begin("opening HTTP")
@@ -299,6 +303,7 @@ async def running(
                 lambda now: known.apply(facts),
                 lambda now: store.retention.apply(now.retention),
                 telemetry.apply,
+                lambda now: oidc.apply(now.http.oidc),
                 lambda now: written.apply(**now.logs.model_dump()) if written is not None else None,
             ),
             store.audit_log,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +13,7 @@ import structlog
 
 from ivr.accounts import passwords
 from ivr.accounts.guesses import PasswordGuesses, browser_of, known_browser
+from ivr.accounts.oidc import PENDING_S, SKEW_S, Oidc, OidcRefused, names_of
 from ivr.accounts.passwords import Hashing, digest, name_of
 from ivr.accounts.sessions import Sessions
 from ivr.accounts.tokens import Tokens
@@ -23,6 +24,7 @@ from ivr.ports import Account, AccountRecord, AccountStore, Role, Session, Token
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 ONE_TIME = timedelta(hours=24)
+ANSWERED = timedelta(seconds=PENDING_S + SKEW_S)  # so long it is remembered that an answer came
 FRESH_S = 1.0
 
 
@@ -134,12 +136,44 @@ class Authentication:
         log.info("account.login", account=record.account.name, source=browser.source)
         return LogIn(secret, session, known_browser(record) if record.password else "")
 
+    async def log_in_vouched(
+        self, oidc: Oidc, query: Mapping[str, str], kept: str, browser: Browser
+    ) -> tuple[LogIn, str]:
+        """By the identity provider's answer in ``query``, in the browser that ``kept`` what ``oidc`` began; and where
+        they wanted to go. Raises LogInRefused, StoreUnavailable, UnavailableError."""
+        if wait_s := self.guesses.wait_s(browser.source):
+            raise LogInRefused("too many attempts", wait_s)
+        try:
+            pending = oidc.pending(query, kept)
+            if not await self.store.first_use(digest(pending.state), self.now() + ANSWERED):
+                raise OidcRefused("an answer that came before")
+            vouched = await oidc.finish(query, pending)
+        except OidcRefused as error:
+            self.guesses.failed(browser.source, query.get("state", ""))
+            self._refuse(None, browser, f"identity provider: {error}")
+            raise LogInRefused("that did not work; try once more") from error
+        names, display = names_of(vouched), vouched.display or vouched.name
+        record = await self.store.vouched(vouched.issuer, vouched.subject, names, display, vouched.roles)
+        if record is not None:
+            self.sessions.forget(record.account.name)
+        if record is None or not record.account.roles:
+            self._refuse(record, browser, "no role")
+            raise LogInRefused("your company account has no role here; ask whoever manages it")
+        if record.disabled:
+            self._refuse(record, browser, "disabled")
+            raise LogInRefused("this account is disabled; ask a supervisor")
+        return await self._entered(record, browser), vouched.onwards
+
     def _refuse(self, record: AccountRecord | None, browser: Browser, reason: str) -> None:
         """Names that are nobody's are told nowhere: people type their passwords there, too. It is noted beside the
         answer, which must take no longer; once a minute for a source and name, which fills no database."""
         name = record.account.name if record is not None else ""
         if self._refused.note(f"{browser.source} {name}".strip(), reason=reason, account=name):
             self._beside(self.store.refused(name, reason))
+
+    def provider_refused(self, source: str, reason: str) -> None:
+        """Nobody could even begin to log in by the identity provider."""
+        self._refuse(None, Browser(source), f"identity provider: {reason}")
 
     def token_refused(self, identity: str, reason: str) -> None:
         """``identity``: the token that it claims to be; "" for none."""

@@ -3,6 +3,7 @@
 from ivr.config.desk_sections import Agent, DeskConfig, Hours, LineConfig, Relaxation
 from ivr.config.fields import Address, Secret, parse_address
 from ivr.config.file import load_config
+from ivr.config.oidc_section import OidcConfig
 from ivr.config.operations_sections import CdrConfig, TracesConfig
 from ivr.config.retention_section import RetentionConfig
 from ivr.config.sections import (
@@ -40,6 +41,7 @@ __all__ = [
     "LogsConfig",
     "MediaConfig",
     "NumberPlan",
+    "OidcConfig",
     "PromptVoiceConfig",
     "RecordingConfig",
     "Relaxation",

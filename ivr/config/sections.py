@@ -26,6 +26,7 @@ from ivr.config.fields import (
     TimeZoneName,
     transport_named,
 )
+from ivr.config.oidc_section import OidcConfig
 from ivr.config.operations_sections import CdrConfig, TracesConfig
 from ivr.config.retention_section import RetentionConfig
 from ivr.config.section import Section
@@ -335,6 +336,7 @@ class HttpConfig(Section):
     token: SecretField = Secret("")
     public_url: str = ""
     trusted_proxies: tuple[Network, ...] = ()
+    oidc: OidcConfig | None = None
 
 
 class LogsConfig(Section):
@@ -376,6 +378,8 @@ class Config(Section):
             yield "traces.token", self.traces.token
         if not self.http.listen.loopback:
             yield "http.token", self.http.token
+        if self.http.oidc is not None:
+            yield "http.oidc.client_secret", self.http.oidc.client_secret
 
     def missing_secrets(self, known: Collection[tuple[str, Secret]] = ()) -> list[str]:
         """What needs a secret that is not there, and why it is not; ``known`` ones are not looked for."""

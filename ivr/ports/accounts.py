@@ -45,7 +45,8 @@ SOMEBODY = "somebody"
 @dataclass(frozen=True, slots=True)
 class AccountRecord:
     """``password``: its Argon2id hash in PHC string format; "" where none is set. ``must_change``: they may do nothing
-    before they chose a password."""
+    before they chose a password. ``issuer``: the identity provider that vouches for them and says what their roles
+    are; "" where we do."""
 
     account: Account
     password: str
@@ -54,6 +55,7 @@ class AccountRecord:
     created_at: datetime
     entered_at: datetime | None = None
     sessions: int = 0
+    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,15 @@ class AccountStore(Protocol):
 
     async def rehash(self, name: str, known: str, renewed: str) -> None:
         """The same password, hashed anew; nothing where ``known`` is not its hash any more."""
+
+    async def vouched(
+        self, issuer: str, subject: str, names: Sequence[str], display: str, roles: frozenset[Role]
+    ) -> AccountRecord | None:
+        """Whoever ``issuer`` knows as ``subject``, brought up to date, or made with the first of ``names`` that is
+        nobody's; None for a stranger without a role."""
+
+    async def first_use(self, state: str, until: datetime) -> bool:
+        """Whether the log-in of this state (kept as SHA-256, until then) had not come back before."""
 
     async def remove(self, name: str, by: str, *, last: bool = False) -> None:
         """``last``: even where nobody has an account then, and whoever is at the machine may do everything."""

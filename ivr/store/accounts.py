@@ -16,12 +16,13 @@ from ivr.ports import Account, AccountRecord, AuditEvent, AuditRow, AuditSearch,
 from ivr.ports.accounts import SOMEBODY
 from ivr.ports.audit import DONE
 from ivr.store.audit_log import append, found
-from ivr.store.database import TableGroup, fit, reads, writes
-from ivr.store.tables import accounts, sessions
+from ivr.store.database import TableGroup, fit, insert_new, reads, writes
+from ivr.store.tables import accounts, sessions, used_log_ins
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 MOST_SESSIONS = 20  # an account; the oldest makes room
+PROVIDER = "identity provider"  # who it was, in the audit log
 SCOPE = "account."  # of what is noted of them in the audit log
 
 
@@ -87,6 +88,10 @@ class AccountTables(TableGroup):
         """Ends the sessions. Secrets are not told."""
         await _alone(connection)
         row = await _known(connection, name)
+        if row.subject and change in ("roles", "password", "one_time"):
+            raise AccountError(
+                f"{name} is vouched for by {row.issuer}", remedy="change it there; it counts from the next log-in on"
+            )
         await connection.execute(update(accounts).where(accounts.c.name == name).values(dict(values)))
         await _somebody_manages(connection)
         await connection.execute(delete(sessions).where(sessions.c.account == name))
@@ -105,6 +110,45 @@ class AccountTables(TableGroup):
     async def rehash(self, connection: AsyncConnection, name: str, known: str, renewed: str) -> None:
         is_it = (accounts.c.name == name) & (accounts.c.password == known)
         await connection.execute(update(accounts).where(is_it).values(password=renewed))
+
+    @writes
+    async def vouched(
+        self,
+        connection: AsyncConnection,
+        issuer: str,
+        subject: str,
+        names: Sequence[str],
+        display: str,
+        roles: frozenset[Role],
+    ) -> AccountRecord | None:
+        await _alone(connection)
+        kept, wanted, display = accounts.c, sorted(roles), fit(display, 100)
+        theirs = (kept.issuer == issuer) & (kept.subject == subject)
+        row = (await connection.execute(select(accounts).where(theirs))).one_or_none()
+        if row is None:
+            if not wanted:
+                return None
+            taken = set((await connection.execute(select(kept.name).where(kept.name.in_(names)))).scalars())
+            free = [name for name in names if name not in taken]
+            if not free:
+                raise AccountError(f"all of {', '.join(names)} are somebody's", remedy="remove one of them")
+            values = {"name": free[0], "display": display, "roles": wanted, "issuer": issuer, "subject": subject}
+            await connection.execute(insert(accounts).values({**values, "created_at": self._now()}))
+            await self._audit(connection, "added", free[0], PROVIDER, after={"roles": wanted, "issuer": issuer})
+        else:
+            await connection.execute(update(accounts).where(theirs).values(roles=wanted, display=display))
+            if row.roles != wanted:  # nobody counts who manages: what the provider takes, it can give back
+                await connection.execute(delete(sessions).where(sessions.c.account == row.name))
+                before, after = {"roles": row.roles}, {"roles": wanted}
+                await self._audit(connection, "roles", row.name, PROVIDER, before=before, after=after)
+        return _record((await connection.execute(select(accounts).where(theirs))).one())
+
+    @writes
+    async def first_use(self, connection: AsyncConnection, state: str, until: datetime) -> bool:
+        used = used_log_ins
+        await connection.execute(delete(used).where(used.c.until < self._now()))
+        fresh = insert_new(connection, used, used.c.id).values(id=state, until=until)
+        return bool((await connection.execute(fresh)).rowcount)
 
     @writes
     async def remove(self, connection: AsyncConnection, name: str, by: str, *, last: bool = False) -> None:
@@ -217,7 +261,14 @@ def _account(row: Row[Any]) -> Account:
 
 def _record(row: Row[Any], open_sessions: int = 0) -> AccountRecord:
     return AccountRecord(
-        _account(row), row.password, row.disabled, row.must_change, row.created_at, row.entered_at, open_sessions
+        _account(row),
+        row.password,
+        row.disabled,
+        row.must_change,
+        row.created_at,
+        row.entered_at,
+        open_sessions,
+        row.issuer,
     )
 
 

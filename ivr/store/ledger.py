@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import ActionError
-from ivr.store.database import TableGroup, fit, reads, writes
+from ivr.store.database import TableGroup, fit, reads
 from ivr.store.tables import audit, idempotency
 
 Json = dict[str, Any]
@@ -83,11 +83,6 @@ async def record(
 
 class AuditTrail(TableGroup):
     """The trail, read. Lines are written by ``record``, inside the transaction that makes the change."""
-
-    @writes
-    async def note(self, connection: AsyncConnection, stamp: Stamp, after: Json) -> None:
-        """Something that was done to nobody's account, with what it did."""
-        await record(connection, stamp, "", None, after)
 
     @reads
     async def of_call(self, connection: AsyncConnection, call_id: str) -> Sequence[Mapping[str, Any]]:

@@ -27,6 +27,7 @@ from ivr.store.tables import (
     HELD,
     announced,
     audit,
+    audit_log,
     call_entries,
     callbacks,
     calls,
@@ -47,6 +48,9 @@ LAST_DIGITS = 4  # of a number, in any notation
 NOBODYS: Mapping[str, str] = {
     "accounts": "people of the house, not callers",
     "sessions": "people of the house",
+    "used_log_ins": "people of the house",
+    "api_tokens": "programs",
+    "audit_head": "where the audit log ends",
     "agents": "people of the house",
     "agent_skills": "people of the house",
     "agent_events": "people of the house",
@@ -59,6 +63,7 @@ NOBODYS: Mapping[str, str] = {
 
 STAYS: Mapping[str, str] = {
     "audit": "who changed what, when: evidence, without anybody's words; [retention] audit deletes it",
+    "audit_log": "who did what on which call: a chain that can't lose a link in its middle; [retention] audit likewise",
 }
 """What stays of a person who is forgotten, and why."""
 
@@ -252,6 +257,7 @@ async def _theirs(connection: AsyncConnection, part: Person) -> Mapping[Table, C
             verification_tries.c.caller == part.tried if part.tried else false(),
         ),
         recordings: and_(recordings.c.caller_id.in_(ids) | of_calls(recordings.c.call_id), over(recordings.c.call_id)),
+        audit_log: audit_log.c.target.in_(part.calls),
         audit: audit.c.member.in_(ids) | of_calls(audit.c.call_id),
         idempotency: or_(false(), *keys),
         handoff_contexts: of_calls(handoff_contexts.c.call_id),

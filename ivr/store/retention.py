@@ -56,7 +56,6 @@ class Retention(TableGroup):
         self._spool = spool
         self._audit_log = AuditLogTable(database, now)
         self._config: RetentionConfig | None = None
-        self.done_at: datetime | None = None  # when what was old was last deleted, all of it
         self._changed = asyncio.Event()
         self._traces = True  # SQLite's log may still show what was deleted, also by a run before this one
         self.trouble = ""
@@ -161,8 +160,6 @@ class Retention(TableGroup):
             self.done_at = self._now()
         else:
             log.error("retention.failed", error=self.trouble, again_s=AGAIN_S)
-        else:
-            self.done_at = self._now()
         deleted = {name: count for name, count in counts.items() if count}
         took = round(clock.monotonic() - began, 2)
         log.info("retention.done", deleted=sum(deleted.values()), by_table=deleted, seconds=took, whole=not troubles)

@@ -19,6 +19,7 @@ import structlog
 from aiohttp import web
 
 from ivr.accounts.authentication import Authentication
+from ivr.accounts.oidc import Oidc
 from ivr.accounts.tokens import FORM
 from ivr.errors import StoreUnavailable
 from ivr.limits.throttle import Budgets, CountedLog, source_of
@@ -38,7 +39,8 @@ STILL_S = 5.0  # how often it is looked whether who holds a connection open may 
 
 OPEN_PATHS = ("/healthz", "/readyz", "/metrics", "/handoff/", "/login", "/static/")
 COOKIE = "ivr_session"
-HOST_COOKIE = f"__Host-{COOKIE}"  # by TLS: one that no other host, path or plain connection can set (RFC 6265bis)
+HOST_PREFIX = "__Host-"  # by TLS: no other host, path or plain connection can set such a cookie (RFC 6265bis)
+HOST_COOKIE = f"{HOST_PREFIX}{COOKIE}"
 SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
@@ -294,3 +296,4 @@ def matches(given: str, expected: str) -> bool:
 
 
 GATE: web.AppKey[Gate] = web.AppKey("gate", Gate)
+OIDC: web.AppKey[Oidc] = web.AppKey("oidc", Oidc)

@@ -11,10 +11,11 @@ import structlog
 from aiohttp import web
 
 from ivr.accounts.authentication import Authentication
+from ivr.accounts.oidc import Oidc
 from ivr.errors import ConfigError, UnavailableError
 from ivr.limits import descriptors
 from ivr.web import api, command_socket, live, pages, rendering
-from ivr.web.access import GATE, Gate, wants_html
+from ivr.web.access import GATE, OIDC, Gate, wants_html
 from ivr.web.backend import BACKEND, Backend
 from ivr.web.bodies import Handler, readable
 from ivr.web.connection import TrustedProxies, factory, watched
@@ -38,13 +39,15 @@ def application(
     resources: Iterable[web.RouteDef] = (),
     trusted_proxies: Sequence[str] = (),
     secure: bool = False,
+    oidc: Oidc | None = None,
 ) -> web.Application:
     """``token``: what a bearer must show; "" admits, while there are no accounts, loopback and nobody else.
     ``own_token``: what this process shows. ``resources``: routes of a company. ``trusted_proxies``: networks of the
-    reverse proxies in front. ``secure``: browsers come by TLS."""
+    reverse proxies in front. ``secure``: browsers come by TLS. ``oidc``: log-in by an identity provider."""
     gate = Gate(token, authentication, own_token, TrustedProxies(trusted_proxies), secure)
     app = web.Application(middlewares=[watched, _errors, readable, gate.__call__], client_max_size=MOST_BYTES)
     app[GATE] = gate
+    app[OIDC] = oidc or Oidc(None, "")
     app[BACKEND] = backend
     app[live.FEED] = feed
     app[simulator.OPEN] = {}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ivr.accounts.authentication import Authentication
+from ivr.accounts.oidc import Oidc
 from ivr.call.registry import CallHistory, CallRegistry, CallServices
 from ivr.call.session import CallSession
 from ivr.clock import SystemClock
@@ -128,6 +129,7 @@ async def console(
     people: Roles | None = None,
     administrator: str = "",
     clock: Callable[[], float] = time.monotonic,
+    oidc: Callable[[str], Oidc] | None = None,
 ) -> AsyncIterator[Console]:
     """``clock``: of the waits of those who guess; ``stopped`` where a test guesses, however busy the machine."""
     flows_folder = folder / "flows"
@@ -163,6 +165,7 @@ async def console(
 
     authentication = Authentication(store.accounts, store.tokens, clock=clock, administrator=administrator)
     await hire(authentication, people or {})
+    sockets = bound("127.0.0.1", 0)
     app = application(
         Backend(
             CallHistory(registry, store.calls, store.audit.of_call), workshop, ready, context, store.audit_log, mask
@@ -171,8 +174,8 @@ async def console(
         authentication=authentication,
         token=token,
         trusted_proxies=trusted_proxies,
+        oidc=oidc(f"http://127.0.0.1:{port_of(sockets)}") if oidc is not None else None,
     )
-    sockets = bound("127.0.0.1", 0)
     server = HttpServer(app, sockets)
     await server.start()
     shared = services(speech=speech, records=store.calls, clock=SystemClock(), registry=registry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,7 @@ import aiohttp
 from aiohttp import web
 
 from ivr.accounts.authentication import Authentication
+from ivr.accounts.oidc import Oidc
 from ivr.call_search import CallSearch, CallsFound, CallTotals, summed
 from ivr.company import Times
 from ivr.errors import StoreUnavailable
@@ -137,6 +138,7 @@ async def serving(
     budgets: Budgets | None = None,
     audit: AuditLog | None = None,
     metrics: Expose | None = None,
+    oidc: Callable[[str], Oidc] | None = None,
 ) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
     """Where it listens, and a client. The hand-over's token is "right". ``people``: who has an account. ``budgets``:
     how much a source may ask before it has to wait, where that is not the gate's own."""
@@ -157,10 +159,16 @@ async def serving(
     await store.upgrade()
     authentication = authentication or Authentication(store.accounts, store.tokens)
     await hire(authentication, people or {})
-    app = application(backend, Feed(), authentication=authentication, token=token, resources=resources())
+    sockets = bound("127.0.0.1", 0)
+    app = application(
+        *(backend, Feed()),
+        authentication=authentication,
+        token=token,
+        resources=resources(),
+        oidc=oidc(f"http://127.0.0.1:{port_of(sockets)}") if oidc is not None else None,
+    )
     if budgets is not None:
         app[GATE].opened = app[GATE].refused = budgets
-    sockets = bound("127.0.0.1", 0)
     server = HttpServer(app, sockets)
     await server.start()
     try:

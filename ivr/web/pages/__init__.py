@@ -16,6 +16,7 @@ from ivr.web.pages import (
     flows,
     handoff,
     login,
+    oidc,
     recordings,
     simulator,
     tokens,
@@ -31,6 +32,7 @@ async def _home(request: web.Request) -> web.Response:
 ROUTES = (
     web.get("/", _home),
     *login.ROUTES,
+    *oidc.ROUTES,
     *account.ROUTES,
     *accounts.ROUTES,
     *audit.ROUTES,

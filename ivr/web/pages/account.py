@@ -54,8 +54,11 @@ async def _page(request: web.Request, wrong: str = "", status: int = 200) -> web
     session = request.get(SESSION)
     mine = session is not None and bool(session.id)
     sessions: tuple[Session, ...] = ()
+    issuer, store = "", request.app[GATE].authentication.store
     if session is not None and mine and not session.must_change:
-        sessions = tuple(await in_time(request.app[GATE].authentication.store.sessions(session.account.name)))
+        sessions = tuple(await in_time(store.sessions(session.account.name)))
+        record = await in_time(store.find(session.account.name))
+        issuer = record.issuer if record is not None else ""
     return page(
         request,
         "account.html",
@@ -64,6 +67,7 @@ async def _page(request: web.Request, wrong: str = "", status: int = 200) -> web
         must_change=session is not None and session.must_change,
         this=session.id if session is not None else "",
         sessions=sessions,
+        issuer=issuer,
         shortest=SHORTEST,
         wrong=f"{wrong[:1].upper()}{wrong[1:]}." if wrong else "",
         changed="changed" in request.query,

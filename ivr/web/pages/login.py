@@ -15,7 +15,7 @@ from ivr.accounts.sessions import LIFE
 from ivr.errors import AccountError, StoreUnavailable, UnavailableError
 from ivr.ports import Account
 from ivr.web import bodies
-from ivr.web.access import GATE, SESSION, addressed_plainly, from_loopback, same_origin
+from ivr.web.access import GATE, OIDC, SESSION, addressed_plainly, from_loopback, same_origin
 from ivr.web.backend import in_time
 from ivr.web.connection import prove
 from ivr.web.navigation import ROOMS, home, rooms
@@ -39,10 +39,10 @@ async def form(request: web.Request) -> web.Response:
     try:
         session = await request.app[GATE].session(request)
     except StoreUnavailable:
-        return await _page(request, onwards, AWAY, 503)
+        return await form_again(request, onwards, AWAY, 503)
     if session is not None:
         raise web.HTTPSeeOther(_goal(request, onwards, session.account))
-    return await _page(request, onwards)
+    return await form_again(request, onwards)
 
 
 async def enter(request: web.Request) -> web.StreamResponse:
@@ -52,6 +52,10 @@ async def enter(request: web.Request) -> web.StreamResponse:
     def log_in(browser: Browser) -> Awaitable[LogIn]:
         return request.app[GATE].authentication.log_in(name, data.get("password", ""), browser)
 
+    if not local(request):
+        return await form_again(
+            request, data.get("next", ""), "Here people log in with their company account.", 403, name
+        )
     return await _enter(request, data.get("next", ""), name, log_in)
 
 
@@ -80,24 +84,29 @@ async def _enter(
     try:
         made = await log_in(browser_of(request, name))
     except StoreUnavailable:
-        return await _page(request, onwards, AWAY, 503, name)
+        return await form_again(request, onwards, AWAY, 503, name)
     except UnavailableError as error:
-        return await _page(request, onwards, f"{str(error).capitalize()}.", 503, name)
+        return await form_again(request, onwards, f"{str(error).capitalize()}.", 503, name)
     except LogInRefused as refused:
         if refused.wait_s:
-            return await _wait(request, onwards, refused.wait_s, name)
-        return await _page(request, onwards, _sentence(refused), 401, name)
+            return await too_often(request, onwards, refused.wait_s, name)
+        return await form_again(request, onwards, _sentence(refused), 401, name)
     except AccountError as error:
-        return await _page(request, onwards, _sentence(error), 400, name)
-    entered = web.HTTPSeeOther(_goal(request, onwards, made.session.account))
+        return await form_again(request, onwards, _sentence(error), 400, name)
+    raise await entered(request, made, onwards)
+
+
+async def entered(request: web.Request, made: LogIn, onwards: str) -> web.HTTPException:
+    """On to where they wanted to go, logged in."""
+    there = web.HTTPSeeOther(_goal(request, onwards, made.session.account))
     await _end(request)  # whatever session this browser showed before: nobody else's goes on as theirs
-    keep(request, entered, made)
-    raise entered
+    keep(request, there, made)
+    return there
 
 
-async def _wait(request: web.Request, onwards: str, wait_s: float, name: str) -> web.Response:
+async def too_often(request: web.Request, onwards: str, wait_s: float, name: str) -> web.Response:
     seconds = math.ceil(wait_s)
-    response = await _page(request, onwards, f"Too many attempts: try again in {seconds} seconds.", 429, name)
+    response = await form_again(request, onwards, f"Too many attempts: try again in {seconds} seconds.", 429, name)
     response.headers["Retry-After"] = str(seconds)
     return response
 
@@ -135,10 +144,27 @@ async def leave(request: web.Request) -> web.StreamResponse:
     if session is not None and session.id and (await bodies.form(request)).get("everywhere"):
         await in_time(authentication.log_out_everywhere(session.account.name, session.account.name))
     await _end(request)
-    left = web.HTTPSeeOther("/login")
+    if elsewhere := await _also_elsewhere(request):
+        left: web.StreamResponse = page(request, "logged_out.html", framed=False, elsewhere=elsewhere)
+    else:
+        left = web.HTTPSeeOther("/login")
     gate = request.app[GATE]
     left.del_cookie(gate.cookie(request), secure=gate.by_tls(request), httponly=True, samesite="Lax")
-    raise left
+    if isinstance(left, web.HTTPException):
+        raise left
+    return left
+
+
+async def _also_elsewhere(request: web.Request) -> str:
+    """Where the identity provider's own session ends, which would let them in again; "" where there is none."""
+    oidc, session = request.app[OIDC], request.get(SESSION)
+    if oidc.config is None or session is None or not session.id:
+        return ""
+    try:
+        record = await in_time(request.app[GATE].authentication.store.find(session.account.name))
+    except StoreUnavailable:
+        return ""
+    return await oidc.end_of_session() if record is not None and record.issuer == oidc.config.issuer else ""
 
 
 async def _end(request: web.Request) -> None:
@@ -148,15 +174,21 @@ async def _end(request: web.Request) -> None:
         await in_time(sessions.end(session))
 
 
+def local(request: web.Request) -> bool:
+    """Whether people log in by name and password."""
+    config = request.app[OIDC].config
+    return config is None or config.local
+
+
 def _goal(request: web.Request, onwards: str, account: Account) -> str:
     """Where they wanted to go, unless it is a room that only others enter: then where they begin anyway."""
     theirs = {address for address, _ in rooms(request.app, account)}
-    path = _next(onwards)
+    path = own(onwards)
     closed = path.partition("?")[0] in {address for address, _ in ROOMS} - theirs
     return home(request.app, account) if closed or not path else path
 
 
-def _next(path: str) -> str:
+def own(path: str) -> str:
     """Only to a page of the console; "" for what is none. Browsers drop tabs and line breaks, read a backslash as a
     slash and take dots out of a path, so that much becomes another site's address that does not look like one."""
     return path if OWN.fullmatch(path) else ""
@@ -167,7 +199,9 @@ def _sentence(error: AccountError) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-async def _page(request: web.Request, onwards: str, wrong: str = "", status: int = 200, name: str = "") -> web.Response:
+async def form_again(
+    request: web.Request, onwards: str, wrong: str = "", status: int = 200, name: str = ""
+) -> web.Response:
     gate = request.app[GATE]
     try:
         exist = await gate.authentication.exist()
@@ -179,12 +213,14 @@ async def _page(request: web.Request, onwards: str, wrong: str = "", status: int
         "login.html",
         framed=False,
         status=status,
-        next=_next(onwards),
+        next=own(onwards),
         name=name_of(name),
         wrong=wrong,
         first=not exist,
         plainly=not exist and here and not gate.token and not addressed_plainly(request),
         printed=bool(gate.authentication.administrator),
+        provider=config.button if (config := request.app[OIDC].config) is not None else "",
+        local=local(request),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from argon2 import PasswordHasher
@@ -235,3 +236,28 @@ async def test_sessions_expire_and_are_swept(nodes: tuple[Node, Node], now: Time
     await one.front.log_in("sam", PASSWORD, HERE)
     sam = next(each for each in await two.store.accounts.all() if each.account.name == "sam")
     assert (sam.sessions, sam.entered_at) == (1, now())
+
+
+async def test_whoever_a_provider_vouches_for_is_known_by_issuer_and_subject(
+    nodes: tuple[Node, Node], now: Time
+) -> None:
+    one, two = (node.store.accounts for node in nodes)
+    issuer, names = "https://login.example.com", ("rosa", "rosa-0a1b2c")
+    assert await one.vouched(issuer, "s1", names, "Rosa", frozenset()) is None
+    agent, lead = frozenset(["agent"]), frozenset(["supervisor"])
+    made = await asyncio.gather(*(each.vouched(issuer, "s1", names, "Rosa", agent) for each in (one, two)))
+    assert {record.account.name for record in made if record is not None} == {"rosa-0a1b2c"}, "once"
+    with pytest.raises(AccountError, match="somebody's"):
+        await two.vouched(issuer, "s2", names, "Another", agent)
+    other = await two.vouched("https://other.example.com", "s1", ("rosa", "s1"), "Another", agent)
+    assert other is not None and other.account.name == "s1"
+    found = await two.vouched(issuer, "s1", ("renamed",), "Rosa D.", lead)
+    assert found is not None and found.account == Account("rosa-0a1b2c", lead, "Rosa D.")
+    (last, *_) = await one.trail(1)
+    assert (last.event.before, last.event.after) == ({"roles": ["agent"]}, {"roles": ["supervisor"]})
+    until = now() + timedelta(minutes=10)
+    firsts = await asyncio.gather(*(each.first_use("a" * 64, until) for each in (one, two, one)))
+    assert sorted(firsts) == [False, False, True]
+    now.pass_(minutes=11)
+    assert await one.first_use("b" * 64, now() + timedelta(minutes=10))
+    assert await two.first_use("a" * 64, now() + timedelta(minutes=10)), "it is remembered as long as it could count"
