@@ -218,7 +218,7 @@ def host_for(remote: MediaDescription | None, hosts: Mapping[int, str]) -> str:
     """Which of our ``hosts``, by IP version, meets ``remote``: its address decides, or where its SIP came from while
     that is a name or a hold's 0.0.0.0; else the first. Raises NoCommonCodec for a version that we don't have."""
     first = next(iter(hosts.values()))
-    if remote is None or remote.secure is not None:
+    if remote is None or isinstance(remote.secure, Secrets):  # which ICE finds
         return first
     if not is_concrete(remote.host):
         return hosts.get(ip_version(remote.sip_host), first)
