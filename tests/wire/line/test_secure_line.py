@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -79,6 +81,9 @@ async def test_a_caller_comes_by_tls_and_is_handed_to_an_agent_by_tls(secure: Se
     ends = secure.own.certificate.not_valid_after_utc
     assert (await line.ready())["sip"]["certificate_ends"] == ends.isoformat()
     assert (await line.get(f"/api/calls/{live['call_id']}"))["transport"] == "tls"
+    page = f"{line.http}/calls/{live['call_id']}"
+    async with aiohttp.ClientSession() as console, console.get(page) as shown:
+        assert re.search(r"Signalled by.{1,200}TLS", await shown.text(), re.DOTALL)
 
 
 async def test_a_self_signed_pbx_is_known_by_its_pin(secure: Secure, tmp_path: Path) -> None:
