@@ -44,8 +44,8 @@ class Protection(Protocol):
 
 
 class Srtp:
-    """``suite`` is one of SUITES; ``ours`` and ``theirs`` are master key and salt; ``by``: how they were agreed on, which
-    is told before the suite. Raises ValueError for others."""
+    """``suite`` is one of SUITES; ``ours`` and ``theirs`` are master key and salt. ``by`` is told before the suite: how
+    they were agreed on. Raises ValueError for others."""
 
     up = True
 
