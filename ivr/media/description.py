@@ -86,12 +86,14 @@ class Sdes:
 @dataclass(frozen=True, slots=True)
 class Dtls:
     """What one end's SDP says of DTLS-SRTP without ICE (RFC 5763): the digest of its certificate by ``algorithm``
-    (RFC 8122), upper case with colons; ``mux``: RTCP goes with RTP (RFC 5761)."""
+    (RFC 8122), upper case with colons; ``mux``: RTCP goes with RTP (RFC 5761). ``agreed``, told to media only: the keys
+    of the association, RTP's first, that a media process made which is no more; the far end goes on with them."""
 
     fingerprint: str
     setup: Setup
     mux: bool = False
     algorithm: str = "sha-256"
+    agreed: tuple[Sdes, ...] = field(default=(), repr=False)
 
 
 Keying: TypeAlias = Secrets | Sdes | Dtls

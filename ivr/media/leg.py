@@ -23,7 +23,7 @@ from ivr.events import (
 from ivr.media import wire
 from ivr.media.browser_sdp import BrowserOffer, read_offer
 from ivr.media.clip import Clip, LegStats
-from ivr.media.description import MediaDescription, NoCommonCodec, Secrets
+from ivr.media.description import Dtls, MediaDescription, NoCommonCodec, Sdes, Secrets
 from ivr.media.resolution import resolved
 from ivr.media.wire import KEYS, Kind
 
@@ -86,6 +86,8 @@ class ProcessMediaLeg:
         self._closed = False
         self._answers = 0  # to browsers' offers
         self._stats = LegStats()
+        self._agreed: tuple[Sdes, ...] = ()  # keys of a DTLS association, for the next media process
+        self._resumes = False  # this one goes on with them
 
     @property
     def local(self) -> MediaDescription:
@@ -106,7 +108,7 @@ class ProcessMediaLeg:
         self._check()
         if not self._lost:
             return self.local
-        self._local = await self._commands.bind(self, self._remote, self.local.port)
+        self._local = self._as_told(await self._commands.bind(self, self._resumed(self._remote), self.local.port))
         self._lost = ""
         if self._listening:
             self._tell(Kind.LISTEN, True)
@@ -127,8 +129,10 @@ class ProcessMediaLeg:
         if self._lost:
             self._remote = remote
             raise MediaUnavailable(f"the media of {self.name} is lost: {self._lost}", remedy="reopen it")
+        if not _same_certificate(self._remote, remote):
+            self._agreed = ()
         try:
-            order = wire.described(await resolved(remote, self._commands.versions))
+            order = wire.described(self._resumed(await resolved(remote, self._commands.versions)))
             local = wire.description(await self._commands.request(Kind.UPDATE, self.number, order))
         except NoCommonCodec:
             raise
@@ -136,8 +140,8 @@ class ProcessMediaLeg:
             self._remote = remote
             raise
         assert local is not None
-        self._remote, self._local = remote, local
-        return local
+        self._remote, self._local = remote, self._as_told(local)
+        return self._local
 
     async def reoffer(self, offer: str) -> str:
         """Meet the browser that made ``offer`` instead of the one before, also where the media process was lost since:
@@ -280,6 +284,8 @@ class ProcessMediaLeg:
             self._events.put_nowait(MediaHeard(self.name))
         elif kind == Kind.CONNECTED:
             self._events.put_nowait(Connected(self.name, *value))
+        elif kind == Kind.KEYED:
+            self._agreed = wire.parse_keys(value)
         elif kind == Kind.TIMEOUT:
             self._events.put_nowait(MediaTimeout(self.name, value))
         elif kind == Kind.DONE:
@@ -317,6 +323,17 @@ class ProcessMediaLeg:
 
     def _send_play(self, token: int, play: _Play) -> None:
         self._commands.send_play(self.number, token, play.clips, stop_on_key=play.stop_on_key, gap_ms=play.gap_ms)
+
+    def _resumed(self, remote: MediaDescription | None) -> MediaDescription | None:
+        """``remote``, with the keys that it agreed on with a media process that is no more."""
+        self._resumes = bool(self._agreed) and (self._resumes or bool(self._lost))
+        if remote is None or not isinstance(remote.secure, Dtls) or not self._resumes:
+            return remote
+        return replace(remote, secure=replace(remote.secure, agreed=self._agreed))
+
+    def _as_told(self, local: MediaDescription) -> MediaDescription:
+        """``local``, with the certificate that the far end has seen, where its association goes on."""
+        return replace(local, secure=self.local.secure) if self._resumes else local
 
     @property
     def _browser(self) -> bool:
@@ -367,3 +384,8 @@ class ProcessMediaLeg:
             raise MediaUnavailable(
                 f"the media of {self.name} is closed", remedy="end the call; new calls get new media"
             )
+
+
+def _same_certificate(before: MediaDescription | None, now: MediaDescription) -> bool:
+    one, other = before.secure if before is not None else None, now.secure
+    return isinstance(one, Dtls) and isinstance(other, Dtls) and one.fingerprint == other.fingerprint

@@ -49,6 +49,7 @@ class Kind(IntEnum):
     HEARD = 54  # null; the far end, for the first time
     TAPPED = 56  # see ``tapped``
     CONNECTED = 57  # [state, why], as in ``ivr.events.Connected``
+    KEYED = 58  # what ``keys`` makes of the keys that DTLS has agreed on
 
 
 def audio(leg: int, at: float, pcm: bytes) -> bytes:
@@ -111,8 +112,22 @@ def _keying(value: Any) -> Keying | None:
     match value:
         case ["Secrets", given]:
             return Secrets(**given)
-        case ["Sdes", {"theirs": theirs, "ours": ours}]:
-            return Sdes(Crypto(**theirs), Crypto(**ours))
+        case ["Sdes", given]:
+            return _sdes(given)
         case ["Dtls", given]:
-            return Dtls(**given)
+            return Dtls(**given | {"agreed": parse_keys(given["agreed"])})
     return None
+
+
+def keys(agreed: tuple[Sdes, ...]) -> Any:
+    """The keys of an association as JSON values."""
+    return [asdict(each) for each in agreed]
+
+
+def parse_keys(value: Any) -> tuple[Sdes, ...]:
+    """The opposite."""
+    return tuple(_sdes(each) for each in value)
+
+
+def _sdes(value: Any) -> Sdes:
+    return Sdes(Crypto(**value["theirs"]), Crypto(**value["ours"]))

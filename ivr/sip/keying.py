@@ -107,8 +107,10 @@ class KeyAgreement:
     def answered(self, theirs: Protected, proto: str, ours: Keying | None) -> Keying | None:
         """What their answer agrees to; ``proto`` and ``ours``: of our offer. Raises BadBody(488)."""
         if theirs.dtls is not None or isinstance(ours, Dtls):
-            if theirs.dtls is None or not isinstance(ours, Dtls) or theirs.dtls.setup == "actpass":
+            if theirs.dtls is None or not isinstance(ours, Dtls):
                 raise BadBody(488, "the answer is not one to DTLS-SRTP as it was offered")
+            if theirs.dtls.setup == "actpass":  # no answer, and yet some say it: whoever was active stays so
+                return replace(theirs.dtls, setup="passive" if ours.setup == "active" else "active")
             return theirs.dtls
         for crypto in theirs.crypto:
             own = next((each for each in self.offered if (each.tag, each.suite) == (crypto.tag, crypto.suite)), None)

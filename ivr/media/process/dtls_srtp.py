@@ -4,6 +4,7 @@ are passed in, but for the certificate's."""
 from __future__ import annotations
 
 import hmac
+from base64 import b64encode
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
-from ivr.media.description import DIGESTS, SUITES
+from ivr.media.description import DIGESTS, SUITES, Crypto, Sdes
 from ivr.media.process.srtp import Srtp
 
 State: TypeAlias = Literal["new", "up", "closed", "failed"]
@@ -97,6 +98,7 @@ class Association:
             self._connection.set_accept_state()
         self._connection.set_ciphertext_mtu(_MTU)
         self._srtp: Srtp | None = None
+        self.keys: Sdes | None = None  # that were agreed on
         self._flight: list[bytes] = []  # the last one of the handshake, until the peer's next has come
         self._repeat_at = 0.0
         self._repeat_s = _FIRST_REPEAT_S
@@ -109,7 +111,7 @@ class Association:
     @property
     def suite(self) -> str:
         """ "" until keys are agreed on."""
-        return "" if self._srtp is None else f"DTLS {self._srtp.suite}"
+        return "" if self._srtp is None else self._srtp.suite
 
     @property
     def refused(self) -> int:
@@ -213,7 +215,9 @@ class Association:
         made = self._connection.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (key + salt))
         client = made[:key] + made[2 * key : 2 * key + salt]  # its keys come first (RFC 5764 section 4.2)
         server = made[key : 2 * key] + made[2 * key + salt :]
-        self._srtp = Srtp(suite, client, server) if self.active else Srtp(suite, server, client)
+        ours, theirs = (client, server) if self.active else (server, client)
+        self.keys = Sdes(*(Crypto(1, suite, b64encode(each).decode()) for each in (theirs, ours)))
+        self._srtp = Srtp.of(self.keys, by="DTLS ")
         self.state = "up"
 
     def _written(self) -> list[bytes]:

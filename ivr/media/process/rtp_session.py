@@ -11,7 +11,7 @@ from random import uniform
 from ivr.events import DigitSource
 from ivr.media import wire
 from ivr.media.clip import LegStats
-from ivr.media.description import MediaDescription, expects_audio, host_for, negotiate
+from ivr.media.description import MediaDescription, Sdes, expects_audio, host_for, negotiate
 from ivr.media.process import rtcp
 from ivr.media.process.dtmf_event import KeyChange
 from ivr.media.process.echo import EchoGuard
@@ -70,6 +70,7 @@ class RtpSession:
         self._far_report: tuple[int, float] | None = None  # middle of its NTP time, when it came
         self._far_rtcp: Address | None = None
         self._counted = 0  # packets, when it was noted what protected them
+        self._agreed: tuple[Sdes, ...] = ()
         self._suites: set[str] = set()  # that did; "" for none
 
     def aim(self, remote: MediaDescription | None, now: float) -> MediaDescription:
@@ -99,7 +100,11 @@ class RtpSession:
 
     def watch(self, now: float) -> None:
         """After the tick's urgent work: RTCP, and whether the far end still sends."""
-        self.transport.watch(now)
+        transport = self.transport
+        transport.watch(now)
+        if transport.agreed != self._agreed:
+            self._agreed = transport.agreed
+            self._tell(Kind.KEYED, self.number, wire.pack(wire.keys(self._agreed)))
         remote = self.remote
         if remote is None or not self.transport.established:
             return

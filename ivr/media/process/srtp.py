@@ -44,12 +44,13 @@ class Protection(Protocol):
 
 
 class Srtp:
-    """``suite`` is one of SUITES; ``ours`` and ``theirs`` are master key and salt. Raises ValueError for others."""
+    """``suite`` is one of SUITES; ``ours`` and ``theirs`` are master key and salt. ``by`` is told before the suite: how
+    they were agreed on. Raises ValueError for others."""
 
     up = True
 
-    def __init__(self, suite: str, ours: bytes, theirs: bytes) -> None:
-        self.suite = suite
+    def __init__(self, suite: str, ours: bytes, theirs: bytes, by: str = "") -> None:
+        self._suite, self._by = suite, by
         self.refused = 0
         self._ours, self._theirs = ours, theirs
         self._out = _session(suite, ours, Policy.SSRC_ANY_OUTBOUND)
@@ -59,21 +60,26 @@ class Srtp:
         self._searches = _SEARCHES
 
     @classmethod
-    def of(cls, keys: Sdes) -> Srtp:
-        """What two descriptions have agreed on. Raises ValueError."""
-        return cls(keys.ours.suite, b64decode(keys.ours.key), b64decode(keys.theirs.key))
+    def of(cls, keys: Sdes, by: str = "") -> Srtp:
+        """What both ends have agreed on. Raises ValueError."""
+        return cls(keys.ours.suite, b64decode(keys.ours.key), b64decode(keys.theirs.key), by)
+
+    @property
+    def suite(self) -> str:
+        """Its name, after how its keys were agreed on."""
+        return self._by + self._suite
 
     def rekey(self, keys: Sdes) -> None:
         """Other keys from now on. One that is the same goes on with its packet counter; what still comes under the far
         end's former one is opened for a moment (RFC 4568 section 7.1.4). Raises ValueError, and nothing has changed."""
         new = Srtp.of(keys)
-        same_suite = new.suite == self.suite
+        same_suite = new._suite == self._suite
         if not (same_suite and new._ours == self._ours):
             self._out, self._ours = new._out, new._ours
         if not (same_suite and new._theirs == self._theirs):
             self._former, self._in, self._theirs = self._in, new._in, new._theirs
             self._opened, self._searches = 0, _SEARCHES
-        self.suite = new.suite
+        self._suite, self._by = new._suite, new._by
 
     def seal(self, packet: bytes) -> bytes:
         try:
@@ -123,8 +129,8 @@ class Srtp:
         first, _, sequence, _, ssrc = HEADER.unpack_from(packet)
         if first & 0xC0 != VERSION:
             return None
-        far = _session(self.suite, self._theirs, Policy.SSRC_ANY_OUTBOUND)
-        near = _session(self.suite, self._theirs, Policy.SSRC_ANY_INBOUND)
+        far = _session(self._suite, self._theirs, Policy.SSRC_ANY_OUTBOUND)
+        near = _session(self._suite, self._theirs, Policy.SSRC_ANY_INBOUND)
         try:
             for _ in range(_ROLLOVERS):
                 for step in (_THIRD, 2 * _THIRD, -1):

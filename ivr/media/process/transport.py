@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Literal, Protocol, TypeAlias
 
-from ivr.media.description import Keying, socket_address
+from ivr.media.description import Keying, Sdes, socket_address
 from ivr.media.process.latch import Address, Latch
 from ivr.media.process.srtp import Protection
 
@@ -35,6 +35,10 @@ class Transport(Protocol):
     def protection(self) -> Protection | None: ...
     @property
     def refused(self) -> int: ...
+    @property
+    def agreed(self) -> tuple[Sdes, ...]:
+        """The keys of an association that a later process may go on with, once there are all."""
+
     @property
     def sockets(self) -> tuple[socket.socket, ...]: ...
     def readers(self, rtp: Taker, rtcp: Taker, changed: Change) -> list[tuple[socket.socket, Reader]]:

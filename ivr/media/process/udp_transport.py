@@ -61,6 +61,12 @@ class UdpTransport:
         return self._refused + sum(each.refused for each in protections.values())
 
     @property
+    def agreed(self) -> tuple[Sdes, ...]:
+        """Of RTP's association, and of RTCP's where that has one."""
+        keys = [handshake.dtls.keys for handshake in self._handshakes]
+        return tuple(each for each in keys if each is not None) if all(keys) else ()
+
+    @property
     def sockets(self) -> tuple[socket.socket, ...]:
         """RTP's and RTCP's."""
         return self._rtp.socket, self._rtcp.socket
@@ -176,6 +182,9 @@ class UdpTransport:
         """Passive, unless the far end can only be that: who begins is found behind its NAT. An association that stands
         with the same certificate goes on (RFC 8842 section 5)."""
         active = theirs.setup == "passive"
+        if theirs.agreed and not self._handshakes:
+            self._resume(theirs)
+            return Dtls(self._identities.current().fingerprint, "active" if active else "passive", theirs.mux)
         former = self._handshakes[0].dtls if self._handshakes else None
         stands = former is not None and former.their_fingerprint == theirs.fingerprint and self._mux == theirs.mux
         if former is None or not stands or not (former.up or (former.state == "new" and former.active == active)):
@@ -196,6 +205,13 @@ class UdpTransport:
             self._given_up_at = now + _CONNECT_S
         dtls = self._handshakes[0].dtls
         return Dtls(dtls.fingerprint, "active" if dtls.active else "passive", theirs.mux)
+
+    def _resume(self, theirs: Dtls) -> None:
+        """Go on with keys that are agreed on already; the far end knows of no other process."""
+        before = self._theirs
+        if not (isinstance(before, Dtls) and before.agreed == theirs.agreed):
+            srtp = [Srtp.of(keys, by="DTLS ") for keys in theirs.agreed]
+            self._protect(srtp[0], srtp[-1], theirs.mux)
 
     def _shake(self, handshake: _Handshake, data: bytes, address: Address, now: float) -> None:
         """Part of a handshake, which proves nothing until it is over: of strangers' hosts it is forgotten."""

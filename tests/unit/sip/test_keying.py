@@ -281,6 +281,8 @@ def test_a_later_offer_with_dtls_keeps_the_roles_while_the_certificate_stays() -
     assert "a=setup:actpass" in other
     changed = audio.take_later_answer(sdp(dtls("passive")))
     assert changed is not None and changed.secure == Dtls(PRINT, "passive")
+    changed = audio.take_later_answer(sdp(dtls("actpass")))
+    assert changed is not None and changed.secure == Dtls(PRINT, "active"), "which is no answer, and is given"
     with pytest.raises(BadBody):
         audio.take_later_answer(sdp(("RTP/AVP", "")))
 

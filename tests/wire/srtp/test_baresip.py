@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -150,3 +153,23 @@ async def test_two_are_joined(preferring: Desk, tmp_path: Path, first: str, seco
     assert talks[0].stats.srtp
     assert bool(talks[1].stats.srtp) == bool(second)
     assert all(talk.stats.packets_refused <= IN_THE_CLEAR for talk in talks)
+
+
+@pytest.mark.parametrize("encryption", ["srtp-mand", "dtls_srtp"])
+async def test_it_talks_on_when_our_media_process_died(preferring: Desk, tmp_path: Path, encryption: str) -> None:
+    async with baresip(tmp_path, pcm=tone(THEIR_TONE, 60), media_encryption=encryption) as peer:
+        await peer.command("dial", preferring.uri)
+        talk = await preferring.talk()
+        await understood(preferring, talk, peer, "1")
+        assert preferring.engine.pid is not None
+        os.kill(preferring.engine.pid, signal.SIGKILL)
+        talk.tapped = b""
+        await preferring.until(lambda: len(talk.tapped) >= 8000)
+        await understood(preferring, talk, peer, "2")
+        assert talk.ended is None
+        there = len(peer.heard())
+        async with asyncio.timeout(15):
+            while len(peer.heard()) < there + 16000:  # noqa: ASYNC110 - its file grows by itself
+                await asyncio.sleep(0.2)
+        await peer.command("hangup")
+        await preferring.over(talk)

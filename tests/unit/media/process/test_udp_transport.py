@@ -266,6 +266,32 @@ def test_the_same_certificate_again_changes_nothing_and_another_begins_anew() ->
     assert passive.transport.latch.source is None
 
 
+@pytest.mark.parametrize("mux", [False, True])
+def test_another_process_goes_on_with_what_an_association_has_agreed_on(mux: bool) -> None:
+    """Its far end shakes hands no more: it knows of no other process."""
+    passive, active = shaking(mux)
+    assert passive.transport.agreed == ()
+    active.transport.watch(100.0)
+    carried(passive, active)
+    told = Dtls(active.transport._identities.current().fingerprint, "active", mux, agreed=passive.transport.agreed)
+    assert len(told.agreed) == (1 if mux else 2)
+    assert told.agreed[0].ours.key not in repr(told)
+    later = End(passive.host)
+    later.signalled((active.host, 4000))
+    later.transport.aim(told, 200.0)
+    protection = later.transport.protection
+    later.transport.aim(replace(told, setup="actpass"), 201.0)
+    assert later.transport.protection is protection
+    assert later.transport.established
+    for sender, receiver in ((later, active), (active, later)):
+        target = sender.transport.latch.source
+        assert target is not None
+        sender.transport.send(packet(1), target)
+        sender.transport.send_rtcp(REPORT, (target[0], target[1] + 1))
+        carried(later, active)
+        assert (receiver.heard, receiver.reports) == ([b"x" * 160], [REPORT])
+
+
 def test_a_certificate_that_its_sdp_did_not_name_gets_no_keys() -> None:
     passive, active = End("192.0.2.1"), End("192.0.2.2")
     passive.signalled((active.host, 4000))
