@@ -48,8 +48,8 @@ class Reload:
         self._parts = parts
         self._one_at_a_time = asyncio.Lock()
 
-    async def run(self, read: Callable[[], Config]) -> None:
-        """Take what ``read`` finds. Whatever is wrong with it is a log line."""
+    async def run(self, read: Callable[[], Config]) -> bool:
+        """Take what ``read`` finds; whether it was. Whatever is wrong with it is a log line."""
         async with self._one_at_a_time:
             try:
                 wanted = await asyncio.to_thread(read)
@@ -59,14 +59,15 @@ class Reload:
                 await self._check(merged)
             except IvrError as error:
                 log.error("config.rejected", error=str(error))
-                return
+                return False
             except (OSError, ValueError) as error:
                 log.error("config.rejected", error=f"{type(error).__name__}: {error}")
-                return
+                return False
             self._hand_out(merged)
             if postponed := [key for key in changed if key not in LIVE]:
                 log.warning("config.restart_needed", keys=postponed)
             log.info("config.reloaded", changed=[key for key in changed if key in LIVE])
+            return True
 
     def _hand_out(self, merged: Config) -> None:
         for part in self._parts:  # also where nothing changed: a file may have been renamed, a secret replaced

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +28,7 @@ from ivr.desk.board_phone import BoardPhones
 from ivr.desk.hours import Calendar
 from ivr.desk.kept_place import kept_place
 from ivr.desk.promises import PromisedCallbacks
+from ivr.drain import Drain
 from ivr.embedding.loading import understanding
 from ivr.engines import Engines
 from ivr.events import RECORDING_ON
@@ -37,8 +37,8 @@ from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
 from ivr.log_sink import SinkStatus
 from ivr.logs import Log
-from ivr.ports import Leg, SipEndpoint
-from ivr.readiness import Life, Lifecycle, Parts, StoreProbe
+from ivr.ports import Leg
+from ivr.readiness import Life, Lifecycle, Parts, ReadinessWatch, StoreProbe
 from ivr.release.entry import CallEntry, PromptPreparation
 from ivr.release.lesson import Lesson
 from ivr.release.live import LiveFlows, aside
@@ -67,21 +67,10 @@ class Service:
     http_address: str
     console_url: str
     calls: CallRegistry
-    endpoint: SipEndpoint
-    lifecycle: Lifecycle
+    readiness: ReadinessWatch
+    drain: Drain
     reload: Reload
     administrator: str = ""
-
-    async def drain(self, seconds: float) -> None:
-        """Refuse new calls and let those in progress end, for at most ``seconds``."""
-        self.lifecycle.reach(Life.DRAINING)
-        log.info("service.draining", calls=len(self.calls), seconds=seconds)
-        self.endpoint.refuse_new_calls(503, int(seconds))
-        try:
-            async with asyncio.timeout(seconds):
-                await self.calls.drained()
-        except TimeoutError:
-            log.warning("service.drain_incomplete", calls=len(self.calls))
 
 
 @asynccontextmanager
@@ -123,6 +112,7 @@ async def running(
             *(config.sip, config.media.codecs, config.flows.numbering),
             near=store.ties.near,
             full=lambda calls: speech.load(calls).refuses,
+            unready=lambda: watch.unready(),
         )
         centre = ContactCentre.opened(
             config,
@@ -172,7 +162,9 @@ async def running(
             endpoint,
             flows.status,
             lambda: written.status if written is not None else SinkStatus(),
+            lambda: reload.config.sip.open_trunk,
         )
+        watch, drain = ReadinessWatch(parts.readiness), Drain(lifecycle, endpoint, registry)
         app = application(
             Backend(
                 calls=CallHistory(registry, store.calls, store.audit.of_call),
@@ -186,6 +178,8 @@ async def running(
                 recordings=archive,
                 board=centre.board,
                 board_phone=BoardPhones(centre.floor),
+                drain=drain,
+                retry_after_s=lambda: reload.config.sip.retry_after_s,
             ),
             feed,
             authentication=authentication,
@@ -296,8 +290,9 @@ async def running(
         lifecycle.reach(Life.SERVING)
         lifespan.callback(lifecycle.reach, Life.STOPPING)
         log.info("service.ready", sip=sip_address, http=http_address, flow_version=library.version)
+        lifespan.beside(watch.run(), "readiness")
         administrator = authentication.administrator
-        yield Service(sip_address, http_address, console_url, registry, endpoint, lifecycle, reload, administrator)
+        yield Service(sip_address, http_address, console_url, registry, watch, drain, reload, administrator)
 
 
 def _waiting_rules(line: LineConfig) -> WaitingRules:

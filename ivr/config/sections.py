@@ -6,6 +6,7 @@ import os
 import re
 import socket
 from collections.abc import Collection, Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -53,6 +54,11 @@ class Trunk(Section):
     vouches: bool = True
     gateway: Registrar = ""
 
+    @property
+    def distant(self) -> bool:
+        """Whether others than this machine may be at it."""
+        return self.inbound_auth or not all(ip_network(net, strict=False).is_loopback for net in self.allow)
+
     @model_validator(mode="after")
     def _complete(self) -> Trunk:
         if self.name == TIE_LINE:
@@ -73,6 +79,11 @@ class SipConfig(Section):
     retry_after_s: int = Field(30, ge=1)
     session_expires_s: int = Field(1800, ge=90)
     trunks: tuple[Trunk, ...] = ()
+
+    @property
+    def open_trunk(self) -> bool:
+        """Whether calls come from other machines by a trunk that needs no registration."""
+        return any(not trunk.register_with and trunk.distant for trunk in self.trunks)
 
     @property
     def vouching(self) -> frozenset[str]:

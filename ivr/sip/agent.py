@@ -58,10 +58,12 @@ class SipUserAgent:
         *,
         near: Callable[[str], bool] = lambda host: False,
         full: Callable[[int], str] = lambda calls: "",
+        unready: Callable[[], str] = lambda: "",
         network: Callable[[Callable[[bytes, Peer], None], Callable[[Peer, str], None]], Network] = Network,
     ) -> None:
         self._config = config
         self._full_of = full  # with so many calls: why no other part can take one more, "" when all can
+        self._unready = unready  # which part is missing, for probes; "" where none is
         self._network = network(self._received, self._unreachable)
         self._network.standing = self._standing
         self._core = Signalling(config, codecs, numbering, self._network, asyncio.get_running_loop(), near)
@@ -121,6 +123,9 @@ class SipUserAgent:
 
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
         self._draining = (status, retry_after_s)
+
+    def take_new_calls(self) -> None:
+        self._draining = None
 
     def apply(self, config: SipConfig) -> None:
         """Trunks and limits of ``config``, for calls that begin from now on. What is listened on, a drain and calls in
@@ -312,7 +317,7 @@ class SipUserAgent:
             reason, (status, retry_after_s) = "draining", self._draining
         elif len(self._inbound) >= self._config.max_calls:
             reason, status, retry_after_s = "busy", self._config.busy_status, self._config.retry_after_s
-        elif reason := self._full_of(len(self._inbound)):
+        elif reason := self._full_of(len(self._inbound)) or (self._unready() if request.method == "OPTIONS" else ""):
             status, retry_after_s = 503, self._config.retry_after_s
         else:
             return None
@@ -335,7 +340,8 @@ class SipUserAgent:
         return True
 
     def _options(self, request: SipRequest, source: Peer) -> SipResponse:
-        """Answer as an INVITE would be answered now (RFC 3261 section 11.2): that is how proxies probe us."""
+        """Answer that a call would be served (RFC 3261 section 11.2): that is how proxies probe us. Where a part of
+        this line is missing they heard 503: a call that comes all the same is taken, and led to a person."""
         response = response_to(request, 200, tag=stateless_tag(request))
         present(response, self._core.contact(source))
         response.headers.set("Accept", "application/sdp")

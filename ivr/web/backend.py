@@ -107,12 +107,27 @@ class Board(Protocol):
     async def supervise(self, by: str, phone: str, agent: str, how: Supervision) -> None: ...
 
 
+class Drain(Protocol):
+    """No new calls until it is taken back. ``final``: the process ends with it."""
+
+    @property
+    def final(self) -> bool: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def calls(self) -> int: ...
+    def begin(self, by: str, retry_after_s: int) -> None: ...
+    def undo(self, by: str) -> None:
+        """Raises UnavailableError where the line ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do.
     ``started``: whether there is anything to show yet, beside readiness. ``zone``: in which a day is asked for.
     ``seats``: live agents' consoles; None where there are none. ``recordings``: of conversations and messages; None
-    where there are none. ``board``: the supervisors'; ``board_phone``: makes their phone, by name."""
+    where there are none. ``board``: the supervisors'; ``board_phone``: makes their phone, by name. ``drain``: of the
+    line; ``retry_after_s``: for the calls it refuses."""
 
     calls: Calls
     flows: Flows
@@ -125,6 +140,8 @@ class Backend:
     recordings: Recordings | None = None
     board: Board | None = None
     board_phone: Callable[[str], BoardPhone] | None = None
+    drain: Drain | None = None
+    retry_after_s: Callable[[], int] = lambda: 30
 
 
 BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)

@@ -24,7 +24,7 @@ from ivr.store import Store
 from ivr.store.memory import MemoryLedger
 from ivr.web.access import GATE
 from ivr.web.app import HttpServer, application, bound, port_of
-from ivr.web.backend import Backend, FlowSummary, Trial
+from ivr.web.backend import Backend, Drain, FlowSummary, Trial
 from ivr.web.live import Feed
 from tests.films import ZONE
 from tests.web.people import Roles, hire
@@ -134,6 +134,7 @@ async def serving(
     authentication: Authentication | None = None,
     recordings: Recordings | None = None,
     budgets: Budgets | None = None,
+    drain: Drain | None = None,
 ) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
     """Where it listens, and a client. The hand-over's token is "right". ``people``: who has an account. ``budgets``:
     how much a source may ask before it has to wait, where that is not the gate's own."""
@@ -148,7 +149,7 @@ async def serving(
 
     backend = Backend(
         calls or FakeCalls(), flows or FakeFlows(), now, context_of,
-        mask=False, started=lambda: started, recordings=recordings,
+        mask=False, started=lambda: started, recordings=recordings, drain=drain,
     )  # fmt: skip
     store = Store("sqlite+aiosqlite://")
     await store.upgrade()

@@ -68,10 +68,10 @@ class Fabric(Network):
 
 @asynccontextmanager
 async def user_agent(
-    *, full: Callable[[int], str] = lambda calls: "", **settings: Any
+    *, full: Callable[[int], str] = lambda calls: "", unready: Callable[[], str] = lambda: "", **settings: Any
 ) -> AsyncIterator[tuple[SipUserAgent, Fabric, asyncio.Queue[Leg]]]:
-    """A started agent that admits 192.0.2.0/24, its fabric, and the legs it reports; ``full`` as SipUserAgent takes it,
-    other ``settings`` as its configuration has them."""
+    """A started agent that admits 192.0.2.0/24, its fabric, and the legs it reports; ``full`` and ``unready`` as
+    SipUserAgent takes them, other ``settings`` as its configuration has them."""
     fabrics: list[Fabric] = []
 
     def weave(receive: Callable[[bytes, Peer], None], unreachable: Callable[[Peer, str], None]) -> Network:
@@ -79,7 +79,7 @@ async def user_agent(
         return fabrics[0]
 
     settings.setdefault("trunks", [{"name": "far", "allow": ["192.0.2.0/24"]}])
-    agent = SipUserAgent(SipConfig.model_validate(settings), network=weave, full=full)
+    agent = SipUserAgent(SipConfig.model_validate(settings), network=weave, full=full, unready=unready)
     legs: asyncio.Queue[Leg] = asyncio.Queue()
     await agent.start(legs.put_nowait)
     try:
