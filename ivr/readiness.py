@@ -27,9 +27,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 PING_S = 2.5  # whoever asks is told so late at the latest
 FRESH_S = 0.2
 LOOK_S = 1.0
-SERVED_WITHOUT = frozenset({"store", "trunk"})
-"""Parts that lines share, and that a call which comes all the same is served without: a proxy that took every line out
-for them would refuse callers whom all could serve (RFC 3261 section 11.2: the answer is an INVITE's)."""
+NOT_SERVED_WITHOUT = frozenset({"media", "speech"})
+"""Parts of its own that a line says it misses when it is probed by SIP. Database and trunks are those of every line: a
+proxy that took all of them out would refuse callers whom each could serve (RFC 3261 section 11.2: the answer to OPTIONS
+is the one to an INVITE). A drain is no part: whoever refuses calls then knows it."""
 
 
 class Life(StrEnum):
@@ -275,7 +276,7 @@ class ReadinessWatch:
 
     def unready(self) -> str:
         """The state of /readyz, for probes by SIP; "" where a call would be served."""
-        return "" if self.state == "ready" or self.state in SERVED_WITHOUT else self.state
+        return self.state if self.state in NOT_SERVED_WITHOUT else ""
 
     async def run(self) -> None:
         while True:
