@@ -6,7 +6,7 @@ The whole new configuration is checked before any of it counts; with a fault in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -54,7 +54,7 @@ class Reload:
             try:
                 wanted = await asyncio.to_thread(read)
                 changed = differences(self.config, wanted)
-                merged = _merged(self.config, wanted, [key for key in changed if key in LIVE])
+                merged = _merged(self.config, wanted, sorted_out(changed)[0])
                 _check_secrets(self.config, merged)
                 await self._check(merged)
             except IvrError as error:
@@ -64,9 +64,10 @@ class Reload:
                 log.error("config.rejected", error=f"{type(error).__name__}: {error}")
                 return False
             self._hand_out(merged)
-            if postponed := [key for key in changed if key not in LIVE]:
-                log.warning("config.restart_needed", keys=postponed)
-            log.info("config.reloaded", changed=[key for key in changed if key in LIVE])
+            now, later = sorted_out(changed)
+            if later:
+                log.warning("config.restart_needed", keys=later)
+            log.info("config.reloaded", changed=now)
             return True
 
     def _hand_out(self, merged: Config) -> None:
@@ -83,6 +84,12 @@ def differences(old: Config, new: Config) -> list[str]:
         for key in type(getattr(old, section)).model_fields
         if getattr(getattr(old, section), key) != getattr(getattr(new, section), key)
     ]
+
+
+def sorted_out(keys: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Those that count from a reload on, and those that need a restart."""
+    known = list(keys)
+    return [key for key in known if key in LIVE], [key for key in known if key not in LIVE]
 
 
 def _merged(old: Config, new: Config, keys: Sequence[str]) -> Config:

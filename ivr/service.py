@@ -22,7 +22,7 @@ from ivr.call.tied_call import TiedCalls
 from ivr.call.waiting import WaitingRules
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
-from ivr.config import TIE_LINE, Config, LineConfig
+from ivr.config import TIE_LINE, Config, LineConfig, shown
 from ivr.contact_centre import ContactCentre, Premises
 from ivr.desk.board_phone import BoardPhones
 from ivr.desk.hours import Calendar
@@ -39,7 +39,7 @@ from ivr.log_sink import SinkStatus
 from ivr.logs import Log
 from ivr.ports import Leg
 from ivr.readiness import Life, Lifecycle, Parts, ReadinessWatch, StoreProbe
-from ivr.release.entry import CallEntry, PromptPreparation
+from ivr.release.entry import CallEntry, PromptPreparation, check_entries
 from ivr.release.lesson import Lesson
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
@@ -180,6 +180,7 @@ async def running(
                 board_phone=BoardPhones(centre.floor),
                 drain=drain,
                 retry_after_s=lambda: reload.config.sip.retry_after_s,
+                configuration=lambda: shown(reload.config),
             ),
             feed,
             authentication=authentication,
@@ -207,6 +208,7 @@ async def running(
         await lifespan.begin(entry.load_vocabularies(actions), company_http.aclose)
         lifecycle.begin("checking the flows")
         library = await flows.start()
+        check_entries(config.flows, library)
         lifecycle.begin("starting the media process")
         await engines.media_up()
         lifecycle.begin("loading recogniser and voices")
@@ -247,6 +249,7 @@ async def running(
             """Raises IvrError for what the line could not go on with."""
             nonlocal facts
             Calendar(wanted.desk.hours, ZoneInfo(time_zone))
+            check_entries(wanted.flows, serving.live)
             if written is not None and wanted.logs.path != reload.config.logs.path:
                 written.check(wanted.logs.path)
             facts = await aside(line_facts, wanted)

@@ -19,6 +19,7 @@ from ivr.cli import accounts, db
 from ivr.cli.endpoint_findings import endpoint_findings
 from ivr.cli.finding import Finding
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
+from ivr.cli.secret_findings import secret_findings
 from ivr.cli.skill_coverage import skill_coverage
 from ivr.config import Address, Config, SipConfig
 from ivr.dialogue.spoken.language import served
@@ -75,7 +76,7 @@ def examine(config: Config, agents: Collection[str] = ()) -> Iterator[Finding]:
     if library is not None:
         yield from skill_coverage(config, library, agents)
     yield _descriptors(config.sip.max_calls)
-    yield from _secrets(config)
+    yield from secret_findings(config)
     yield from _extras()
 
 
@@ -199,12 +200,6 @@ def _bindable(address: Address, kind: int) -> str:
         except OSError as error:
             return error.strerror or str(error)
     return ""
-
-
-def _secrets(config: Config) -> Iterator[Finding]:
-    for needed_by, secret in config.secrets:
-        if trouble := secret.trouble():
-            yield Finding("bad", needed_by, trouble, "set it; the line does not start without")
 
 
 def _extras() -> Iterator[Finding]:

@@ -29,6 +29,10 @@ def command(
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, default=Path("config.toml"), metavar="FILE", help="default: config.toml")
+    add_override(parser)
+
+
+def add_override(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--database", metavar="URL", help="instead of [store] url, e.g. sqlite+aiosqlite:///try.sqlite3"
     )

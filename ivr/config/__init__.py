@@ -20,6 +20,7 @@ from ivr.config.sections import (
     StoreConfig,
     Trunk,
 )
+from ivr.config.shown import shown
 from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig
 
 __all__ = [
@@ -49,4 +50,5 @@ __all__ = [
     "Trunk",
     "load_config",
     "parse_address",
+    "shown",
 ]

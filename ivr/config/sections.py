@@ -14,6 +14,8 @@ from pydantic import Field, field_validator, model_validator
 
 from ivr.config.desk_sections import DeskConfig
 from ivr.config.fields import (
+    KEPT_AS,
+    KEPT_IN,
     Address,
     AddressField,
     AddressLiteral,
@@ -66,7 +68,7 @@ class Trunk(Section):
         if not self.allow and not self.inbound_auth and not self.register_with:
             raise ValueError("a trunk needs allow, inbound_auth or register; otherwise nobody can use it")
         if (self.register_with or self.inbound_auth) and not (self.username and self.password.source):
-            raise ValueError("register and inbound_auth need username and password (env:NAME or file:/path)")
+            raise ValueError(f"register and inbound_auth need username and password ({KEPT_AS})")
         return self
 
 
@@ -214,6 +216,11 @@ class FlowsConfig(Section):
     services: tuple[HttpService, ...] = ()
 
     @property
+    def entries(self) -> list[str]:
+        """The flows that calls begin in."""
+        return list(dict.fromkeys((self.entry, *(number.entry for number in self.numbers if number.entry))))
+
+    @property
     def numbering(self) -> NumberingPlan:
         return NumberingPlan(self.country)
 
@@ -261,8 +268,13 @@ class StoreConfig(Section):
     spool: str = ""
     spool_mb: int = Field(64, ge=1, le=100_000)
 
+    @property
+    def secret(self) -> Secret | None:
+        """Where ``url`` is kept, which has a password in it; None where it is written here."""
+        return Secret(self.url) if self.url.startswith(KEPT_IN) else None
+
     def resolved(self) -> str:
-        return Secret(self.url).reveal() if self.url.startswith(("env:", "file:")) else self.url
+        return self.url if self.secret is None else self.secret.reveal()
 
     @property
     def spool_folder(self) -> Path:
@@ -291,9 +303,14 @@ class RecordingConfig(Section):
     days: int = Field(90, ge=0)
     transcribe: bool = False
 
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The current one first."""
+        return tuple(secret for secret in (self.key, *self.former_keys) if secret.source)
+
     def keys(self) -> tuple[str, ...]:
         """As they are, the current one first. Raises ConfigError."""
-        return tuple(secret.reveal() for secret in (self.key, *self.former_keys) if secret.source)
+        return tuple(secret.reveal() for secret in self.secrets)
 
     def kept_days(self, calls_days: int) -> int:
         """0 for ever."""
@@ -337,9 +354,7 @@ class Config(Section):
         for name, endpoint in self.speech.endpoints:
             if endpoint.api_key.source:
                 yield f"{name}.api_key", endpoint.api_key
-        for secret in (self.recording.key, *self.recording.former_keys):
-            if secret.source:
-                yield "recording.key", secret
+        yield from (("recording.key", secret) for secret in self.recording.secrets)
         if not self.http.listen.loopback:
             yield "http.token", self.http.token
 
@@ -360,7 +375,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _safe(self) -> Config:
         if not self.http.listen.loopback and not self.http.token.source:
-            raise ValueError("http.listen is reachable from outside: set http.token (env:NAME or file:/path)")
+            raise ValueError(f"http.listen is reachable from outside: set http.token ({KEPT_AS})")
         if self.desk.line.trunk not in ("", *(t.name for t in self.sip.trunks if t.gateway or t.register_with)):
             raise ValueError(f"desk.line: no trunk {self.desk.line.trunk!r} has a gateway or registers")
         for agent in self.desk.agents:

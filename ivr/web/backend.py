@@ -127,7 +127,7 @@ class Backend:
     ``started``: whether there is anything to show yet, beside readiness. ``zone``: in which a day is asked for.
     ``seats``: live agents' consoles; None where there are none. ``recordings``: of conversations and messages; None
     where there are none. ``board``: the supervisors'; ``board_phone``: makes their phone, by name. ``drain``: of the
-    line; ``retry_after_s``: for the calls it refuses."""
+    line; ``retry_after_s``: for the calls it refuses. ``configuration``: what the line serves with, without secrets."""
 
     calls: Calls
     flows: Flows
@@ -142,6 +142,7 @@ class Backend:
     board_phone: Callable[[str], BoardPhone] | None = None
     drain: Drain | None = None
     retry_after_s: Callable[[], int] = lambda: 30
+    configuration: Callable[[], Mapping[str, Any]] = lambda: {}
 
 
 BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ivr.web.api import calls, drain, flows, health
+from ivr.web.api import calls, configuration, drain, flows, health
 
-ROUTES = (*health.ROUTES, *calls.ROUTES, *flows.ROUTES, *drain.ROUTES)
+ROUTES = (*health.ROUTES, *calls.ROUTES, *flows.ROUTES, *drain.ROUTES, *configuration.ROUTES)
