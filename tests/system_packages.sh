@@ -18,6 +18,7 @@ need sipp sip-tester
 need "chromium chromium-browser google-chrome" chromium
 need baresip baresip-core
 need kamailio kamailio
+need systemd-analyze systemd
 need_voice /usr/bin/flite flite
 need_voice /usr/bin/text2wave festival
 need_voice /usr/share/festival/voices/us/cmu_us_slt_arctic_hts festvox-us-slt-hts
