@@ -1,4 +1,4 @@
-"""What the line runs in: systemd reads its unit without a word, hadolint its Containerfile, the line its configuration."""
+"""What the line runs in: systemd reads its unit without a word, hadolint its Containerfile, the line its settings."""
 
 from __future__ import annotations
 
