@@ -17,7 +17,7 @@ from ivr.logs import StandardError, configure_logging
 
 COMMANDS = (
     *("serve", "call", "answer", "say", "prompts", "tail", "speech", "flow", "db", "recordings"),
-    *("accounts", "deploy", "models", "doctor", "health", "drain", "config"),
+    *("accounts", "deploy", "models", "doctor", "health", "drain", "config", "capacity"),
 )
 EPILOG = """\
 first steps:
