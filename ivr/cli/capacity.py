@@ -68,7 +68,6 @@ def _tell(demand: Demand, machines: Machines, plan: Plan) -> None:
         print(f"  {what:42}{cores:8.1f}")
     print(f"  {f'at a load of {machines.load:.0%}':42}{plan.sum / machines.load:8.1f}")
     print(f"machines of {machines.cores} cores: {plan.machines}, and {machines.spare} spare")
-    print(
-        f"each: sip.max_calls = {plan.max_calls}, {4 * plan.max_calls} media ports, media processes: {plan.media_processes}"
-    )
+    processes = f"{plan.media_processes} media process{'' if plan.media_processes == 1 else 'es'}"
+    print(f"each: sip.max_calls = {plan.max_calls}, {4 * plan.max_calls} media ports, {processes}")
     print(f"network: {plan.gbit_s:.2f} Gbit/s and {plan.packets_s:,.0f} packets/s each way")

@@ -19,9 +19,9 @@ LEGS_A_MEDIA_PROCESS = 200  # one thread, which is never late by more than a tic
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """CPU of one call, measured on two cores of 2.x GHz: milliseconds a second in progress (``call``, ``srtp``, ``ear``:
-    voice activity while the caller may talk), a set-up, a recognised sentence. ``spread``: the sentence's standard
-    deviation by its mean."""
+    """CPU of one call, as it was measured, in ms: of a second in progress (``call``, ``srtp``, ``ear``: voice activity
+    while the caller may talk), of a set-up, of a recognised sentence. ``spread``: the sentence's standard deviation by
+    its mean."""
 
     call_ms_s: float = 1.45
     srtp_ms_s: float = 0.45
@@ -34,7 +34,7 @@ class Costs:
 @dataclass(frozen=True, slots=True)
 class Demand:
     """``callers`` at once, each for ``call_s``, who say a sentence every ``sentence_every_s``; ``listening``: the share
-    of a call in which they may talk; ``bridged``: the share of callers who talk with an agent, which is a second leg."""
+    of a call in which they may talk; ``bridged``: the share of callers with an agent, which is a second leg."""
 
     callers: int
     call_s: float = 120.0

@@ -50,7 +50,7 @@ class Pin:
 
 
 def pins(path: Path) -> dict[str, Pin]:
-    found = {}
+    found: dict[str, Pin] = {}
     for line in path.read_text("utf-8").replace("\\\n", " ").splitlines():
         words, *hashes = re.split(r"\s+--hash=sha256:", line.strip())
         requirement = Requirement(words)
@@ -119,7 +119,7 @@ def licences(name: str) -> set[str]:
     """As its author declares them: the expression, else the classifiers, else the text."""
     metadata = distribution(name).metadata
     classified = [c.rpartition(":: ")[2] for c in metadata.get_all("Classifier") or () if c.startswith("License ::")]
-    expression, text = metadata.get("License-Expression"), metadata.get("License")
+    expression, text = metadata["License-Expression"], metadata["License"]
     if not expression and classified:
         return set(classified)
     return {each.strip("() ") for each in re.split(r" AND | OR ", expression or text or "unknown")}
