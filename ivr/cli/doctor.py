@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ivr.cli import accounts, db
+from ivr.cli.capacity_findings import capacity_findings
 from ivr.cli.endpoint_findings import endpoint_findings
 from ivr.cli.finding import Finding
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
@@ -25,7 +26,6 @@ from ivr.config import Address, Config, SipConfig
 from ivr.dialogue.spoken.language import served
 from ivr.embedding import installation
 from ivr.errors import ConfigError, IvrError
-from ivr.limits import descriptors
 from ivr.line_facts import line_facts
 from ivr.media.candidates import candidates
 from ivr.release.candidate import Candidate, examine_folder
@@ -75,7 +75,7 @@ def examine(config: Config, agents: Collection[str] = ()) -> Iterator[Finding]:
     yield from _network(config)
     if library is not None:
         yield from skill_coverage(config, library, agents)
-    yield _descriptors(config.sip.max_calls)
+    yield from capacity_findings(config)
     yield from secret_findings(config)
     yield from _extras()
 
@@ -139,21 +139,8 @@ def _network(config: Config) -> Iterator[Finding]:
         if trouble := _unreachable(agent.target, config.sip):
             remedy = "mend its target, sip.listen or the DNS"
             yield Finding("bad", f"agent {agent.name}", f"{agent.target} cannot be dialled: {trouble}", remedy)
-    yield _ports(config)
     found = candidates(config.sip.listen.host, config.sip.advertise, config.media.browser_addresses)
     yield Finding("ok", "agents' browsers", f"send audio to {', '.join(found)}, UDP {config.media.ports}")
-
-
-def _ports(config: Config) -> Finding:
-    """Each caller needs a port pair, and another for the agent who joins them."""
-    ports, enough, wanted = config.media.ports, config.media.callers, config.sip.max_calls
-    if enough >= wanted:
-        return Finding("ok", f"RTP ports {ports}", f"enough for {enough} callers, agents included")
-    low = config.media.port_range[0]
-    remedy = f'set media.ports = "{low}-{low + 4 * wanted - 1}" or wider, or lower sip.max_calls'
-    return Finding(
-        "bad", f"RTP ports {ports}", f"enough for {enough} callers only, of {wanted} in sip.max_calls", remedy
-    )
 
 
 def _unreachable(target: str, sip: SipConfig) -> str:
@@ -181,14 +168,6 @@ def _unreachable(target: str, sip: SipConfig) -> str:
             except OSError as error:
                 trouble = f"no route from {listen} ({error.strerror or error})"
     return trouble
-
-
-def _descriptors(max_calls: int) -> Finding:
-    available = descriptors.attainable()
-    if problem := descriptors.shortage(max_calls, available):
-        return Finding("bad", "file descriptors", problem, descriptors.remedy(max_calls))
-    needed = descriptors.needed(max_calls)
-    return Finding("ok", "file descriptors", f"{available} allowed, {needed} needed for max_calls = {max_calls}")
 
 
 def _bindable(address: Address, kind: int) -> str:
