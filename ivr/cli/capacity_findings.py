@@ -1,4 +1,4 @@
-"""Findings about capacity: what `sip.max_calls` takes of descriptors, ports and cores; priority, disks, clock, dumps."""
+"""Findings about capacity: what `sip.max_calls` takes of descriptors, ports, cores; priority, disks, clock, dumps."""
 
 from __future__ import annotations
 
