@@ -1,6 +1,7 @@
 """The commands of ivr/deploy/README.md, all of them in their order, by a shell on a machine of paper with a real line.
 
-Its folders are in one of ours; what would change this machine (packages, users, systemd, docker) is played, and told."""
+Its folders are in one of ours; what would change this machine (packages, users, systemd, docker) is played, and told.
+"""
 
 from __future__ import annotations
 
