@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
 LOCKED := $(PIP) --require-hashes --no-build-isolation --requirement
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help demo test check bench peers eval eval-voices serve fmt clean system-packages chromium lock sbom
+.PHONY: help demo test check bench peers eval eval-voices serve fmt clean system-packages chromium lock sbom audit
 
 help:            ## what there is to run
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -69,6 +69,9 @@ lock: $(STAMP)   ## after an edit of pyproject.toml: pin what it needs, with has
 
 sbom: $(STAMP)   ## what a line consists of, as CycloneDX: sbom.json, the same every time
 	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file sbom.json requirements.lock
+
+audit: $(STAMP)  ## known vulnerabilities of what is locked, from a copy of an OSV database: ADVISORIES=FOLDER
+	@$(BIN)/python -m tests.advisories $(ADVISORIES)
 
 fmt: $(STAMP)
 	@$(BIN)/ruff check --fix .
