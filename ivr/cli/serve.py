@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import signal
 import time
@@ -66,6 +67,7 @@ def add(commands: Subparsers) -> None:
 
 def handle(arguments: argparse.Namespace) -> int:
     signals, notifier = Signals(), Notifier.taken()
+    faulthandler.enable(STANDARD_ERROR)  # the watchdog's SIGABRT tells where the loop stood; frames only, no values
     with signals.taken():
         config = configuration(arguments)
         written = configure_logging(

@@ -102,6 +102,14 @@ async def test_a_standing_loop_pings_no_watchdog(tmp_path: Path) -> None:
             await manager.until("WATCHDOG=1", 10.0)
 
 
+async def test_what_the_watchdog_ends_says_where_it_stood(tmp_path: Path) -> None:
+    async with RunningLine.running(LineSetup(tmp_path)) as line:
+        line.process.send_signal(signal.SIGABRT)
+        assert await asyncio.wait_for(line.process.wait(), 15) == -signal.SIGABRT
+        said = (await line._drain).decode()
+        assert "Fatal Python error: Aborted" in said and "asyncio" in said
+
+
 async def test_a_line_is_drained_by_command_and_takes_calls_again(tmp_path: Path) -> None:
     async with RunningLine.running(LineSetup(tmp_path)) as line:
         assert await command(line, "health") == (0, "alive, ready; 0 calls\n")
