@@ -37,7 +37,7 @@ from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
 from ivr.log_sink import SinkStatus
 from ivr.logs import Log
-from ivr.ports import Leg
+from ivr.ports import Leg, SipEndpoint
 from ivr.readiness import Life, Lifecycle, Parts, ReadinessWatch, StoreProbe
 from ivr.release.entry import CallEntry, PromptPreparation, check_entries
 from ivr.release.lesson import Lesson
@@ -67,6 +67,7 @@ class Service:
     http_address: str
     console_url: str
     calls: CallRegistry
+    endpoint: SipEndpoint
     readiness: ReadinessWatch
     drain: Drain
     reload: Reload
@@ -295,7 +296,7 @@ async def running(
         log.info("service.ready", sip=sip_address, http=http_address, flow_version=library.version)
         lifespan.beside(watch.run(), "readiness")
         administrator = authentication.administrator
-        yield Service(sip_address, http_address, console_url, registry, watch, drain, reload, administrator)
+        yield Service(sip_address, http_address, console_url, registry, endpoint, watch, drain, reload, administrator)
 
 
 def _waiting_rules(line: LineConfig) -> WaitingRules:
