@@ -218,6 +218,12 @@ class StoreProbe:
         await asyncio.wait({self._asking}, timeout=PING_S)
         return self._asking.result() if self._asking.done() else "it does not answer"
 
+    async def settle(self) -> None:
+        """Nothing is asked any more, before the store closes."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+
     async def _ask(self) -> str:
         try:
             await self.store.ping()

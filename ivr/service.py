@@ -154,10 +154,11 @@ async def running(
 
         workshop = ConsoleWorkshop(config, serving, flows, releases)
         lifespan.ends(workshop.stop)
+        probe = StoreProbe(store)
         parts = Parts(
             lifecycle,
             registry,
-            StoreProbe(store),
+            probe,
             media,
             speech,
             endpoint,
@@ -197,6 +198,7 @@ async def running(
         await lifespan.begin(http.start(), http.stop)
         lifecycle.begin("opening the database")
         await lifespan.begin(store.upgrade(), store.close)
+        lifespan.push_async_callback(probe.settle)
         lifespan.push_async_callback(engines.stop)
         engines.begin()
         lifespan.push_async_callback(authentication.settle)

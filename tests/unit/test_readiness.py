@@ -69,6 +69,28 @@ def test_a_ping_that_hangs_is_answered_in_time_and_not_piled_upon() -> None:
     run(main())
 
 
+def test_nothing_is_asked_of_a_store_that_closes() -> None:
+    async def main() -> None:
+        asked, ended = asyncio.Event(), asyncio.Event()
+
+        async def ping() -> None:
+            asked.set()
+            try:
+                await asyncio.sleep(60)
+            finally:
+                ended.set()
+
+        probe = StoreProbe(Kept(ping))
+        await probe.settle()
+        waiting = asyncio.create_task(probe())
+        await asked.wait()
+        waiting.cancel()
+        await probe.settle()
+        assert ended.is_set()
+
+    run(main())
+
+
 def test_who_hangs_up_takes_nobodys_answer_away() -> None:
     async def main() -> None:
         async def ping() -> None:
