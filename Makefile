@@ -4,17 +4,23 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PEERS  := $(VENV)/peers
+PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
+# Everything that is installed was looked at once: its hash is in a lock. What comes as source is built by what is locked, too.
+LOCKED := $(PIP) --require-hashes --no-build-isolation --requirement
+LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help demo test check bench peers eval eval-voices serve fmt clean system-packages chromium
+.PHONY: help demo test check bench peers eval eval-voices serve fmt clean system-packages chromium lock sbom audit
 
 help:            ## what there is to run
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-$(STAMP): pyproject.toml requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; run: make PYTHON=/path/to/python3.11"; exit 1; }
+$(STAMP): pyproject.toml requirements-build.lock requirements-test.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "Python 3.11, 3.12 or 3.13 is needed; run: make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "The venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV) (about a gigabyte with the speech models; a few minutes on a fresh machine)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint requirements.lock --editable '.[test]'
+	@$(LOCKED) requirements-build.lock
+	@$(LOCKED) requirements-test.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m ivr models get sentence-embedding || echo "Without it sentences that no phrase covers are read by their words alone; try again: $(BIN)/ivr models get sentence-embedding"
 	@$(BIN)/ivr prompts || echo "The line renders what is missing by itself, later; try again: $(BIN)/ivr prompts"
 	@touch $@
@@ -43,7 +49,7 @@ bench: $(STAMP) system-packages peers ## measure everything, peers beside it: ta
 # pipecat-ai wants other versions than the tests: an environment of its own, with the line's engines as they are here.
 peers:
 	@test -e $(PEERS)/.installed || { echo "Installing the bench's peers into $(PEERS)" && $(PYTHON) -m venv $(PEERS) \
-		&& grep -E '^(numpy|onnxruntime|hibari-tts|moonshine-voice)==' requirements.lock >$(PEERS)/constraints.txt \
+		&& sed -nE 's/^((numpy|onnxruntime|hibari-tts|moonshine-voice)==[^ ]+).*/\1/p' requirements.lock >$(PEERS)/constraints.txt \
 		&& $(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --constraint $(PEERS)/constraints.txt --editable '.[bench]' \
 		&& touch $(PEERS)/.installed; } || echo "The bench's peers could not be installed: it says so, and goes on without them"
 
@@ -55,6 +61,17 @@ eval-voices:     ## the Debian packages with more callers' voices for the evalua
 
 serve: $(STAMP)  ## answer calls with config.toml
 	@$(BIN)/ivr serve
+
+lock: $(STAMP)   ## after an edit of pyproject.toml: pin what it needs, with hashes (LOCK_OPTIONS="--upgrade": the newest of everything)
+	@$(LOCK) $(LOCK_OPTIONS) --group pyproject.toml:build --output-file requirements-build.lock
+	@$(LOCK) $(LOCK_OPTIONS) pyproject.toml --output-file requirements.lock
+	@$(LOCK) $(LOCK_OPTIONS) pyproject.toml --extra test --constraint requirements.lock --output-file requirements-test.lock
+
+sbom: $(STAMP)   ## what a line consists of, as CycloneDX: sbom.json, the same every time
+	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file sbom.json requirements.lock
+
+audit: $(STAMP)  ## known vulnerabilities of what is locked, from a copy of an OSV database: ADVISORIES=FOLDER
+	@$(BIN)/python -m tests.advisories $(ADVISORIES)
 
 fmt: $(STAMP)
 	@$(BIN)/ruff check --fix .

@@ -44,7 +44,7 @@ def line_facts(config: Config | None, vocabularies: Mapping[str, Sequence[Term]]
         skills=tuple(skills | {GENERAL: None}) if skills else None,  # who logs in at a console is a generalist
         services=tuple(service.name for service in flows.services),
         levels={service.name: IdentityLevel.of_word(service.needs) for service in flows.services},
-        entries=tuple(dict.fromkeys((flows.entry, *(n.entry for n in flows.numbers if n.entry)))),
+        entries=tuple(flows.entries),
         recorded=lambda audio, language: recordings.find("", language, audio) is not None,
         vocabularies=vocabularies,
         recognised=tuple(language for offer in recogniser_offers(config.speech) for language in offer.languages),

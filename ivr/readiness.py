@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
+
+import structlog
 
 from ivr.errors import StoreUnavailable
 from ivr.log_sink import SinkStatus
@@ -20,12 +22,19 @@ from ivr.ports import (
     SpeechService,
 )
 
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
 PING_S = 2.5  # whoever asks is told so late at the latest
 FRESH_S = 0.2
+LOOK_S = 1.0
+NOT_SERVED_WITHOUT = frozenset({"media", "speech"})
+"""Parts of its own that a line says it misses when it is probed by SIP. Database and trunks are those of every line: a
+proxy that took all of them out would refuse callers whom each could serve (RFC 3261 section 11.2: the answer to OPTIONS
+is the one to an INVITE). A drain is no part: whoever refuses calls then knows it."""
 
 
 class Life(StrEnum):
-    """Where the service is between its start and its end. It never goes back."""
+    """Where the service is between its start and its end. It never goes back, but for a drain that is taken back."""
 
     STARTING = "starting"
     SERVING = "serving"
@@ -59,9 +68,14 @@ class Lifecycle:
         self._tell(self.step)
 
     def reach(self, life: Life) -> None:
-        """Later stages are never undone: what drains doesn't serve again."""
+        """Later stages are never undone by reaching an earlier one."""
         order = list(Life)
         self.life = max(self.life, life, key=order.index)
+
+    def resume(self) -> None:
+        """A drain is taken back."""
+        if self.life is Life.DRAINING:
+            self.life = Life.SERVING
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,7 @@ class Readiness:
     """``store``: "ok", or what is wrong with it; ``spooled``: how many writes wait for it; ``unkept``: how many
     will never be written; ``calls``: how many are in progress; ``flows``: what serves; ``log``: whether its lines are
     written; ``endpoints``: recognisers and voices that are asked elsewhere; ``unpurged``: why retention failed last;
-    no caller depends on these three."""
+    no caller depends on these three. ``open_trunk``: calls come by a trunk that needs no registration, too."""
 
     calls: int
     media: bool
@@ -87,6 +101,7 @@ class Readiness:
     unkept: int = 0
     endpoints: Sequence[EngineStatus] = ()
     unpurged: str = ""
+    open_trunk: bool = False
 
     @property
     def ready(self) -> bool:
@@ -95,40 +110,55 @@ class Readiness:
     @property
     def reasons(self) -> Sequence[str]:
         """Why new calls can't be served, each with the part it is about; empty when they can."""
-        return tuple(self._reasons())
+        return tuple(reason for _, reason in self._faults())
 
-    def _reasons(self) -> Iterator[str]:
+    @property
+    def state(self) -> str:
+        """ "ready", "starting", "draining", "stopping", or the first part that is missing: "media", "store", "speech",
+        "trunk"."""
+        return next((state for state, _ in self._faults()), "ready")
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What somebody should look at, though new calls are served."""
+        return () if self._cut_off else tuple(self._unregistered())
+
+    def _faults(self) -> Iterator[tuple[str, str]]:
+        """(state, reason) of each."""
         match self.life:
             case Life.STARTING:
-                yield f"starting: {self.step}"
+                yield self.life.value, f"starting: {self.step}"
                 return
             case Life.DRAINING:
-                yield f"draining: no new calls; {self.calls} in progress may end by themselves"
+                yield self.life.value, f"draining: no new calls; {self.calls} in progress may end by themselves"
             case Life.STOPPING:
-                yield "stopping"
+                yield self.life.value, "stopping"
                 return
         if not self.media:
-            yield "media: restarting"
+            yield "media", "media: restarting"
         if self.store != "ok":
-            yield f"store: {self.store}"
+            yield "store", f"store: {self.store}"
         if not any(recogniser.healthy for recogniser in self.recognisers):
             details = {r.detail for r in self.recognisers if r.detail}
-            yield "recognisers: " + ("; ".join(sorted(details)) or "there is none")
+            yield "speech", "recognisers: " + ("; ".join(sorted(details)) or "there is none")
         if self.speech.refuses:
-            yield f"speech: {self.speech.refuses}"
+            yield "speech", f"speech: {self.speech.refuses}"
+        if self._cut_off:
+            yield from (("trunk", reason) for reason in self._unregistered())
+
+    @property
+    def _cut_off(self) -> bool:
+        """Every trunk is lost. One of several leaves the others, and who calls by them."""
+        lost = [each.state != "registered" for each in self.registrations]
+        return bool(lost) and all(lost) and not self.open_trunk
+
+    def _unregistered(self) -> Iterator[str]:
         for each in self.registrations:
             if each.state != "registered":
                 yield f"trunk {each.trunk}: {each.state}" + (f", {each.detail}" if each.detail else "")
 
-    @property
-    def state(self) -> str:
-        """ "ready", "starting", "draining", "stopping"; or "degraded": it serves, and a part is missing."""
-        if self.life is Life.SERVING:
-            return "ready" if self.ready else "degraded"
-        return self.life.value
-
     def verdict(self) -> dict[str, Any]:
-        """For everybody: whether, and how far the start is; of no part, trunk or call anything."""
+        """For everybody: whether, which kind of part is missing, how far the start is; of no trunk or call anything."""
         starting = {"reasons": list(self.reasons)} if self.life is Life.STARTING else {}
         return {"status": "ready" if self.ready else "not ready", "state": self.state, **starting}
 
@@ -137,6 +167,7 @@ class Readiness:
         return {
             **self.verdict(),
             "reasons": list(self.reasons),
+            **({"warnings": list(self.warnings)} if self.warnings else {}),
             "calls": self.calls,
             "media": "ok" if self.media else "restarting",
             "store": self.store + (f"; {self.spooled} writes wait in the spool" if self.spooled else ""),
@@ -193,6 +224,12 @@ class StoreProbe:
         await asyncio.wait({self._asking}, timeout=PING_S)
         return self._asking.result() if self._asking.done() else "it does not answer"
 
+    async def settle(self) -> None:
+        """Nothing is asked any more, before the store closes."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+
     async def _ask(self) -> str:
         try:
             await self.store.ping()
@@ -205,7 +242,8 @@ class StoreProbe:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a call needs, to be asked how it is. ``calls`` are those in progress; ``flows`` says what serves."""
+    """What a call needs, to be asked how it is. ``calls`` are those in progress; ``flows`` says what serves;
+    ``open_trunk``: whether calls come by a trunk that needs no registration."""
 
     lifecycle: Lifecycle
     calls: Sized
@@ -215,6 +253,7 @@ class Parts:
     endpoint: SipEndpoint
     flows: Callable[[], Mapping[str, Any]]
     log: Callable[[], SinkStatus]
+    open_trunk: Callable[[], bool] = lambda: False
 
     async def readiness(self) -> Readiness:
         life = self.lifecycle.life
@@ -236,4 +275,28 @@ class Parts:
             self.store.store.lost,
             self.speech.endpoints(),
             self.store.store.unpurged,
+            self.open_trunk(),
         )
+
+
+class ReadinessWatch:
+    """Asks every LOOK_S, so that a probe by SIP needs not wait; a change is logged. ``told`` hears of each answer."""
+
+    def __init__(self, ask: Callable[[], Awaitable[Readiness]]) -> None:
+        self._ask = ask
+        self.state = "ready"
+        self.told: Callable[[Readiness], None] = lambda readiness: None
+
+    def unready(self) -> str:
+        """The state of /readyz, for probes by SIP; "" where a call would be served."""
+        return self.state if self.state in NOT_SERVED_WITHOUT else ""
+
+    async def run(self) -> None:
+        while True:
+            readiness = await self._ask()
+            if readiness.state != self.state:
+                write = log.info if readiness.ready else log.warning
+                write("readiness.changed", state=readiness.state, before=self.state, reasons=readiness.reasons)
+                self.state = readiness.state
+            self.told(readiness)
+            await asyncio.sleep(LOOK_S)

@@ -6,7 +6,7 @@ The whole new configuration is checked before any of it counts; with a fault in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -64,30 +64,30 @@ class Reload:
         self._audit = audit
         self._one_at_a_time = asyncio.Lock()
 
-    async def run(self, read: Callable[[], Config]) -> None:
-        """Take what ``read`` finds. Whatever is wrong with it is a log line."""
+    async def run(self, read: Callable[[], Config]) -> bool:
+        """Take what ``read`` finds; whether it was. Whatever is wrong with it is a log line."""
         async with self._one_at_a_time:
             self.accepted = False
             try:
                 wanted = await asyncio.to_thread(read)
                 changed = differences(self.config, wanted)
-                merged = _merged(self.config, wanted, [key for key in changed if key in LIVE])
+                merged = _merged(self.config, wanted, sorted_out(changed)[0])
                 _check_secrets(self.config, merged)
                 await self._check(merged)
             except IvrError as error:
                 await self._reject(str(error))
-                return
+                return False
             except (OSError, ValueError) as error:
                 await self._reject(f"{type(error).__name__}: {error}")
-                return
+                return False
             self._hand_out(merged)
             self.accepted = True
-            postponed = [key for key in changed if key not in LIVE]
-            if postponed:
-                log.warning("config.restart_needed", keys=postponed)
-            counts = [key for key in changed if key in LIVE]
-            log.info("config.reloaded", changed=counts)
-            await self._note(AuditEvent(SIGNAL, "config.reloaded", after={"changed": counts, "postponed": postponed}))
+            now, later = sorted_out(changed)
+            if later:
+                log.warning("config.restart_needed", keys=later)
+            log.info("config.reloaded", changed=now)
+            await self._note(AuditEvent(SIGNAL, "config.reloaded", after={"changed": now, "postponed": later}))
+            return True
 
     async def _reject(self, error: str) -> None:
         log.error("config.rejected", error=error)
@@ -115,6 +115,12 @@ def differences(old: Config, new: Config) -> list[str]:
         for key in type(getattr(old, section)).model_fields
         if getattr(getattr(old, section), key) != getattr(getattr(new, section), key)
     ]
+
+
+def sorted_out(keys: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Those that count from a reload on, and those that need a restart."""
+    known = list(keys)
+    return [key for key in known if key in LIVE], [key for key in known if key not in LIVE]
 
 
 def _merged(old: Config, new: Config, keys: Sequence[str]) -> Config:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,13 +23,14 @@ from ivr.call.tied_call import TiedCalls
 from ivr.call.waiting import WaitingRules
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
-from ivr.config import TIE_LINE, Config, LineConfig
+from ivr.config import TIE_LINE, Config, LineConfig, shown
 from ivr.contact_centre import ContactCentre, Premises
 from ivr.data_subject import DataSubjects
 from ivr.desk.board_phone import BoardPhones
 from ivr.desk.hours import Calendar
 from ivr.desk.kept_place import kept_place
 from ivr.desk.promises import PromisedCallbacks
+from ivr.drain import Drain
 from ivr.embedding.loading import understanding
 from ivr.engines import Engines
 from ivr.events import RECORDING_ON
@@ -41,8 +41,8 @@ from ivr.line_telemetry import LineTelemetry, Measured
 from ivr.log_sink import SinkStatus
 from ivr.logs import Log
 from ivr.ports import Leg, SipEndpoint
-from ivr.readiness import Life, Lifecycle, Parts, StoreProbe
-from ivr.release.entry import CallEntry, PromptPreparation
+from ivr.readiness import Life, Lifecycle, Parts, ReadinessWatch, StoreProbe
+from ivr.release.entry import CallEntry, PromptPreparation, check_entries
 from ivr.release.lesson import Lesson
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
@@ -74,22 +74,12 @@ class Service:
     console_url: str
     calls: CallRegistry
     endpoint: SipEndpoint
-    lifecycle: Lifecycle
+    readiness: ReadinessWatch
+    drain: Drain
     reload: Reload
     telemetry: LineTelemetry
     administrator: str = ""
     tls_address: str = ""
-
-    async def drain(self, seconds: float) -> None:
-        """Refuse new calls and let those in progress end, for at most ``seconds``."""
-        self.lifecycle.reach(Life.DRAINING)
-        log.info("service.draining", calls=len(self.calls), seconds=seconds)
-        self.endpoint.refuse_new_calls(503, int(seconds))
-        try:
-            async with asyncio.timeout(seconds):
-                await self.calls.drained()
-        except TimeoutError:
-            log.warning("service.drain_incomplete", calls=len(self.calls))
 
 
 @asynccontextmanager
@@ -134,6 +124,7 @@ async def running(
             *(config.sip, config.media.codecs, config.flows.numbering),
             near=store.ties.near,
             full=lambda calls: speech.load(calls).refuses,
+            unready=lambda: watch.unready(),
         )
         endpoint.on_refused = telemetry.refused
         centre = ContactCentre.opened(
@@ -181,16 +172,19 @@ async def running(
 
         workshop = ConsoleWorkshop(config, serving, flows, releases)
         lifespan.ends(workshop.stop)
+        probe = StoreProbe(store)
         parts = Parts(
             lifecycle,
             registry,
-            StoreProbe(store),
+            probe,
             media,
             speech,
             endpoint,
             flows.status,
             lambda: written.status if written is not None else SinkStatus(),
+            lambda: reload.config.sip.open_trunk,
         )
+        watch, drain = ReadinessWatch(parts.readiness), Drain(lifecycle, endpoint, registry)
         app = application(
             Backend(
                 calls=CallHistory(registry, store.calls, store.audit.of_call),
@@ -206,6 +200,9 @@ async def running(
                 board=centre.board,
                 board_phone=BoardPhones(centre.floor),
                 metrics=telemetry.expose,
+                drain=drain,
+                retry_after_s=lambda: reload.config.sip.retry_after_s,
+                configuration=lambda: shown(reload.config),
             ),
             feed,
             authentication=authentication,
@@ -222,6 +219,7 @@ async def running(
         await lifespan.begin(http.start(), http.stop)
         lifecycle.begin("opening the database")
         await lifespan.begin(store.upgrade(), store.close)
+        lifespan.push_async_callback(probe.settle)
         lifespan.push_async_callback(engines.stop)
         engines.begin()
         lifespan.push_async_callback(authentication.settle)
@@ -234,6 +232,7 @@ async def running(
         await lifespan.begin(entry.load_vocabularies(actions), company_http.aclose)
         lifecycle.begin("checking the flows")
         library = await flows.start()
+        check_entries(config.flows, library)
         lifecycle.begin("starting the media process")
         await engines.media_up()
         lifecycle.begin("loading recogniser and voices")
@@ -279,6 +278,7 @@ async def running(
             Calendar(wanted.desk.hours, ZoneInfo(time_zone))
             if wanted.sip.tls is not None:
                 await aside(Pair.read, wanted.sip.tls)
+            check_entries(wanted.flows, serving.live)
             if written is not None and wanted.logs.path != reload.config.logs.path:
                 written.check(wanted.logs.path)
             telemetry.check(wanted)
@@ -343,9 +343,10 @@ async def running(
         lifespan.callback(lifecycle.reach, Life.STOPPING)
         tls_address = str(endpoint.tls_address) if config.sip.tls is not None else ""
         log.info("service.ready", sip=sip_address, tls=tls_address, http=http_address, flow_version=library.version)
+        lifespan.beside(watch.run(), "readiness")
         administrator = authentication.administrator
         yield Service(
-            *(sip_address, http_address, console_url, registry, endpoint, lifecycle, reload, telemetry),
+            *(sip_address, http_address, console_url, registry, endpoint, watch, drain, reload, telemetry),
             *(administrator, tls_address),
         )
 

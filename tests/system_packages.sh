@@ -19,6 +19,7 @@ need "chromium chromium-browser google-chrome" chromium
 need baresip baresip-core
 need kamailio kamailio
 need promtool prometheus
+need systemd-analyze systemd
 need_voice /usr/bin/flite flite
 need_voice /usr/bin/text2wave festival
 need_voice /usr/share/festival/voices/us/cmu_us_slt_arctic_hts festvox-us-slt-hts

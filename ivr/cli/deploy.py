@@ -1,4 +1,4 @@
-"""`ivr deploy`: configuration for the PBX or proxy in front of the line and what watches it, to copy and edit."""
+"""`ivr deploy`: configuration for what the line runs in and what stands around it, to copy and edit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ivr.cli.options import Subparsers, command
 
 def add(commands: Subparsers) -> None:
     listed = "\n".join(f"  {name:12}{about}" for name, (_, about) in deploy.NAMES.items())
-    what = "print configuration for what stands around the line: PBX, proxy, monitoring"
+    what = "print configuration for systemd, a container, a PBX, a proxy or monitoring"
     parser = command(commands, "deploy", what, f"a file to copy and edit:\n{listed}", handle)
     parser.add_argument("name", choices=[*deploy.NAMES], metavar="NAME", help=" | ".join(deploy.NAMES))
 

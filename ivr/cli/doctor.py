@@ -17,17 +17,18 @@ from rich.console import Console
 from rich.text import Text
 
 from ivr.cli import accounts, db
+from ivr.cli.capacity_findings import capacity_findings
 from ivr.cli.dns_findings import dns_findings
 from ivr.cli.endpoint_findings import endpoint_findings
 from ivr.cli.finding import Finding
 from ivr.cli.nat_findings import nat_findings
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
+from ivr.cli.secret_findings import secret_findings
 from ivr.cli.skill_coverage import skill_coverage
 from ivr.config import Address, Config
 from ivr.dialogue.spoken.language import served
 from ivr.embedding import installation
 from ivr.errors import ConfigError, IvrError
-from ivr.limits import descriptors
 from ivr.line_facts import line_facts
 from ivr.media.candidates import candidates
 from ivr.release.candidate import Candidate, examine_folder
@@ -82,8 +83,8 @@ def examine(config: Config, agents: Collection[str] = ()) -> Iterator[Finding]:
     yield from _network(config)
     if library is not None:
         yield from skill_coverage(config, library, agents)
-    yield _descriptors(config.sip.max_calls)
-    yield from _secrets(config)
+    yield from capacity_findings(config)
+    yield from secret_findings(config)
     yield from _extras()
 
 
@@ -148,31 +149,10 @@ def _network(config: Config) -> Iterator[Finding]:
         yield Finding("note", "call backs", "none are promised: no trunk takes calls out", remedy)
     if not config.desk.agents:
         yield Finding("bad", "agents", "none: nobody can be reached", "add [[desk.agents]]")
-    yield _ports(config)
     every = [address.host for address in config.sip.listen]
     home = "::" if {"0.0.0.0", "::"} == set(every) else every[0]  # noqa: S104
     found = candidates(home, config.sip.advertise, config.media.browser_addresses)
     yield Finding("ok", "agents' browsers", f"send audio to {', '.join(found)}, UDP {config.media.ports}")
-
-
-def _ports(config: Config) -> Finding:
-    """Each caller needs a port pair, and another for the agent who joins them."""
-    ports, enough, wanted = config.media.ports, config.media.callers, config.sip.max_calls
-    if enough >= wanted:
-        return Finding("ok", f"RTP ports {ports}", f"enough for {enough} callers, agents included")
-    low = config.media.port_range[0]
-    remedy = f'set media.ports = "{low}-{low + 4 * wanted - 1}" or wider, or lower sip.max_calls'
-    return Finding(
-        "bad", f"RTP ports {ports}", f"enough for {enough} callers only, of {wanted} in sip.max_calls", remedy
-    )
-
-
-def _descriptors(max_calls: int) -> Finding:
-    available = descriptors.attainable()
-    if problem := descriptors.shortage(max_calls, available):
-        return Finding("bad", "file descriptors", problem, descriptors.remedy(max_calls))
-    needed = descriptors.needed(max_calls)
-    return Finding("ok", "file descriptors", f"{available} allowed, {needed} needed for max_calls = {max_calls}")
 
 
 def _bindable(address: Address, kind: int) -> str:
@@ -186,12 +166,6 @@ def _bindable(address: Address, kind: int) -> str:
         except OSError as error:
             return error.strerror or str(error)
     return ""
-
-
-def _secrets(config: Config) -> Iterator[Finding]:
-    for needed_by, secret in config.secrets:
-        if trouble := secret.trouble():
-            yield Finding("bad", needed_by, trouble, "set it; the line does not start without")
 
 
 def _extras() -> Iterator[Finding]:

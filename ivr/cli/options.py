@@ -30,6 +30,10 @@ def command(
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, default=Path("config.toml"), metavar="FILE", help="default: config.toml")
+    add_override(parser)
+
+
+def add_override(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--database", metavar="URL", help="instead of [store] url, e.g. sqlite+aiosqlite:///try.sqlite3"
     )
@@ -37,7 +41,11 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 def add_listeners(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sip", metavar="HOST:PORT", help="instead of [sip] listen; port 0 picks a free one")
-    parser.add_argument("--http", metavar="HOST:PORT", help="instead of [http] listen; port 0 picks a free one")
+    add_http(parser, "; port 0 picks a free one")
+
+
+def add_http(parser: argparse.ArgumentParser, more: str = "") -> None:
+    parser.add_argument("--http", metavar="HOST:PORT", help=f"instead of [http] listen{more}")
 
 
 def age(text: str) -> timedelta:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import signal
 import time
@@ -23,7 +24,8 @@ from ivr.engines import Engines
 from ivr.limits import descriptors
 from ivr.log_sink import STANDARD_ERROR, LogSink
 from ivr.logs import Log, StandardError, configure_logging
-from ivr.readiness import Lifecycle, Step
+from ivr.readiness import Lifecycle, Readiness, Step
+from ivr.systemd import Notifier
 
 if TYPE_CHECKING:  # it imports all of the line, for which its engines need not wait
     from ivr.service import Service
@@ -65,7 +67,8 @@ def add(commands: Subparsers) -> None:
 
 
 def handle(arguments: argparse.Namespace) -> int:
-    signals = Signals()
+    signals, notifier = Signals(), Notifier.taken()
+    faulthandler.enable(STANDARD_ERROR)  # the watchdog's SIGABRT tells where the loop stood; frames only, no values
     with signals.taken():
         config = configuration(arguments)
         written = configure_logging(
@@ -74,7 +77,7 @@ def handle(arguments: argparse.Namespace) -> int:
         notices = LogSink(STANDARD_ERROR, lambda count: f"({count} lines are missing here)\n")
         _take_descriptors(config.sip.max_calls, notices)
         try:
-            return asyncio.run(_serve(arguments, config, written, notices, signals))
+            return asyncio.run(_serve(arguments, config, written, notices, signals, notifier))
         finally:
             notices.close()
             written.close()
@@ -127,22 +130,31 @@ class Signals:
 
 
 async def _serve(
-    arguments: argparse.Namespace, config: Config, written: Log, notices: LogSink, signals: Signals
+    arguments: argparse.Namespace,
+    config: Config,
+    written: Log,
+    notices: LogSink,
+    signals: Signals,
+    notifier: Notifier,
 ) -> int:
     signals.deliver()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(descriptors.Exhaustion(loop))
     config.check_secrets()  # what is missing is told before anything runs
     async with AsyncExitStack() as stack:
+        watching = asyncio.create_task(notifier.watch())
+        stack.push_async_callback(_cancelled, watching)
         engines = Engines(config)
         stack.push_async_callback(engines.stop)
         engines.begin()
-        with _startup(notices) as tell:
+        with _startup(notices, notifier) as tell:
             starting = asyncio.create_task(_started(stack, config, Lifecycle(tell), written, engines))
-            reloads = asyncio.create_task(_reload(signals, written, starting, partial(configuration, arguments)))
+            read = partial(configuration, arguments)
+            reloads = asyncio.create_task(_reload(signals, written, starting, read, notifier))
             stack.push_async_callback(_cancelled, reloads)
             await _first(starting, signals.stop)
         if not starting.done():
+            notifier.stopping("stopped before it was ready")
             await _cancelled(starting)
             notices.write("stopped before it was ready\n")
             return 0
@@ -154,12 +166,15 @@ async def _serve(
         gc.set_threshold(*COLLECT_AT)
         if service.administrator:
             notices.write(first_account(service.console_url, service.administrator))
+        service.readiness.told = lambda readiness: notifier.status(status_line(readiness))
+        notifier.ready("ready")
         secure = f" (sip over TLS {service.tls_address})" if service.tls_address else ""
         notices.write(f"ready: sip {service.sip_address}, http {service.http_address}{secure}\n")
         await signals.stop.wait()
+        notifier.stopping("draining")
         if calls := len(service.calls):
             notices.write(f"draining {calls} call(s); again to stop at once\n")
-        drained = asyncio.create_task(service.drain(arguments.drain))
+        drained = asyncio.create_task(service.drain.finish(arguments.drain))
         await _first(drained, signals.stop_now)
         await _cancelled(drained)
     return 0
@@ -182,7 +197,19 @@ def first_account(console_url: str, token: str) -> str:
     )
 
 
-async def _reload(signals: Signals, written: Log, starting: asyncio.Task[Service], read: Callable[[], Config]) -> None:
+def status_line(readiness: Readiness) -> str:
+    """What ``systemctl status`` shows of a running line."""
+    calls = f"{readiness.calls} call{'' if readiness.calls == 1 else 's'}"
+    return f"{readiness.state}, {calls}" + "".join(f"; {reason}" for reason in readiness.reasons)
+
+
+async def _reload(
+    signals: Signals,
+    written: Log,
+    starting: asyncio.Task[Service],
+    read: Callable[[], Config],
+    notifier: Notifier,
+) -> None:
     """Whenever it is wanted. The log is opened anew at once, the rest when there is a line to change."""
     while True:
         await signals.reload.wait()
@@ -190,7 +217,9 @@ async def _reload(signals: Signals, written: Log, starting: asyncio.Task[Service
         written.reopen()
         service = await asyncio.shield(starting)
         service.telemetry.reopen()
-        await service.reload.run(read)
+        notifier.reloading()
+        taken = await service.reload.run(read)
+        notifier.reloaded("reloaded" if taken else "the new configuration was rejected: the log says why")
 
 
 async def _first(work: asyncio.Task[object] | asyncio.Task[Service] | asyncio.Task[None], event: asyncio.Event) -> None:
@@ -206,7 +235,7 @@ async def _cancelled(task: asyncio.Task[Service] | asyncio.Task[None]) -> None:
 
 
 @contextmanager
-def _startup(notices: LogSink) -> Iterator[Callable[[Step], None]]:
+def _startup(notices: LogSink, notifier: Notifier) -> Iterator[Callable[[Step], None]]:
     """What the start is doing, for whoever looks: bars on a terminal, else lines; in the log either way."""
     from rich.console import Console  # most commands draw nothing and start without it
     from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -228,6 +257,7 @@ def _startup(notices: LogSink) -> Iterator[Callable[[Step], None]]:
         def tell(step: Step) -> None:
             nonlocal said, said_at, shown
             new = step.name != said.name
+            notifier.status(f"starting: {step}")
             if new and shown is not None:
                 bars.update(shown, total=1, completed=1, description=said.name)
             if new or shown is None:

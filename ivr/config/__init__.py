@@ -22,6 +22,7 @@ from ivr.config.sections import (
     StoreConfig,
     Trunk,
 )
+from ivr.config.shown import shown
 from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig
 from ivr.config.tls_section import TlsConfig
 
@@ -56,4 +57,5 @@ __all__ = [
     "Trunk",
     "load_config",
     "parse_address",
+    "shown",
 ]

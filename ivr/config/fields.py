@@ -1,6 +1,7 @@
 """Field types of the configuration: secrets, addresses, SIP targets and the like, each refusing what cannot work.
 
-Secrets are written ``env:NAME`` or ``file:/path`` and resolved on use, so that they never reach a log or a dump.
+Secrets are written ``env:NAME``, ``file:/path`` or ``credential:NAME`` (of systemd) and resolved on use, so that they
+never reach a log or a dump.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from ivr.errors import ConfigError
 from ivr.media.description import callers_served, is_host_name, port_pairs
 from ivr.numbering import countries
 
+KEPT_IN = ("env:", "file:", "credential:")
+KEPT_AS = "env:NAME, file:/path or credential:NAME"
+_CREDENTIAL = re.compile(r"[A-Za-z0-9_.-]+")
+
 
 @dataclass(frozen=True, slots=True)
 class Secret:
@@ -36,11 +41,27 @@ class Secret:
             if value := os.environ.get(name, ""):
                 return value
             raise ConfigError(f"the environment variable {name} is not set", remedy=f"export {name}=… and start again")
+        path = self.path() or Path(name)
         try:
-            return Path(name).read_text(encoding="utf-8-sig").strip()
+            return path.read_text(encoding="utf-8-sig").strip()
         except (OSError, UnicodeDecodeError) as error:
             why = f"secret file {name}: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}"
-            raise ConfigError(why, remedy="create it, readable by this user only") from error
+            remedy = "create it, readable by this user only"
+            if kind == "credential":
+                why, remedy = why.replace("secret file", "credential"), f"add LoadCredential={name}:/path to the unit"
+            raise ConfigError(why, remedy=remedy) from error
+
+    def path(self) -> Path | None:
+        """The file that it is in; None where it is in none. Raises ConfigError for a credential without systemd."""
+        kind, _, name = self.source.partition(":")
+        if kind == "file":
+            return Path(name)
+        if kind != "credential":
+            return None
+        if not (folder := os.environ.get("CREDENTIALS_DIRECTORY", "")):
+            why = f"credential {name}: this process was given none (CREDENTIALS_DIRECTORY is not set)"
+            raise ConfigError(why, remedy=f"add LoadCredential={name}:/path to the unit, and start it by systemd")
+        return Path(folder) / name
 
     def trouble(self) -> str:
         """What is wrong with it; "" when it is there."""
@@ -57,8 +78,10 @@ class Secret:
 
 
 def _secret(value: object) -> object:
-    if isinstance(value, str) and value and not value.startswith(("env:", "file:")):
-        raise ValueError("secrets do not belong in this file: write env:NAME or file:/path")
+    if isinstance(value, str) and value and not value.startswith(KEPT_IN):
+        raise ValueError(f"secrets do not belong in this file: write {KEPT_AS}")
+    if isinstance(value, str) and value.startswith("credential:") and not _CREDENTIAL.fullmatch(value[11:]):
+        raise ValueError("credential:NAME takes the name that LoadCredential= has, not a path")
     return Secret(value) if isinstance(value, str) else value
 
 

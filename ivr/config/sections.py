@@ -6,6 +6,7 @@ import os
 import re
 import socket
 from collections.abc import Collection, Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,8 @@ from pydantic import Field, field_validator, model_validator
 
 from ivr.config.desk_sections import DeskConfig
 from ivr.config.fields import (
+    KEPT_AS,
+    KEPT_IN,
     Address,
     AddressField,
     AddressLiteral,
@@ -65,6 +68,11 @@ class Trunk(Section):
     gateway: Registrar = ""
     srtp: SrtpPolicy = "off"
 
+    @property
+    def distant(self) -> bool:
+        """Whether others than this machine may be at it."""
+        return self.inbound_auth or not all(ip_network(net, strict=False).is_loopback for net in self.allow)
+
     @model_validator(mode="after")
     def _complete(self) -> Trunk:
         if self.name == TIE_LINE:
@@ -74,7 +82,7 @@ class Trunk(Section):
         if self.certified and self.transport != "tls":
             raise ValueError('tls_names and tls_pin need transport = "tls": nothing else shows a certificate')
         if (self.register_with or self.inbound_auth) and not (self.username and self.password.source):
-            raise ValueError("register and inbound_auth need username and password (env:NAME or file:/path)")
+            raise ValueError(f"register and inbound_auth need username and password ({KEPT_AS})")
         if self.srtp == "require" and self.transport != "tls":
             raise ValueError(
                 'srtp = "require" needs transport = "tls": by udp and tcp whoever sees the SIP reads the keys; '
@@ -125,6 +133,11 @@ class SipConfig(Section):
     def advertised(self, version: int) -> str:
         """What peers of that IP version are shown where they are not local: an address, a name, or ""."""
         return advertised(self.advertise, version)
+
+    @property
+    def open_trunk(self) -> bool:
+        """Whether calls come from other machines by a trunk that needs no registration."""
+        return any(not trunk.register_with and trunk.distant for trunk in self.trunks)
 
     @property
     def vouching(self) -> frozenset[str]:
@@ -255,6 +268,11 @@ class FlowsConfig(Section):
     services: tuple[HttpService, ...] = ()
 
     @property
+    def entries(self) -> list[str]:
+        """The flows that calls begin in."""
+        return list(dict.fromkeys((self.entry, *(number.entry for number in self.numbers if number.entry))))
+
+    @property
     def numbering(self) -> NumberingPlan:
         return NumberingPlan(self.country)
 
@@ -302,8 +320,13 @@ class StoreConfig(Section):
     spool: str = ""
     spool_mb: int = Field(64, ge=1, le=100_000)
 
+    @property
+    def secret(self) -> Secret | None:
+        """Where ``url`` is kept, which has a password in it; None where it is written here."""
+        return Secret(self.url) if self.url.startswith(KEPT_IN) else None
+
     def resolved(self) -> str:
-        return Secret(self.url).reveal() if self.url.startswith(("env:", "file:")) else self.url
+        return self.url if self.secret is None else self.secret.reveal()
 
     @property
     def spool_folder(self) -> Path:
@@ -326,9 +349,14 @@ class RecordingConfig(Section):
     days: int | None = Field(None, ge=0)
     transcribe: bool = False
 
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The current one first."""
+        return tuple(secret for secret in (self.key, *self.former_keys) if secret.source)
+
     def keys(self) -> tuple[str, ...]:
         """As they are, the current one first. Raises ConfigError."""
-        return tuple(secret.reveal() for secret in (self.key, *self.former_keys) if secret.source)
+        return tuple(secret.reveal() for secret in self.secrets)
 
 
 class HttpConfig(Section):
@@ -371,9 +399,7 @@ class Config(Section):
         for name, endpoint in self.speech.endpoints:
             if endpoint.api_key.source:
                 yield f"{name}.api_key", endpoint.api_key
-        for secret in (self.recording.key, *self.recording.former_keys):
-            if secret.source:
-                yield "recording.key", secret
+        yield from (("recording.key", secret) for secret in self.recording.secrets)
         if self.traces.token.source:
             yield "traces.token", self.traces.token
         if not self.http.listen.loopback:
@@ -409,7 +435,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _safe(self) -> Config:
         if not self.http.listen.loopback and not self.http.token.source:
-            raise ValueError("http.listen is reachable from outside: set http.token (env:NAME or file:/path)")
+            raise ValueError(f"http.listen is reachable from outside: set http.token ({KEPT_AS})")
         if self.desk.line.trunk not in ("", *(t.name for t in self.sip.trunks if t.gateway or t.register_with)):
             raise ValueError(f"desk.line: no trunk {self.desk.line.trunk!r} has a gateway or registers")
         lacking = [

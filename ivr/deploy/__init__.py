@@ -1,4 +1,5 @@
-"""Configuration for what stands around the line (PBX, proxy, monitoring), printed by ``ivr deploy NAME``."""
+"""Configuration for what the line runs in (systemd, a container) and what stands around it (PBX, proxy, monitoring):
+files to copy, printed by ``ivr deploy NAME``."""
 
 from __future__ import annotations
 
@@ -12,6 +13,10 @@ NAMES = {
     "alerts": ("alerts.yaml", "alert rules for Prometheus; what to do about each stands in README.md beside them"),
     "dashboard": ("dashboard.json", "a dashboard for Grafana"),
     "kamailio": ("kamailio.cfg", "Kamailio in front of several lines: the whole kamailio.cfg"),
+    "systemd": ("ivr.service", "the line as a service: ivr.service, with watchdog and hardening"),
+    "container": ("Containerfile", "the line as a container: rootless, with a read-only root"),
+    "config": ("config.toml", "config.toml of a line that is installed, for both of these"),
+    "runbook": ("README.md", "how it is installed, upgraded, backed up; how many calls it carries; what alerts mean"),
 }
 
 

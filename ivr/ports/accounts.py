@@ -15,7 +15,7 @@ MEANING: Mapping[Role, str] = {
     "agent": "takes calls at the desk",
     "supervisor": "sees the board and the calls, manages accounts",
     "designer": "tries, publishes and rolls back flows",
-    "ops": "looks at calls, flows and accounts, changes nothing",
+    "ops": "looks at calls, flows and accounts; drains the line",
 }
 
 

@@ -13,7 +13,7 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.wording import fixed_words
 from ivr.dialogue.spoken.language import served
 from ivr.dialogue.understanding.classifier import Classifiers
-from ivr.errors import IvrError
+from ivr.errors import ConfigError, IvrError
 from ivr.events import Term
 from ivr.ports import Actions, Clock, Leg, MediaEngine, SpeechService
 from ivr.release.serving import ServingVersions
@@ -21,6 +21,13 @@ from ivr.release.serving import ServingVersions
 log = structlog.get_logger(__name__)
 
 VOCABULARY_REFRESH_S = 300.0
+
+
+def check_entries(config: FlowsConfig, library: FlowLibrary) -> None:
+    """Raises ConfigError where calls would begin in a flow that isn't there."""
+    if missing := [name for name in config.entries if name not in library.flows]:
+        remedy = f"name one of {', '.join(library.flows)} as entry, under [flows] and [[flows.numbers]]"
+        raise ConfigError(f"flows.entry: there is no flow {', '.join(missing)}", remedy=remedy)
 
 
 class CallEntry:
@@ -85,7 +92,7 @@ class CallEntry:
     @property
     def flows(self) -> list[str]:
         """Those that calls begin in."""
-        return list(dict.fromkeys((self._config.entry, *(n.entry for n in self._config.numbers if n.entry))))
+        return self._config.entries
 
     async def load_vocabularies(self, actions: Actions) -> None:
         """Raises ActionError."""

@@ -67,10 +67,12 @@ class SipUserAgent:
         near: Callable[[str], bool] = lambda host: False,
         full: Callable[[int], str] = lambda calls: "",
         lookup: Lookup | None = None,
+        unready: Callable[[], str] = lambda: "",
         network: Callable[[Callable[[bytes, Peer], None], Callable[[Peer, str], None]], Network] = Network,
     ) -> None:
         self._config = config
         self._full_of = full  # with so many calls: why no other part can take one more, "" when all can
+        self._unready = unready  # which part is missing, for probes; "" where none is
         self._network = network(self._received, self._unreachable)
         self._core = Signalling(config, codecs, numbering, self._network, asyncio.get_running_loop(), near, lookup)
         self._network.standing = self._standing
@@ -154,6 +156,9 @@ class SipUserAgent:
 
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
         self._draining = (status, retry_after_s)
+
+    def take_new_calls(self) -> None:
+        self._draining = None
 
     def apply(self, config: SipConfig) -> None:
         """Trunks and limits of ``config``, for calls that begin from now on. What is listened on, a drain and calls in
@@ -368,7 +373,7 @@ class SipUserAgent:
             kind, reason, (status, retry_after_s) = "draining", "draining", self._draining
         elif len(self._inbound) >= self._config.max_calls:
             kind, reason, status, retry_after_s = "busy", "busy", self._config.busy_status, self._config.retry_after_s
-        elif reason := self._full_of(len(self._inbound)):
+        elif reason := self._full_of(len(self._inbound)) or (self._unready() if request.method == "OPTIONS" else ""):
             kind, status, retry_after_s = "speech", 503, self._config.retry_after_s
         else:
             return None
@@ -400,7 +405,8 @@ class SipUserAgent:
         return True
 
     def _options(self, request: SipRequest, source: Peer) -> SipResponse:
-        """Answer as an INVITE would be answered now (RFC 3261 section 11.2): that is how proxies probe us."""
+        """Answer that a call would be served (RFC 3261 section 11.2): that is how proxies probe us. Where a part of
+        this line is missing they heard 503: a call that comes all the same is taken, and led to a person."""
         response = response_to(request, 200, tag=stateless_tag(request))
         contact = self._core.contact(source)
         present(response, secured(contact) if must_be_secure(request) else contact)

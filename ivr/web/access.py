@@ -44,6 +44,7 @@ HOST_COOKIE = f"{HOST_PREFIX}{COOKIE}"
 SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
+COMMAND_HEADER = "X-IVR-Command"  # of `ivr` commands on this machine; no browser sends it for another site's page
 OWN_ACCOUNT = "/account"  # where one chooses a password
 ALWAYS = frozenset({OWN_ACCOUNT, "/logout"})  # also before one has
 
@@ -132,7 +133,8 @@ class Gate:
         upgrading = request.headers.get("Upgrade", "").lower() == "websocket"
         if (request.method not in SAFE_METHODS or upgrading) and not same_origin(request):
             raise web.HTTPForbidden(text="this request came from another site")
-        if request.method not in SAFE_METHODS and not matches(await _csrf(request), session.csrf):
+        command = session is self.anybody and COMMAND_HEADER in request.headers
+        if request.method not in SAFE_METHODS and not command and not matches(await _csrf(request), session.csrf):
             raise web.HTTPForbidden(text="the page is too old: load it again")
         if session.must_change and request.path not in ALWAYS:
             raise web.HTTPSeeOther(OWN_ACCOUNT) if wants_html(request) else _choose_first()

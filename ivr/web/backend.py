@@ -110,6 +110,20 @@ class Board(Protocol):
     async def supervise(self, by: str, phone: str, agent: str, how: Supervision) -> None: ...
 
 
+class Drain(Protocol):
+    """No new calls until it is taken back. ``final``: the process ends with it."""
+
+    @property
+    def final(self) -> bool: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def calls(self) -> int: ...
+    def begin(self, by: str, retry_after_s: int) -> None: ...
+    def undo(self, by: str) -> None:
+        """Raises UnavailableError where the line ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """``context``: a hand-over's, by the token in its link. ``audit``: who did what. ``mask``: hide
@@ -117,7 +131,8 @@ class Backend:
     ``started``: whether there is anything to show yet, beside readiness. ``zone``: in which a day is asked for.
     ``seats``: live agents' consoles; None where there are none. ``recordings``: of conversations and messages; None
     where there are none. ``board``: the supervisors'; ``board_phone``: makes their phone, by name.
-    ``metrics``: the exposition, None where there is none."""
+    ``metrics``: the exposition, None where there is none. ``drain``: of the line; ``retry_after_s``: for the calls it
+    refuses. ``configuration``: what the line serves with, without secrets."""
 
     calls: Calls
     flows: Flows
@@ -132,6 +147,9 @@ class Backend:
     board: Board | None = None
     board_phone: Callable[[str], BoardPhone] | None = None
     metrics: Expose | None = None
+    drain: Drain | None = None
+    retry_after_s: Callable[[], int] = lambda: 30
+    configuration: Callable[[], Mapping[str, Any]] = lambda: {}
 
 
 BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)

@@ -544,6 +544,9 @@ class FakeEndpoint:
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
         return None
 
+    def take_new_calls(self) -> None:
+        return None
+
     async def stop(self) -> None:
         return None
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
+from structlog.testing import capture_logs
+
+from ivr.config import SipConfig
 from ivr.errors import StoreUnavailable
-from ivr.ports import SpeechLoad
-from ivr.readiness import FRESH_S, PING_S, Life, Lifecycle, Step, StoreProbe
+from ivr.ports import RegistrationStatus, SpeechLoad
+from ivr.readiness import FRESH_S, LOOK_S, PING_S, Life, Lifecycle, Readiness, ReadinessWatch, Step, StoreProbe
 from tests.call.virtual import run
 from tests.web.fakes import READY
 
@@ -66,6 +70,28 @@ def test_a_ping_that_hangs_is_answered_in_time_and_not_piled_upon() -> None:
     run(main())
 
 
+def test_nothing_is_asked_of_a_store_that_closes() -> None:
+    async def main() -> None:
+        asked, ended = asyncio.Event(), asyncio.Event()
+
+        async def ping() -> None:
+            asked.set()
+            try:
+                await asyncio.sleep(60)
+            finally:
+                ended.set()
+
+        probe = StoreProbe(Kept(ping))
+        await probe.settle()
+        waiting = asyncio.create_task(probe())
+        await asked.wait()
+        waiting.cancel()
+        await probe.settle()
+        assert ended.is_set()
+
+    run(main())
+
+
 def test_who_hangs_up_takes_nobodys_answer_away() -> None:
     async def main() -> None:
         async def ping() -> None:
@@ -88,6 +114,80 @@ def test_a_life_never_goes_back() -> None:
     for life in (Life.SERVING, Life.DRAINING, Life.SERVING):
         lifecycle.reach(life)
     assert lifecycle.life is Life.DRAINING
+
+
+def registration(trunk: str, state: str) -> RegistrationStatus:
+    return RegistrationStatus(trunk, state, "" if state == "registered" else "403", None)
+
+
+def test_one_trunk_of_several_takes_no_line_out() -> None:
+    one = replace(READY, registrations=(registration("a", "registered"), registration("b", "failed")))
+    assert (one.ready, one.state, one.warnings) == (True, "ready", ("trunk b: failed, 403",))
+    assert one.to_json()["warnings"] == ["trunk b: failed, 403"]
+    none = replace(READY, registrations=(registration("a", "failed"), registration("b", "failed")))
+    assert (none.state, none.warnings) == ("trunk", ())
+    assert none.reasons == ("trunk a: failed, 403", "trunk b: failed, 403")
+    assert replace(none, open_trunk=True).ready, "calls come by one that needs no registration"
+
+
+@pytest.mark.parametrize(
+    ("trunks", "is_open"),
+    [
+        ([{"name": "loop", "allow": ["127.0.0.0/8", "::1/128"]}], False),
+        ([{"name": "pbx", "allow": ["192.0.2.1"], "register": "sip:x", "username": "u", "password": "env:P"}], False),
+        ([{"name": "pbx", "allow": ["192.0.2.0/24"]}], True),
+        ([{"name": "pbx", "inbound_auth": True, "username": "u", "password": "env:P"}], True),
+    ],
+)
+def test_a_trunk_that_needs_no_registration_is_open(trunks: Sequence[object], is_open: bool) -> None:
+    assert SipConfig.model_validate({"trunks": trunks}).open_trunk is is_open
+
+
+def test_a_drain_that_is_taken_back_is_the_only_way_back() -> None:
+    lifecycle = Lifecycle()
+    lifecycle.resume()
+    assert lifecycle.life is Life.STARTING
+    lifecycle.reach(Life.DRAINING)
+    lifecycle.resume()
+    assert lifecycle.life.value == "serving"
+    lifecycle.reach(Life.STOPPING)
+    lifecycle.resume()
+    assert lifecycle.life.value == "stopping"
+
+
+def test_a_watch_knows_the_state_and_logs_its_changes() -> None:
+    async def main() -> None:
+        readiness = [READY]
+        told: list[str] = []
+
+        async def ask() -> Readiness:
+            return readiness[-1]
+
+        watch = ReadinessWatch(ask)
+        watch.told = lambda now: told.append(now.state)
+        with capture_logs() as logs:
+            running = asyncio.create_task(watch.run())
+            await asyncio.sleep(LOOK_S / 2)
+            assert watch.unready() == ""
+            readiness.append(replace(READY, store="gone"))
+            await asyncio.sleep(LOOK_S * 2)
+            assert watch.unready() == "", "calls go on without, and every line has lost the same one"
+            readiness.append(replace(READY, media=False))
+            await asyncio.sleep(LOOK_S)
+            assert watch.unready() == "media"
+            readiness.append(READY)
+            await asyncio.sleep(LOOK_S)
+            assert watch.unready() == ""
+            running.cancel()
+        changes = [(entry["event"], entry["before"], entry["state"], entry["log_level"]) for entry in logs]
+        assert changes == [
+            ("readiness.changed", "ready", "store", "warning"),
+            ("readiness.changed", "store", "media", "warning"),
+            ("readiness.changed", "media", "ready", "info"),
+        ]
+        assert told == ["ready", "store", "store", "media", "ready"]
+
+    run(main())
 
 
 def test_no_room_for_another_talker_is_a_reason() -> None:

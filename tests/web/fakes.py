@@ -25,7 +25,7 @@ from ivr.store import Store
 from ivr.store.memory import MemoryLedger
 from ivr.web.access import GATE
 from ivr.web.app import HttpServer, application, bound, port_of
-from ivr.web.backend import Backend, Expose, FlowSummary, Trial
+from ivr.web.backend import Backend, Drain, Expose, FlowSummary, Trial
 from ivr.web.live import Feed
 from tests.audit import FakeAudit
 from tests.films import ZONE
@@ -139,6 +139,7 @@ async def serving(
     audit: AuditLog | None = None,
     metrics: Expose | None = None,
     oidc: Callable[[str], Oidc] | None = None,
+    drain: Drain | None = None,
 ) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
     """Where it listens, and a client. The hand-over's token is "right". ``people``: who has an account. ``budgets``:
     how much a source may ask before it has to wait, where that is not the gate's own."""
@@ -153,7 +154,7 @@ async def serving(
 
     backend = Backend(
         calls or FakeCalls(), flows or FakeFlows(), now, context_of, audit or FakeAudit(),
-        mask=False, started=lambda: started, recordings=recordings, metrics=metrics,
+        mask=False, started=lambda: started, recordings=recordings, metrics=metrics, drain=drain,
     )  # fmt: skip
     store = Store("sqlite+aiosqlite://")
     await store.upgrade()

@@ -76,10 +76,10 @@ async def test_health_and_readiness() -> None:
         assert await fetch(f"{base}/healthz", session) == (200, {"status": "ok"})
         assert await fetch(f"{base}/readyz", session) == (200, shown)
     for change, state, reason in (
-        ({"media": False}, "degraded", "media: restarting"),
-        ({"store": "gone"}, "degraded", "store: gone"),
-        ({"recognisers": (down,)}, "degraded", "recognisers: no model"),
-        ({"registrations": (replace(trunk, state="failed", expires_at=None),)}, "degraded", "trunk office: failed"),
+        ({"media": False}, "media", "media: restarting"),
+        ({"store": "gone"}, "store", "store: gone"),
+        ({"recognisers": (down,)}, "speech", "recognisers: no model"),
+        ({"registrations": (replace(trunk, state="failed", expires_at=None),)}, "trunk", "trunk office: failed"),
         (
             {"life": Life.STARTING, "step": "rendering prompts, 3 of 9"},
             "starting",
@@ -100,7 +100,7 @@ STRANGER = {"Host": "line.example"}  # a page of another site, or whoever doesn'
     ("change", "started", "status", "verdict"),
     [
         ({}, True, 200, {"status": "ready", "state": "ready"}),
-        ({"store": "gone", "calls": 3}, True, 503, {"status": "not ready", "state": "degraded"}),
+        ({"store": "gone", "calls": 3}, True, 503, {"status": "not ready", "state": "store"}),
         ({"life": Life.DRAINING, "calls": 3}, True, 503, {"status": "not ready", "state": "draining"}),
         ({"life": Life.STOPPING}, True, 503, {"status": "not ready", "state": "stopping"}),
         (
@@ -163,7 +163,7 @@ async def test_while_the_database_is_away_readiness_goes_on(monkeypatch: pytest.
     monkeypatch.setattr("ivr.accounts.sessions.Sessions.find", gone)
     async with serving(readiness=replace(READY, store="gone"), token="x", people=EVERYTHING) as (base, session):
         shown = await fetch(f"{base}/readyz", session, **STRANGER, Cookie=f"{COOKIE}=invented")
-        assert shown == (503, {"status": "not ready", "state": "degraded"})
+        assert shown == (503, {"status": "not ready", "state": "store"})
 
 
 async def test_until_it_has_started_only_the_probes_are_answered() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from ivr.web.api import calls, flows, health, metrics
+from ivr.web.api import calls, configuration, drain, flows, health, metrics
 
-ROUTES = (*health.ROUTES, *calls.ROUTES, *flows.ROUTES, *metrics.ROUTES)
+ROUTES = (
+    *(*health.ROUTES, *calls.ROUTES, *flows.ROUTES),
+    *(*drain.ROUTES, *configuration.ROUTES, *metrics.ROUTES),
+)

@@ -17,6 +17,7 @@ from ivr.cli.serve import Signals, first_account
 from ivr.config import Config
 from ivr.log_sink import LogSink
 from ivr.readiness import Lifecycle
+from ivr.systemd import Notifier
 
 
 def test_the_first_account_is_made_at_an_address_that_opens() -> None:
@@ -51,11 +52,13 @@ async def test_the_engines_begin_before_the_line_is_imported(monkeypatch: pytest
     async def running(_: Config, lifecycle: Lifecycle, written: object, engines: object) -> Any:
         assert isinstance(engines, Engines)
         done.append("line")
+        last = SimpleNamespace(finish=finish)
+        watch = SimpleNamespace(told=None)
         yield SimpleNamespace(
-            administrator="", sip_address="s", http_address="h", tls_address="", calls=(), drain=drain
+            administrator="", sip_address="s", http_address="h", tls_address="", calls=(), drain=last, readiness=watch
         )
 
-    async def drain(seconds: float) -> None:
+    async def finish(seconds: float) -> None:
         done.append("drained")
 
     def imported(name: str) -> object:
@@ -70,6 +73,6 @@ async def test_the_engines_begin_before_the_line_is_imported(monkeypatch: pytest
     notices = LogSink(str(tmp_path / "notices"), lambda count: "")
     arguments = argparse.Namespace(drain=0.0)
     written: Any = SimpleNamespace(reopen=lambda: None)
-    await serve._serve(arguments, Config(), written, notices, signals)
+    await serve._serve(arguments, Config(), written, notices, signals, Notifier())
     notices.close()
     assert done[:2] == ["engines", "ivr.service"] and done[-1] == "stopped"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from ivr.config import Address, Secret, parse_address
+from ivr.config import Address, HttpConfig, Secret, StoreConfig, parse_address
 from ivr.errors import ConfigError
 
 
@@ -37,3 +38,18 @@ def test_a_secret_file_may_come_from_anywhere(tmp_path: Path) -> None:
     assert Secret(f"file:{path}").reveal() == "s3cret"
     path.write_bytes(b"\xff\xfe")
     assert "not UTF-8" in Secret(f"file:{path}").trouble()
+
+
+def test_a_credential_is_one_of_systemds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    secret = Secret("credential:pbx-password")
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    assert "start it by systemd" in secret.trouble() and not secret.available()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert "add LoadCredential=pbx-password:" in secret.trouble()
+    (tmp_path / "pbx-password").write_text("swordfish\n")
+    assert secret.reveal() == "swordfish" and secret.path() == tmp_path / "pbx-password"
+    assert "swordfish" not in f"{secret!r} {secret}"
+    for wrong in ("credential:", "credential:../shadow", "credential:/etc/shadow"):
+        with pytest.raises(ValidationError, match="not a path"):
+            HttpConfig.model_validate({"token": wrong})
+    assert StoreConfig(url="credential:pbx-password").resolved() == "swordfish"

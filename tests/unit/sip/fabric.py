@@ -81,10 +81,14 @@ class Fabric(Network):
 
 @asynccontextmanager
 async def user_agent(
-    *, full: Callable[[int], str] = lambda calls: "", lookup: Lookup | None = None, **settings: Any
+    *,
+    full: Callable[[int], str] = lambda calls: "",
+    unready: Callable[[], str] = lambda: "",
+    lookup: Lookup | None = None,
+    **settings: Any,
 ) -> AsyncIterator[tuple[SipUserAgent, Fabric, asyncio.Queue[Leg]]]:
-    """A started agent that admits 192.0.2.0/24, its fabric, and the legs it reports; ``full`` as SipUserAgent takes it,
-    other ``settings`` as its configuration has them."""
+    """A started agent that admits 192.0.2.0/24, its fabric, and the legs it reports; ``full`` and ``unready`` as
+    SipUserAgent takes them, other ``settings`` as its configuration has them."""
     fabrics: list[Fabric] = []
 
     def weave(receive: Callable[[bytes, Peer], None], unreachable: Callable[[Peer, str], None]) -> Network:
@@ -92,7 +96,8 @@ async def user_agent(
         return fabrics[0]
 
     settings.setdefault("trunks", [{"name": "far", "allow": ["192.0.2.0/24"]}])
-    agent = SipUserAgent(SipConfig.model_validate(settings), network=weave, full=full, lookup=lookup)
+    config = SipConfig.model_validate(settings)
+    agent = SipUserAgent(config, network=weave, full=full, unready=unready, lookup=lookup)
     legs: asyncio.Queue[Leg] = asyncio.Queue()
     await agent.start(legs.put_nowait)
     try:

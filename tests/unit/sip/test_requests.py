@@ -411,10 +411,26 @@ def test_a_draining_agent_refuses_but_serves_what_it_has() -> None:
             gone = await reply(fabric, request("INVITE", body=OFFER))
             assert (gone.status_code, gone.headers.get("retry-after")) == (480, ["3"])
             assert (await reply(fabric, request("OPTIONS"))).status_code == 480
+            agent.take_new_calls()
+            assert (await reply(fabric, request("OPTIONS"))).headers.get("retry-after") == ["7"], "busy, as before"
+            agent.refuse_new_calls(480, 3)
             inside = request("OPTIONS", call_id="call", number=2, to_tag=tag)
             assert (await reply(fabric, inside)).status_code == 200
             await reply(fabric, request("BYE", call_id="call", number=3, to_tag=tag))
             assert (await ending(leg)).by == "caller"
+
+    run(main())
+
+
+def test_who_probes_hears_what_readyz_says_and_who_calls_is_taken_all_the_same() -> None:
+    async def main() -> None:
+        state = "media"
+        async with user_agent(unready=lambda: state, retry_after_s=7) as (_, fabric, legs):
+            told = await reply(fabric, request("OPTIONS"))
+            assert (told.status_code, told.headers.get("retry-after")) == (503, ["7"])
+            await answered(fabric, legs)
+            state = ""
+            assert (await reply(fabric, request("OPTIONS"))).status_code == 200
 
     run(main())
 
