@@ -45,7 +45,7 @@ def test_what_is_deleted_is_in_the_lines_log(recorded: str, words: list[str], tm
     assert not list((tmp_path / "kept").iterdir())
     (line,) = [json.loads(text) for text in (tmp_path / "ivr.log").read_text(encoding="utf-8").splitlines()]
     assert (line["event"], line["recording"], line["call_id"]) == ("recording.deleted", recorded, "call-1")
-    assert line["by"].startswith("cli:")
+    assert line["by"].startswith("shell:")
 
 
 def test_who_only_looks_leaves_no_log(recorded: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
