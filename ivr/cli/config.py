@@ -25,8 +25,8 @@ from ivr.sip.certificates import Pair
 
 CHECK = """\
 All that `ivr serve` would refuse to start with: keys and values, secrets that are not there, the company, the flows,
-the desk's hours, the recording keys, the certificates, the places of log and CDR. Exit code 0 when there is nothing, else 2. What else this
-machine lacks, and whether its database, agents and endpoints answer, `ivr doctor` says.
+the desk's hours, the recording keys, the certificates, the places of log and CDR. Exit code 0 when there is nothing,
+else 2. What else this machine lacks, and whether its database, agents and endpoints answer, `ivr doctor` says.
 """
 DIFF = """\
 The line that runs on this machine with this configuration's [http] listen is asked what it serves with; a fault in

@@ -10,7 +10,7 @@ import aiohttp
 from ivr.ports import AuditEvent, AuditSearch
 from tests.audit import FakeAudit
 from tests.web.console import console
-from tests.web.fakes import serving
+from tests.web.fakes import CALL, FakeCalls, serving
 from tests.web.people import EVERYTHING, browser, log_in
 
 BROWSER = {"Accept": "text/html"}
@@ -26,6 +26,20 @@ async def test_whoever_reads_a_call_is_noted() -> None:
     assert audit.events == [AuditEvent("rosa", "call.read", "c1")] * 2
 
 
+async def test_a_list_of_calls_does_not_say_what_was_said() -> None:
+    said = [{"kind": "heard", "text": "my secret"}]
+    call = {**CALL, "transcript": said, "handoff": {"reason": "asked", "transcript": said}}
+    audit = FakeAudit()
+    async with serving(calls=FakeCalls(call), audit=audit) as (base, session):
+        async with session.get(f"{base}/api/calls") as answer:
+            text = await answer.text()
+            assert "my secret" not in text and '"reason": "asked"' in text
+        assert not audit.events
+        async with session.get(f"{base}/api/calls/c1") as answer:
+            assert "my secret" in await answer.text()
+    assert [event.target for event in audit.events] == ["c1"]
+
+
 async def test_what_can_not_be_noted_is_not_shown() -> None:
     async with serving(people=EVERYTHING, audit=FakeAudit(broken=True)) as (base, _), browser() as rosa:
         assert (await log_in(rosa, base)).status == 303, "who may help gets in"
@@ -34,6 +48,16 @@ async def test_what_can_not_be_noted_is_not_shown() -> None:
                 assert answer.status == 503 and "transcript" not in await answer.text()
         async with rosa.get(f"{base}/calls") as answer:
             assert answer.status == 200, "what was said is not there"
+
+
+async def test_who_opens_a_hand_overs_link_is_noted_and_never_kept_waiting() -> None:
+    audit = FakeAudit()
+    async with serving(audit=audit, context={"reason": "asked", "call_id": "c1"}) as (base, session):
+        for broken in (False, True):
+            audit.broken = broken
+            async with session.get(f"{base}/handoff/right") as answer:
+                assert answer.status == 200
+    assert audit.events == [AuditEvent("link", "context.read", "c1")]
 
 
 async def page(session: aiohttp.ClientSession, address: str) -> str:

@@ -15,7 +15,7 @@ from ivr.accounts.passwords import Hashing
 from ivr.accounts.sessions import IDLE
 from ivr.errors import AccountError
 from ivr.limits.throttle import FREE_GUESSES
-from ivr.ports import Account
+from ivr.ports import Account, Role
 from ivr.store import Store
 from tests.contract.store.conftest import Time
 from tests.films import films_store
@@ -244,7 +244,8 @@ async def test_whoever_a_provider_vouches_for_is_known_by_issuer_and_subject(
     one, two = (node.store.accounts for node in nodes)
     issuer, names = "https://login.example.com", ("rosa", "rosa-0a1b2c")
     assert await one.vouched(issuer, "s1", names, "Rosa", frozenset()) is None
-    agent, lead = frozenset(["agent"]), frozenset(["supervisor"])
+    agent: frozenset[Role] = frozenset(["agent"])
+    lead: frozenset[Role] = frozenset(["supervisor"])
     made = await asyncio.gather(*(each.vouched(issuer, "s1", names, "Rosa", agent) for each in (one, two)))
     assert {record.account.name for record in made if record is not None} == {"rosa-0a1b2c"}, "once"
     with pytest.raises(AccountError, match="somebody's"):
