@@ -322,6 +322,7 @@ async def running(
                 actions=frozenset(known.facts.signatures),
                 refused_credentials=lambda: {"http": authentication.guesses.refused},
                 retention_done_at=lambda: store.retention.done_at,
+                certificates=lambda: {"sip": ends} if (ends := endpoint.load().certificate_ends) else {},
             ),
         )
         acceptor, tied = Acceptor(services, entry.open), TiedCalls(services, centre.tie)
