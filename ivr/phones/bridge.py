@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from ivr.phones.conversation import Conversation
 from ivr.phones.destinations import Onward
 from ivr.phones.participant import Participant, or_let_go, to_the_end
 from ivr.phones.placing import Placing
+from ivr.phones.rejoining import kept_offer
 from ivr.phones.supervision import SupervisedTalk
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import BridgeEnd, Floor, HangUp, Line, Ring, Supervision, TransferAsked
@@ -53,6 +54,7 @@ class Bridge:
         hang_up: HangUp = "ends",
         machine: bool = True,
         placing: Placing | None = None,
+        on_agent: Callable[[], None] = lambda: None,
     ) -> None:
         place, context = ring.offer.place, ring.context
         self._ring = ring
@@ -76,6 +78,22 @@ class Bridge:
         self._hold_asked = self._phone_holds = False
         self._transferring = ""
         self._trouble = ""
+        self._on_agent = on_agent
+
+    def kept(self) -> Mapping[str, Any] | None:
+        """What another process needs to go on with it (``ivr.phones.rejoining``): the leg of whoever has the caller,
+        and the offer that they took. None for a browser, whose page is this process's."""
+        agent, leg = self._agent, self._agent.participant.leg.kept()
+        if leg is None or self._over.done():
+            return None
+        offer = replace(self._ring.offer, agent=agent.name)
+        return {"leg": leg, "offer": kept_offer(offer), "tied": agent.participant.tied}
+
+    def leave(self) -> None:
+        """Another process has the conversation: here it ends without a word to anybody."""
+        self._placing = Placing(0, None)
+        for party in self._talk.parties:
+            party.participant.leg.leave()
 
     async def run(self) -> BridgeEnd:
         """Joined until it is over for the caller; how it ended. Cancelled when the caller leaves: then everybody else
@@ -287,6 +305,7 @@ class Bridge:
         await self._talk.mix(held=bool(self._held_by), conference=False)
         if not self._agent.outside:
             self._floor.joined(self._ring, self)
+        self._on_agent()
 
     def _ring_for(self, agent: str) -> Ring:
         return replace(self._ring, offer=replace(self._ring.offer, agent=agent, line=""))

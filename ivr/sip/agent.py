@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import structlog
 
@@ -19,6 +20,7 @@ from ivr.sip.dialog import present
 from ivr.sip.dialogs import Dialogs, handle
 from ivr.sip.headers import BadMessage, host_port
 from ivr.sip.inbound import InboundLeg
+from ivr.sip.leg import SipLeg
 from ivr.sip.message import (
     EXTENSIONS,
     METHODS,
@@ -36,8 +38,10 @@ from ivr.sip.message import (
     stateless_tag,
 )
 from ivr.sip.network import WILDCARDS, Network, Standing
+from ivr.sip.orphans import OrphanDialogs
 from ivr.sip.outbound import Dial
 from ivr.sip.registration import Registration
+from ivr.sip.restored import RestoredLeg
 from ivr.sip.signalling import Signalling, Unresolvable
 from ivr.sip.transaction import InviteServerTransaction
 
@@ -68,7 +72,8 @@ class SipUserAgent:
         self._serving = False
         self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None
-        self._inbound: set[InboundLeg] = set()
+        self._inbound: set[SipLeg] = set()
+        self.orphans = OrphanDialogs(self._dialogs)
         self._registrations: list[Registration] = []
         self._draining: tuple[int, int] | None = None
         now = self._core.timers.time
@@ -105,6 +110,17 @@ class SipUserAgent:
         if not self._serving:
             raise DialFailed(503, "the user agent is not running")
         return await Dial(self._core, self._dialogs, target, local, caller, headers, on_ringing).run(ring_timeout_s)
+
+    def restore(self, kept: Mapping[str, Any]) -> Leg:
+        try:
+            leg = RestoredLeg(self._core, kept, self._inbound.discard)
+        except (BadMessage, KeyError, TypeError) as error:
+            raise ValueError(f"no dialog to go on with: {error}") from error
+        self._dialogs.add(leg)
+        if leg.far == "caller":
+            self._inbound.add(leg)
+        leg.log.info("sip.restored", leg=leg.id, far=leg.far, cseq=leg.dialog.local_cseq)
+        return leg
 
     def registrations(self) -> Sequence[RegistrationStatus]:
         return [registration.status for registration in self._registrations]
@@ -276,6 +292,9 @@ class SipUserAgent:
                 self._stateless(trunk, request, source)
             return
         self._network.prove(source)
+        if self.orphans.may_have(request) and not self._core.transactions.overloaded:
+            self._core.spawn(self.orphans.answer(self._core.transactions.accept(request, source)), "sip-orphan")
+            return
         refused = self._refusal_of(request, source.host)
         if request.method != "INVITE" or request.to.tag:  # a stray re-INVITE takes no room of new calls
             self._stateless(refused or self._options(request, source), request, source)

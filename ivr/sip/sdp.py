@@ -6,8 +6,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from aiosipua import Origin, SdpMessage, parse_sdp, serialize_sdp
 from aiosipua.sdp import ConnectionData
@@ -46,10 +47,29 @@ class OfferAnswer:
         self.local: MediaDescription | None = None
         self.remote: MediaDescription | None = None
         self.text = ""  # what we sent last, to repeat unchanged in a refresh
+        self.heard = ""  # what they sent last
+
+    def kept(self) -> dict[str, Any]:
+        """What another process goes on with, beside both texts: ours, and what was ``heard``."""
+        return {
+            "id": self._id,
+            "version": self._version,
+            "offered": self._offer is not None,
+            "host": self._sip_host,
+        }
+
+    def go_on(self, kept: Mapping[str, Any]) -> None:
+        """What another process had agreed on: the next offer is a change of it (RFC 3264 section 8). Raises BadBody."""
+        self._id, self._version, self._last = int(kept["id"]), int(kept["version"]), str(kept["ours"])
+        if kept["theirs"]:
+            heard = self._parsed(str(kept["theirs"]))
+            self._offer = heard if kept["offered"] else None
+            self._latest = self.remote = heard.audio
+            self.heard = str(kept["theirs"])
 
     def take_offer(self, text: str) -> None:
         """Take the first offer. Raises BadBody."""
-        self._offer = self._parsed(text)
+        self._offer, self.heard = self._parsed(text), text
         self._latest = self.remote = self._offer.audio
 
     def describe(self, local: MediaDescription) -> str:
@@ -71,6 +91,7 @@ class OfferAnswer:
     def take_answer(self, text: str) -> MediaDescription:
         """Take the far end's answer to our offer. Raises BadBody."""
         self._latest = self.remote = self._parsed(text).audio
+        self.heard = text
         return self.remote
 
     def reanswer(self, text: str, sip_host: str = "") -> tuple[str, MediaDescription | None]:
@@ -84,7 +105,7 @@ class OfferAnswer:
         self._sip_host = sip_host or self._sip_host
         local = follow(self.local, offer.audio, self._known)
         changed = offer.audio != self._latest
-        self._offer, self._latest = offer, offer.audio
+        self._offer, self._latest, self.heard = offer, offer.audio, text
         # Media must choose the codec that was answered, so it is shown no other.
         self.remote = replace(offer.audio, codecs=local.codecs, dtmf_payload_type=local.dtmf_payload_type)
         return self._write(local), self.remote if changed else None
