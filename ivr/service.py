@@ -296,7 +296,7 @@ async def running(
 
         takeovers = Takeovers(services, acceptor, store.dialogs, endpoint, entry.open, entry.go_on, room)
         if heir:
-            endpoint.orphans.take = takeovers.take
+            endpoint.take_orphans(takeovers.take)
         await lifespan.begin(endpoint.start(arrived), endpoint.stop)
         lifespan.push_async_callback(centre.tie.close)
         lifespan.push_async_callback(acceptor.stop)

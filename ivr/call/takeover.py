@@ -105,7 +105,7 @@ class Takeovers:
         self.taken += 1
         opening, rejoin = self._opening, None
         if (dialogue := snapshot.get("dialogue")) is not None:
-            agent = snapshot.get("agent") if dialogue["connected"] else None
+            agent = snapshot.get("agent")
             known = {**dialogue, "connected": agent is not None}
             opening, rejoin = self._continuing(known), agent and self._rejoining(orphan.call_id, agent, known)
         inherited = Inherited(orphan, self._services.clock.monotonic(), rejoin)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -73,7 +73,7 @@ class SipUserAgent:
         self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None
         self._inbound: set[SipLeg] = set()
-        self.orphans = OrphanDialogs(self._dialogs)
+        self._orphans = OrphanDialogs(self._dialogs)
         self._registrations: list[Registration] = []
         self._draining: tuple[int, int] | None = None
         now = self._core.timers.time
@@ -208,6 +208,10 @@ class SipUserAgent:
         """The number of inbound calls under way."""
         return len(self._inbound)
 
+    def take_orphans(self, take: Callable[[str], Awaitable[bool]]) -> None:
+        """``take``: see ``ivr.sip.orphans``; until then what is inside another process's dialog gets 481."""
+        self._orphans.take = take
+
     # --- messages from the network: whatever they are, they must not hurt ---
 
     def _received(self, data: bytes, source: Peer) -> None:
@@ -292,8 +296,8 @@ class SipUserAgent:
                 self._stateless(trunk, request, source)
             return
         self._network.prove(source)
-        if self.orphans.may_have(request) and not self._core.transactions.overloaded:
-            self._core.spawn(self.orphans.answer(self._core.transactions.accept(request, source)), "sip-orphan")
+        if self._orphans.may_have(request) and not self._core.transactions.overloaded:
+            self._core.spawn(self._orphans.answer(self._core.transactions.accept(request, source)), "sip-orphan")
             return
         refused = self._refusal_of(request, source.host)
         if request.method != "INVITE" or request.to.tag:  # a stray re-INVITE takes no room of new calls

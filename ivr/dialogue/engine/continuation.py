@@ -18,7 +18,7 @@ from ivr.dialogue.engine.states.action import Performing
 from ivr.dialogue.engine.variables import Asked, Frame
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.events import Term
-from ivr.record import Utterance
+from ivr.record import Entered, Utterance
 
 MOST_TERMS = 500  # of a word list that an action brought: a longer one is everybody's
 MOST_SAID = 100  # lines of the transcript
@@ -26,7 +26,7 @@ LOST = HandoffNeed("something on our side broke", weight=Weight.BROKEN)
 
 
 def kept(call: Conversation) -> dict[str, Any]:
-    """As JSON. ``connected``: a human has the call."""
+    """As JSON. Whoever goes on with it says by ``connected`` whether a human has the call again."""
     waiting, gather = call.waiting, call.gather
     connecting = waiting if isinstance(waiting, handoff.Connecting) else None
     again = isinstance(waiting, Performing)  # done under the same key, it is done once
@@ -41,7 +41,7 @@ def kept(call: Conversation) -> dict[str, Any]:
         "left_at": call.left_at,
         "waits": waiting.what if waiting is not None else "",
         "direct": connecting is not None and connecting.direct,
-        "connected": connecting is not None and connecting.connected,
+        "connected": False,
         "told": connecting.told if isinstance(connecting, handoff.InLine) else None,
         "mode": gather.mode if gather is not None else "",
         "offered": dict(gather.base.snapshot) if gather is not None else {},
@@ -85,6 +85,7 @@ def go_on(call: Conversation, found: Mapping[str, Any]) -> Next:
 def _as_it_was(call: Conversation, found: Mapping[str, Any]) -> Next:
     state, waits = call.state, found.get("waits")
     if waits == "human":
+        call.outbox.record(Entered(call.here, state.kinds[0]))
         if found.get("direct") or (state.line is None and state.handoff is None):
             return handoff.connect(call, direct=True)
         if state.line is not None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-import socket
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import cast
@@ -36,10 +35,11 @@ class Heard:
 
 
 class Telephone(asyncio.DatagramProtocol):
-    """``front``: where everything goes that it sends on its own account. ``level``: the byte of µ-law that it says."""
+    """``front``: where everything goes that it sends on its own account, None: to the other end. ``level``: the byte of
+    µ-law that it says."""
 
-    def __init__(self, front: tuple[str, int], number: str = "5035550101", level: int = 0xFF) -> None:
-        self.front = front
+    def __init__(self, front: tuple[str, int] | None, number: str, level: int) -> None:
+        self._front = front
         self.number = number
         self.status = 0
         self.reinvited: list[Reinvited] = []
@@ -52,8 +52,8 @@ class Telephone(asyncio.DatagramProtocol):
         self.answers_after_s: float | None = 0.0  # an INVITE; None: it rings
         self.held = False
         self._payload = bytes([level]) * FRAME
-        self._call, self._tag = f"{secrets.token_hex(8)}@tel", secrets.token_hex(4)
-        self._theirs = self._routes = self._target = ""
+        self.call_id, self._tag = f"{secrets.token_hex(8)}@tel", secrets.token_hex(4)
+        self._theirs = self._routes = self.target = ""
         self._local = self._remote = ""
         self._cseq = self._heard_cseq = 0
         self._media: tuple[str, int] | None = None
@@ -63,11 +63,20 @@ class Telephone(asyncio.DatagramProtocol):
         self._acked = asyncio.Event()
 
     @classmethod
-    async def ready(cls, front: tuple[str, int], **options: object) -> Telephone:
+    async def ready(
+        cls, front: tuple[str, int] | None = None, number: str = "5035550101", level: int = 0xFF
+    ) -> Telephone:
         loop = asyncio.get_running_loop()
-        _, phone = await loop.create_datagram_endpoint(lambda: cls(front, **options), local_addr=(HOST, 0))  # type: ignore[arg-type]
+        _, phone = await loop.create_datagram_endpoint(lambda: cls(front, number, level), local_addr=(HOST, 0))
         await loop.create_datagram_endpoint(lambda: _Rtp(phone), local_addr=(HOST, 0))
         return phone
+
+    @property
+    def front(self) -> tuple[str, int]:
+        if self._front is not None:
+            return self._front
+        host, _, port = self.target.rpartition("@")[2].partition(";")[0].partition(":")
+        return host, int(port or 5060)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._udp = cast(asyncio.DatagramTransport, transport)
@@ -79,7 +88,7 @@ class Telephone(asyncio.DatagramProtocol):
     async def call(self, target: str, timeout_s: float = 20.0) -> int:
         """The final status; 408 where none came."""
         self._local = f"<sip:{self.number}@{HOST}>;tag={self._tag}"
-        self._remote, self._target = f"<sip:{target}>", f"sip:{target}"
+        self._remote, self.target = f"<sip:{target}>", f"sip:{target}"
         self._invite = self._request("INVITE", 1, self._sdp())
         self._cseq = 1
         repeat = asyncio.create_task(self._repeat(self._invite, self.answered))
@@ -139,8 +148,8 @@ class Telephone(asyncio.DatagramProtocol):
 
     def _request(self, method: str, cseq: int, body: str = "", kind: str = "application/sdp") -> str:
         return (
-            f"{method} {self._target} SIP/2.0\r\nVia: SIP/2.0/UDP {HOST}:{self.port};branch=z9hG4bK{secrets.token_hex(6)};rport\r\n"
-            f"{self._routes}From: {self._local}\r\nTo: {self._remote}\r\nCall-ID: {self._call}\r\nCSeq: {cseq} {method}\r\n"
+            f"{method} {self.target} SIP/2.0\r\nVia: SIP/2.0/UDP {HOST}:{self.port};branch=z9hG4bK{secrets.token_hex(6)};rport\r\n"
+            f"{self._routes}From: {self._local}\r\nTo: {self._remote}\r\nCall-ID: {self.call_id}\r\nCSeq: {cseq} {method}\r\n"
             f"Contact: <{self.uri}>\r\nMax-Forwards: 70\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         )
 
@@ -178,7 +187,7 @@ class Telephone(asyncio.DatagramProtocol):
         if method == "INVITE" and not tagged:
             self._called(text, headers, source, cseq)
             return
-        inside = headers["Call-ID"][0] == self._call and self._tag in headers["To"][0] and _tag(headers["From"][0]) == self._theirs
+        inside = headers["Call-ID"][0] == self.call_id and self._tag in headers["To"][0] and _tag(headers["From"][0]) == self._theirs
         if method == "CANCEL":
             self._reply("200 OK", headers, source)
             return
@@ -198,26 +207,26 @@ class Telephone(asyncio.DatagramProtocol):
             if not again:
                 contact = headers["Contact"][0]
                 self.reinvited.append(Reinvited(asyncio.get_running_loop().time(), contact, cseq))
-                self._target = _uri(contact)
+                self.target = _uri(contact)
             self._media = _media(text)
             self._reply("200 OK", headers, source, self._sdp())
             return
         self._reply("200 OK", headers, source)
 
     def _called(self, text: str, headers: dict[str, list[str]], source: tuple[str, int], cseq: int) -> None:
-        if headers["Call-ID"][0] == self._call and self._theirs:
+        if headers["Call-ID"][0] == self.call_id and self._theirs:
             return
         if self._theirs and not self.over.is_set():
             self._reply("486 Busy Here", headers, source)
             return
-        self._call, self._theirs = headers["Call-ID"][0], _tag(headers["From"][0])
+        self.call_id, self._theirs = headers["Call-ID"][0], _tag(headers["From"][0])
         self._heard_cseq = cseq
         self.over.clear()
         self.answered.clear()
         self.ended_by = ""
         self._routes = "".join(f"Route: {each}\r\n" for each in headers.get("Record-Route", []))
         self._local, self._remote = f"{headers['To'][0]};tag={self._tag}", headers["From"][0]
-        self._target, self._media = _uri(headers["Contact"][0]), _media(text)
+        self.target, self._media = _uri(headers["Contact"][0]), _media(text)
         self._reply("180 Ringing", headers, source)
         self.ringing.set()
         if self.answers_after_s is not None:
@@ -247,7 +256,7 @@ class Telephone(asyncio.DatagramProtocol):
                     self._remote = headers["To"][0]
                     self._routes = "".join(f"Route: {each}\r\n" for each in headers.get("Record-Route", [])[::-1])
                 if _tag(headers["To"][0]) == self._theirs:
-                    self._target = _uri(headers["Contact"][0])
+                    self.target = _uri(headers["Contact"][0])
                     self._media = _media(text)
             self._send(self._request("ACK", int(number)), self.front)
             if not self.answered.is_set():
@@ -313,8 +322,3 @@ def _media(text: str) -> tuple[str, int] | None:
     port, host = re.search(r"^m=audio (\d+)", text, re.M), re.search(r"^c=IN IP4 (\S+?)\r?$", text, re.M)
     return (host[1], int(port[1])) if port and host and int(port[1]) else None
 
-
-def free_udp_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
