@@ -107,7 +107,7 @@ class HandedOverCall:
                 await self._caller.media.stop_playing()
                 log.info("handoff.connected", destination=to, agent_leg=agent.leg.id)
                 talked = True
-                return self._after(await self._talk(to, context, agent, ring))
+                return self._after(await self._talk(to, context, agent, ring, rejoined=rejoined))
         finally:
             if agent is not None and not talked:
                 await agent.let_go("the other side left")
@@ -123,7 +123,9 @@ class HandedOverCall:
             return None
         return "machine" if end.how == "machine" else "dropped"
 
-    async def _talk(self, to: str, context: HandoffContext, agent: Participant, ring: Ring | None) -> BridgeEnd:
+    async def _talk(
+        self, to: str, context: HandoffContext, agent: Participant, ring: Ring | None, *, rejoined: bool
+    ) -> BridgeEnd:
         """Two who are joined, and whoever they ask in, to the end of it; the line is told what became of the place."""
         services = self._services
         line = services.line if ring is not None else None
@@ -136,6 +138,7 @@ class HandedOverCall:
             line,
             hang_up=services.floor.hang_up_of(to),
             on_agent=self.on_agent,
+            rejoined=rejoined,
         )
         self._bridge = bridge
         try:

@@ -24,8 +24,8 @@ from ivr.ports import CallOpening, Leg, LiveDialogs, Orphan, Orphans, SipEndpoin
 
 log = structlog.get_logger(__name__)
 
-LOOK_S = 0.25
-FENCED_EVERY = 2  # looks between those for calls that others took over
+LOOK_S = 0.2
+FENCED_EVERY = 5  # looks between those for calls that others took over
 LOST = "lost"
 
 GoOn = Callable[[str, Leg, Installed, Mapping[str, Any]], Dialogue]

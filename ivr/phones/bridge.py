@@ -40,7 +40,8 @@ class Bridge:
     """Implements ``ivr.ports.Bridge``. ``run`` once, by whoever has the caller and reads their signals and audio.
 
     ``ring``: what the agent took; a place of id 0 is in no line. ``hang_up``: what hanging up by the agent's phone
-    does; ``machine``: there is a dialogue to go back to; ``placing``: who tells ``line`` otherwise."""
+    does; ``machine``: there is a dialogue to go back to; ``placing``: who tells ``line`` otherwise.
+    ``on_agent``: another agent has the caller; ``rejoined``: they had been talking before, in a process that died."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Bridge:
         machine: bool = True,
         placing: Placing | None = None,
         on_agent: Callable[[], None] = lambda: None,
+        rejoined: bool = False,
     ) -> None:
         place, context = ring.offer.place, ring.context
         self._ring = ring
@@ -69,7 +71,8 @@ class Bridge:
             caller, self._name, switchboard.music, self, self._crashed,
             switchboard.recording.of(ring, tied=agent.tied), lambda: floor.changed(self),
         )  # fmt: skip
-        self._agent = Party("agent", ring.offer.agent, agent, _now())
+        since = _now() - (CONVERSATION_S if rejoined else 0.0)
+        self._agent = Party("agent", ring.offer.agent, agent, since)
         self._consultation = Consultation(self._talk, switchboard, floor, self._placing, self)
         self._supervision = SupervisedTalk(self._talk, floor)
         self._turn = asyncio.Lock()  # one thing at a time: commands, and what phones do

@@ -23,9 +23,7 @@ from ivr.store.database import Database, TableGroup, reads
 from ivr.store.spool import is_free
 from ivr.store.tables import line_processes
 
-LOOK_S = 0.25
-FREE_S = 0.75  # a lock that is free for so long, without a beat meanwhile, is of a dead process
-LOST_SIGHT_S = 1.0  # without a look: nobody can be said to have been silent
+FREE_S = 0.6  # longer than from one beat to the next: a lock that is free for so long, without a beat meanwhile, is of a dead process
 LIFE = 0x6976  # class of the advisory locks
 
 _LOCKS = table("pg_locks", *map(column, ("locktype", "classid", "objid", "objsubid", "granted", "database")))
@@ -60,7 +58,6 @@ class Deaths(TableGroup):
         self._line = line
         self._folder = folder
         self._watched: dict[str, _Watched] = {}
-        self._looked = 0.0
         self.certain: Collection[str] = frozenset()
 
     async def look(self, now: float) -> None:
@@ -70,9 +67,6 @@ class Deaths(TableGroup):
         except (StoreUnavailable, SQLAlchemyError):
             self._watched.clear()
             return
-        if now - self._looked > LOST_SIGHT_S:
-            self._watched.clear()
-        self._looked = now
         self._watched = {line: self._seen(line, beat, held, now) for line, beat in beats.items()}
         unlocked = await asyncio.to_thread(self._unlocked, tuple(beats))
         silent = {

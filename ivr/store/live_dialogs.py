@@ -25,6 +25,7 @@ from ivr.store.writer import Rule, Writer
 
 STALE = timedelta(minutes=2)  # whoever heard nothing for so long has hung up
 LATE_ENTRIES = 1000  # numbers left free for what the dead one had written and nobody has read yet
+STRAY_LOOKS = 10  # of so many one is for calls of lines that somebody else has struck out
 MOST_AT_ONCE = 50  # calls that one process takes over in one look
 
 _OF = live_dialogs.c
@@ -45,6 +46,7 @@ class LiveDialogLog(TableGroup):
     ) -> None:
         super().__init__(database, now)
         self._deaths = deaths
+        self._looks = 0
         self._writer = writer
         self._lease = lease
         self._line = lease.line if lease is not None else ""
@@ -68,7 +70,9 @@ class LiveDialogLog(TableGroup):
         if self._lease is None or room <= 0:
             return ()
         await self._deaths.look(asyncio.get_running_loop().time())
-        dead = {*self._lease.dead, *beside}
+        dead, self._looks = {*self._lease.dead, *beside}, self._looks + 1
+        if not dead and self._looks % STRAY_LOOKS:
+            return ()
         return await self._claim(room, dead) if await self._any(dead) else ()
 
     @reads

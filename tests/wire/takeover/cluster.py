@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,17 @@ class Cluster:
     agents: list[Telephone]
     postgres: PostgresServer
     database: str
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _callers: list[Telephone] = field(default_factory=list)
     _numbers: int = 0
+
+    async def up(self) -> None:
+        """All lines serve, and the proxy knows."""
+        for address, setup in self.setups.items():
+            if address not in self.lines or self.lines[address].process.returncode is not None:
+                self.lines[address] = await self.stack.enter_async_context(RunningLine.running(setup))
+        for address in self.setups:
+            await self.proxy.until("up", address)
 
     async def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
         connection = await asyncpg.connect(host=str(self.postgres.folder), user="postgres", database=self.database)
@@ -53,6 +62,28 @@ class Cluster:
 
     async def calls(self, count: int) -> list[Telephone]:
         return list(await asyncio.gather(*(self.call() for _ in range(count))))
+
+    async def call_at(self, address: str) -> Telephone:
+        """Somebody new, whose call the proxy brought to this line."""
+        while True:
+            phone = await self.call()
+            if self.line_of(phone) == address:
+                return phone
+            await phone.hang_up()
+
+    def other(self, address: str) -> str:
+        return next(known for known in self.lines if known != address)
+
+    async def kept(self) -> None:
+        """What was to be kept of the calls so far is: no state is younger than what the journal gathers."""
+        await asyncio.sleep(1.5)
+
+    async def until_ended(self, phone: Telephone, timeout_s: float = 30.0) -> None:
+        """The record has the end of its call."""
+        async with asyncio.timeout(timeout_s):
+            query = "SELECT 1 FROM calls WHERE sip_call_id = $1 AND canonical IS NOT NULL"
+            while not await self.rows(query, phone.call_id):
+                await asyncio.sleep(0.1)
 
     def line_of(self, phone: Telephone) -> str:
         """The line that it was told last to speak with."""
@@ -108,24 +139,16 @@ async def cluster(
         )
     try:
         async with kamailio(addresses) as proxy:
-            lines: dict[str, RunningLine] = {}
-            made = Cluster(proxy, lines, setups, phones, server, database)
-            started: list[Any] = []
-            try:
-                for address, setup in setups.items():
-                    running = RunningLine.running(setup)
-                    lines[address] = await running.__aenter__()
-                    started.append(running)
+            made = Cluster(proxy, {}, setups, phones, server, database)
+            async with AsyncExitStack() as made.stack:
+                await made.up()
                 yield made
-            finally:
                 await made.hang_up()
                 for phone in phones:
                     phone.close()
-                for line in lines.values():
+                for line in made.lines.values():  # nothing of theirs is worth a drain any more
                     if line.process.returncode is None:
                         line.process.kill()
-                for running in started:
-                    await running.__aexit__(None, None, None)
     finally:
         await server.execute(f"DROP DATABASE {database} WITH (FORCE)")
 

@@ -31,7 +31,7 @@ class Heard:
     count: Counter[int] = field(default_factory=Counter)
     first: dict[int, float] = field(default_factory=dict)
     last: dict[int, float] = field(default_factory=dict)
-    loud: Counter[int] = field(default_factory=Counter)
+    said: dict[int, float] = field(default_factory=dict)  # by the byte that it is all made of, when last
 
 
 class Telephone(asyncio.DatagramProtocol):
@@ -120,6 +120,17 @@ class Telephone(asyncio.DatagramProtocol):
             self.close()
         return self.bye_status
 
+    async def until_heard(self, since: float = 0.0, timeout_s: float = 20.0) -> None:
+        """Anything after ``since``, by the loop's clock, from where nothing had come before."""
+        async with asyncio.timeout(timeout_s):
+            while not any(at > since for at in self.heard.first.values()):
+                await asyncio.sleep(0.02)
+
+    def forget(self) -> None:
+        """The telephone was switched off, and on again: it knows of no call."""
+        self.close()
+        self._theirs = "forgotten"
+
     async def hold(self, on: bool = True) -> None:
         """By a re-INVITE of its own; what comes of it is not waited for."""
         self.held, self._version = on, self._version + 1
@@ -187,7 +198,11 @@ class Telephone(asyncio.DatagramProtocol):
         if method == "INVITE" and not tagged:
             self._called(text, headers, source, cseq)
             return
-        inside = headers["Call-ID"][0] == self.call_id and self._tag in headers["To"][0] and _tag(headers["From"][0]) == self._theirs
+        inside = (
+            headers["Call-ID"][0] == self.call_id
+            and self._tag in headers["To"][0]
+            and _tag(headers["From"][0]) == self._theirs
+        )
         if method == "CANCEL":
             self._reply("200 OK", headers, source)
             return
@@ -288,8 +303,8 @@ class Telephone(asyncio.DatagramProtocol):
         heard.count[port] += 1
         heard.first.setdefault(port, now)
         heard.last[port] = now
-        if data[12:].count(data[12]) != len(data) - 12 or data[12] not in (0xFF, 0x7F, 0xD5):
-            heard.loud[port] += 1
+        if data.count(data[12], 12) == len(data) - 12:
+            heard.said[data[12]] = now
 
     @property
     def rtp_port(self) -> int:
@@ -321,4 +336,3 @@ def _uri(value: str) -> str:
 def _media(text: str) -> tuple[str, int] | None:
     port, host = re.search(r"^m=audio (\d+)", text, re.M), re.search(r"^c=IN IP4 (\S+?)\r?$", text, re.M)
     return (host[1], int(port[1])) if port and host and int(port[1]) else None
-
