@@ -164,7 +164,7 @@ class Gap:
 
 def gap(phone: Telephone, died: float, within_s: float) -> Gap:
     told = [each for each in phone.reinvited if each.at > died]
-    first = min((at for at in phone.heard.first.values() if at > died), default=None)
+    first = min((at for at in phone.heard.begun if at > died), default=None)
     heard_s = None if first is None or first - died > within_s else first - died
     return Gap(heard_s, bool(told))
 

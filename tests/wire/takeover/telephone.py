@@ -1,17 +1,17 @@
-"""A strict telephone of one call, calling or called: it minds tags, CSeqs and routes, and counts what it hears by where
-it comes from. Twenty of them are one process's small work."""
+"""A strict telephone of one call, calling or called: it minds tags, CSeqs and routes, and notes when it hears something,
+and what. Twenty of them are one process's small work."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import secrets
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import cast
 
 HOST = "127.0.0.1"
-SILENCE, FRAME = b"\xff" * 160, 160
+FRAME = 160
+PAUSE_S = 0.3
 _HEADER = re.compile(r"^(Via|From|To|Call-ID|CSeq|Record-Route|Contact): *(.*?)\r?$", re.M)
 
 
@@ -26,12 +26,12 @@ class Reinvited:
 
 @dataclass(slots=True)
 class Heard:
-    """Packets by the port they came from: how many, the first and the last time."""
+    """What comes by RTP: how many packets, when the latest, and when it began, or began again after PAUSE_S without."""
 
-    count: Counter[int] = field(default_factory=Counter)
-    first: dict[int, float] = field(default_factory=dict)
-    last: dict[int, float] = field(default_factory=dict)
-    said: dict[int, float] = field(default_factory=dict)  # by the byte that it is all made of, when last
+    packets: int = 0
+    latest: float = float("-inf")
+    begun: list[float] = field(default_factory=list)
+    said: dict[int, float] = field(default_factory=dict)  # by the byte that a packet is all made of, when last
 
 
 class Telephone(asyncio.DatagramProtocol):
@@ -121,10 +121,19 @@ class Telephone(asyncio.DatagramProtocol):
         return self.bye_status
 
     async def until_heard(self, since: float = 0.0, timeout_s: float = 20.0) -> None:
-        """Anything after ``since``, by the loop's clock, from where nothing had come before."""
+        """The line begins to speak, or begins again, after ``since`` by the loop's clock."""
         async with asyncio.timeout(timeout_s):
-            while not any(at > since for at in self.heard.first.values()):
+            while not any(at > since for at in self.heard.begun):
                 await asyncio.sleep(0.02)
+
+    @staticmethod
+    def now() -> float:
+        return asyncio.get_running_loop().time()
+
+    @staticmethod
+    async def settled() -> None:
+        """What is kept of a call, at most once a second, is as the call is now."""
+        await asyncio.sleep(1.5)
 
     def forget(self) -> None:
         """The telephone was switched off, and on again: it knows of no call."""
@@ -298,11 +307,11 @@ class Telephone(asyncio.DatagramProtocol):
             number, due = number + 1, due + 0.02
             await asyncio.sleep(max(0.0, due - loop.time()))
 
-    def took(self, data: bytes, port: int) -> None:
-        now, heard = asyncio.get_running_loop().time(), self.heard
-        heard.count[port] += 1
-        heard.first.setdefault(port, now)
-        heard.last[port] = now
+    def took(self, data: bytes) -> None:
+        now, heard = self.now(), self.heard
+        if now - heard.latest > PAUSE_S:
+            heard.begun.append(now)
+        heard.packets, heard.latest = heard.packets + 1, now
         if data.count(data[12], 12) == len(data) - 12:
             heard.said[data[12]] = now
 
@@ -322,7 +331,7 @@ class _Rtp(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
         if len(data) > 12:
-            self._phone.took(data, int(addr[1]))
+            self._phone.took(data)
 
 
 def _tag(value: str) -> str:
