@@ -25,16 +25,17 @@ def _nothing() -> None:
 
 
 class LiveDialog:
-    """Of one call. ``dialogs`` None: nobody takes over. ``rest``: the other parts of the snapshot, as they are now;
-    None once there is nothing to go on with."""
+    """Of one call. ``dialogs`` None: nobody takes over; ``kept``: another process did before. ``rest``: the other parts
+    of the snapshot, as they are now; None once there is nothing to go on with."""
 
-    def __init__(self, call_id: str, leg: Leg, dialogs: LiveDialogs | None, clock: Clock) -> None:
+    def __init__(self, call_id: str, leg: Leg, dialogs: LiveDialogs | None, clock: Clock, *, kept: bool) -> None:
         self._call_id = call_id
         self._leg = leg
         self._dialogs = dialogs
         self._clock = clock
         self.rest: Part = _nothing
         self._kept: Mapping[str, Any] | None = None
+        self._on_file = kept
         self._kept_at = float("-inf")
         self._due: asyncio.TimerHandle | None = None
         self._asked: asyncio.Future[None] | None = None
@@ -63,7 +64,7 @@ class LiveDialog:
     def over(self) -> None:
         """There is nothing to go on with any more."""
         self._stop()
-        if self._dialogs is not None and self._kept is not None:
+        if self._dialogs is not None and self._on_file:
             self._ask(self._dialogs.forget(self._call_id))
 
     def leave(self) -> None:
@@ -84,8 +85,9 @@ class LiveDialog:
         snapshot = {"caller": leg, **(self.rest() or {})}
         if snapshot == self._kept:
             return None
+        self._on_file = True
         self._kept, self._kept_at = snapshot, asyncio.get_running_loop().time()
-        return self._ask(dialogs.keep(self._call_id, self._leg.sip_call_id, snapshot, self._clock.now()))
+        return self._ask(dialogs.keep(self._call_id, self._leg.sip_call_id, snapshot))
 
     def _ask(self, asking: Awaitable[None]) -> asyncio.Future[None]:
         asked = asyncio.ensure_future(asking)

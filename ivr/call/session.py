@@ -20,7 +20,7 @@ from ivr.call.live_dialog import LiveDialog
 from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import Installed
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.errors import CallEnded, MediaUnavailable
+from ivr.errors import CallEnded, MediaUnavailable, ModificationRefused
 from ivr.logs import bind_call
 from ivr.media.description import NoCommonCodec
 from ivr.phones.participant import Participant, hang_up
@@ -71,7 +71,7 @@ class CallSession:
         self._inherited = inherited
         self._journal = Journal(services.records, call_id)
         self._recorder = Recorder(call_id, leg.id, self._journal, services.registry, services.clock)
-        self._dialog = LiveDialog(call_id, leg, services.dialogs, services.clock)
+        self._dialog = LiveDialog(call_id, leg, services.dialogs, services.clock, kept=inherited is not None)
         self._recorder.on_settled = self._dialog.changed
         self._started_at = services.clock.now() if inherited is None else inherited.orphan.started_at
         self._started = services.clock.monotonic() - (services.clock.now() - self._started_at).total_seconds()
@@ -206,6 +206,9 @@ class CallSession:
         caller = Participant(self._leg, media)
         try:
             await caller.aim(await self._leg.reinvite(media.local))
+        except ModificationRefused as error:
+            await media.close()
+            raise CallEnded("network", f"not taken over: {error}") from error
         except BaseException:
             await media.close()
             raise

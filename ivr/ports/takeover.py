@@ -27,7 +27,7 @@ class Orphan:
 class LiveDialogs(Protocol):
     """Where calls in progress are kept. What one process keeps of a call counts only while the call is its own."""
 
-    def keep(self, call_id: str, sip_call_id: str, snapshot: Mapping[str, Any], at: datetime) -> Awaitable[None]:
+    def keep(self, call_id: str, sip_call_id: str, snapshot: Mapping[str, Any]) -> Awaitable[None]:
         """Raises StoreUnavailable, once awaited."""
 
     def forget(self, call_id: str) -> Awaitable[None]:

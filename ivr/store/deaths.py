@@ -23,7 +23,7 @@ from ivr.store.database import Database, TableGroup, reads
 from ivr.store.spool import is_free
 from ivr.store.tables import line_processes
 
-FREE_S = 0.6  # longer than from one beat to the next: a lock that is free for so long, without a beat meanwhile, is of a dead process
+FREE_S = 0.6  # longer than from beat to beat: whose lock is free for so long, without a beat meanwhile, is dead
 LIFE = 0x6976  # class of the advisory locks
 
 _LOCKS = table("pg_locks", *map(column, ("locktype", "classid", "objid", "objsubid", "granted", "database")))

@@ -52,12 +52,11 @@ class LiveDialogLog(TableGroup):
         self._line = lease.line if lease is not None else ""
         self._node = fit(node, 100)
 
-    def keep(self, call_id: str, sip_call_id: str, snapshot: Mapping[str, Any], at: datetime) -> Awaitable[None]:
+    def keep(self, call_id: str, sip_call_id: str, snapshot: Mapping[str, Any]) -> Awaitable[None]:
         values = {
             "call_id": call_id,
             "line": self._line,
             "sip_call_id": fit(sip_call_id, 255),
-            "at": at.isoformat(),
             "snapshot": dict(snapshot),
         }
         return self._writer.write(Write("dialog", values))
@@ -78,11 +77,13 @@ class LiveDialogLog(TableGroup):
     @reads
     async def _any(self, connection: AsyncConnection, dead: Collection[str]) -> bool:
         """Most looks find nothing, and cost no transaction that writes."""
-        return (await connection.execute(select(_OF.call_id).where(self._orphaned(dead)).limit(1))).first() is not None
+        return (
+            await connection.execute(select(_OF.call_id).where(await self._orphaned(connection, dead)).limit(1))
+        ).first() is not None
 
     @writes
     async def _claim(self, connection: AsyncConnection, room: int, dead: Collection[str]) -> Sequence[Orphan]:
-        orphaned = self._orphaned(dead)
+        orphaned = await self._orphaned(connection, dead)
         count = (await connection.execute(select(func.count()).select_from(live_dialogs).where(orphaned))).scalar_one()
         if not count:
             return ()
@@ -102,7 +103,7 @@ class LiveDialogLog(TableGroup):
         others = select(beats.id).where(beats.beat_at >= silent, beats.id.not_in(list(gone)), beats.id != self._line)
         if (await connection.execute(others.limit(1))).first() is not None:
             return ()
-        wanted = select(_OF.call_id).where(self._orphaned(gone)).with_for_update(skip_locked=True)
+        wanted = select(_OF.call_id).where(await self._orphaned(connection, gone)).with_for_update(skip_locked=True)
         return await self._taken(connection, list((await connection.execute(wanted)).scalars()))
 
     async def claim_dialog(self, sip_call_id: str) -> Orphan | None:
@@ -114,14 +115,14 @@ class LiveDialogLog(TableGroup):
         self, connection: AsyncConnection, sip_call_id: str, dead: Collection[str]
     ) -> Orphan | None:
         wanted = select(_OF.call_id).where(_OF.sip_call_id == fit(sip_call_id, 255))
-        wanted = wanted.where(self._orphaned(dead))
+        wanted = wanted.where(await self._orphaned(connection, dead))
         ids = list((await connection.execute(wanted.with_for_update(skip_locked=True))).scalars())
         found = await self._taken(connection, ids)
         return found[0] if found else None
 
-    def _orphaned(self, dead: Collection[str]) -> ColumnElement[bool]:
-        """Of a line that is dead or not there any more, and fresh enough to be worth it."""
-        beats, late = line_processes.c, self._now() - STALE
+    async def _orphaned(self, connection: AsyncConnection, dead: Collection[str]) -> ColumnElement[bool]:
+        """Of a line that is dead or not there any more, and fresh enough to be worth it, by the database's clock."""
+        beats, late = line_processes.c, await moment(connection) - STALE
         there = select(beats.id).where(beats.id.not_in(list(dead)))
         beaten = select(beats.id).where(beats.id == _OF.line, beats.beat_at >= late).exists()
         return (_OF.line != self._line) & _OF.line.not_in(there) & ((_OF.at >= late) | beaten)
@@ -169,9 +170,9 @@ class LiveDialogLog(TableGroup):
     @writes
     async def sweep(self, connection: AsyncConnection) -> int:
         """Forget calls that nobody took over while that was worth it; how many."""
-        silent = await moment(connection) - timedelta(seconds=SILENT_S)
-        alive = select(line_processes.c.id).where(line_processes.c.beat_at >= silent)
-        old = _OF.line.not_in(alive) & (_OF.at < self._now() - STALE)
+        at = await moment(connection)
+        alive = select(line_processes.c.id).where(line_processes.c.beat_at >= at - STALE)
+        old = _OF.line.not_in(alive) & (_OF.at < at - STALE)
         return (await connection.execute(delete(live_dialogs).where(old))).rowcount
 
 
@@ -198,7 +199,8 @@ def _orphan(row: Row[Any], call: Row[Any] | None, entries: int | None, silent_s:
 
 
 async def _dialog(connection: AsyncConnection, kept: Sequence[Mapping[str, Any]]) -> None:
-    latest = {values["call_id"]: {**values, "at": datetime.fromisoformat(values["at"])} for values in kept}
+    at = await moment(connection)
+    latest = {values["call_id"]: {**values, "at": at} for values in kept}
     insert = insert_new(connection, live_dialogs)
     newer = {name: insert.excluded[name] for name in ("snapshot", "at")}
     mine = live_dialogs.c.line == insert.excluded.line

@@ -157,6 +157,7 @@ class Store:
                 lease.bury(await self._spool.adopt())
             with suppress(StoreUnavailable):
                 await lease.tidy(live)
+                await self.dialogs.sweep()
 
     @property
     def inherited(self) -> Sequence[Orphan]:

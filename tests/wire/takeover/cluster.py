@@ -1,4 +1,4 @@
-"""Two lines on one PostgreSQL behind Kamailio, agents' telephones, and callers in the dialogue, in the line and talking."""
+"""Two lines on one PostgreSQL behind Kamailio, agents' telephones, and callers everywhere."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Cluster:
         """The record has the end of its call."""
         async with asyncio.timeout(timeout_s):
             query = "SELECT 1 FROM calls WHERE sip_call_id = $1 AND canonical IS NOT NULL"
-            while not await self.rows(query, phone.call_id):
+            while not await self.rows(query, phone.call_id):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
 
     def line_of(self, phone: Telephone) -> str:

@@ -1,5 +1,5 @@
-"""A strict telephone of one call, calling or called: it minds tags, CSeqs and routes, and notes when it hears something,
-and what. Twenty of them are one process's small work."""
+"""A strict telephone of one call, calling or called: it minds tags, CSeqs and routes, and notes when it hears
+something, and what. Twenty of them are one process's small work."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class Telephone(asyncio.DatagramProtocol):
     async def until_heard(self, since: float = 0.0, timeout_s: float = 20.0) -> None:
         """The line begins to speak, or begins again, after ``since`` by the loop's clock."""
         async with asyncio.timeout(timeout_s):
-            while not any(at > since for at in self.heard.begun):
+            while not any(at > since for at in self.heard.begun):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     @staticmethod
@@ -167,10 +167,11 @@ class Telephone(asyncio.DatagramProtocol):
         )
 
     def _request(self, method: str, cseq: int, body: str = "", kind: str = "application/sdp") -> str:
+        via = f"SIP/2.0/UDP {HOST}:{self.port};branch=z9hG4bK{secrets.token_hex(6)};rport"
         return (
-            f"{method} {self.target} SIP/2.0\r\nVia: SIP/2.0/UDP {HOST}:{self.port};branch=z9hG4bK{secrets.token_hex(6)};rport\r\n"
-            f"{self._routes}From: {self._local}\r\nTo: {self._remote}\r\nCall-ID: {self.call_id}\r\nCSeq: {cseq} {method}\r\n"
-            f"Contact: <{self.uri}>\r\nMax-Forwards: 70\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+            f"{method} {self.target} SIP/2.0\r\nVia: {via}\r\n{self._routes}From: {self._local}\r\n"
+            f"To: {self._remote}\r\nCall-ID: {self.call_id}\r\nCSeq: {cseq} {method}\r\nContact: <{self.uri}>\r\n"
+            f"Max-Forwards: 70\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         )
 
     def _inside(self, method: str, body: str = "", kind: str = "application/sdp") -> str:
@@ -193,8 +194,8 @@ class Telephone(asyncio.DatagramProtocol):
         whom = headers["To"][0] if "tag=" in headers["To"][0] else f"{headers['To'][0]};tag={self._tag}"
         kind = "Content-Type: application/sdp\r\n" if body else ""
         self._send(
-            f"SIP/2.0 {status}\r\n{back}To: {whom}\r\nCall-ID: {headers['Call-ID'][0]}\r\nCSeq: {headers['CSeq'][0]}\r\n"
-            f"Contact: <{self.uri}>\r\n{kind}Content-Length: {len(body)}\r\n\r\n{body}",
+            f"SIP/2.0 {status}\r\n{back}To: {whom}\r\nCall-ID: {headers['Call-ID'][0]}\r\n"
+            f"CSeq: {headers['CSeq'][0]}\r\nContact: <{self.uri}>\r\n{kind}Content-Length: {len(body)}\r\n\r\n{body}",
             to,
         )
 
