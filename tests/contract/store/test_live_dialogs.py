@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import Executable, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.clock import SystemClock
 from ivr.ports import Arrival, Orphan
@@ -47,6 +49,10 @@ async def died(store: Store) -> None:
     """Its row is struck out, as after half a minute."""
     gone = delete(line_processes).where(line_processes.c.id == DEAD)
     await store.database.write(lambda connection: connection.execute(gone))
+
+
+async def executed(statement: Executable, connection: AsyncConnection) -> None:
+    await connection.execute(statement)
 
 
 async def claimed(store: Store, room: int = 100) -> Sequence[Orphan]:
@@ -93,7 +99,7 @@ async def test_calls_are_shared_by_room_and_none_is_taken_without(stores: dict[s
         await call(dead, now, f"call-{number:02}")
     for store, room in ((heir, 30), (other, 10)):
         beaten = update(line_processes).where(line_processes.c.id == (HEIR if store is heir else OTHER))
-        await store.database.write(lambda connection, b=beaten, r=room: connection.execute(b.values(room=r)))
+        await store.database.write(partial(executed, beaten.values(room=room)))
     await died(dead)
     assert not await claimed(heir, 0)
     first: Sequence[Orphan] = ()

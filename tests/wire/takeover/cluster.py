@@ -51,13 +51,19 @@ class Cluster:
         finally:
             await connection.close()
 
-    async def call(self) -> Telephone:
-        """Somebody new, whose call was answered."""
+    async def newcomer(self) -> Telephone:
+        """Somebody new, who called."""
         self._numbers += 1
         front = (self.proxy.address.host, self.proxy.address.port)
         phone = await Telephone.ready(front, f"50355{50000 + self._numbers}", CALLER_SAYS)
         self._callers.append(phone)
-        assert await phone.call(f"line@{self.proxy.target}") == 200
+        await phone.call(f"line@{self.proxy.target}")
+        return phone
+
+    async def call(self) -> Telephone:
+        """Somebody new, whose call was answered."""
+        phone = await self.newcomer()
+        assert phone.status == 200
         return phone
 
     async def calls(self, count: int) -> list[Telephone]:
