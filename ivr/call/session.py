@@ -309,7 +309,7 @@ class CallSession:
             "turns": counts.turns,
             "barge_ins": counts.barge_ins,
             "journal_lost": self._journal.lost,
-            "outcome": _outcome(ended, call),
+            "outcome": _outcome(ended, call) if call is not None or self._inherited is None else _unfound(ended),
             "ended_by": ended.by,
             "end_reason": ended.reason,
             "language": call.dialogue.language if call else "",
@@ -384,6 +384,11 @@ def _outcome(ended: CallEnded, call: Answered | None) -> str:
         return "failed"
     done = dialogue.resolved and handoff.context is None and not _in_the_middle(dialogue)
     return "resolved" if done else "abandoned"
+
+
+def _unfound(ended: CallEnded) -> str:
+    """A call that another process had, and nobody could go on with."""
+    return "abandoned" if ended.by == "caller" else "lost"
 
 
 def _in_the_middle(dialogue: Dialogue) -> bool:

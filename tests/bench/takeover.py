@@ -74,9 +74,8 @@ async def measured(made: Cluster, agents: int, waiting: int, speaking: int) -> i
     talk = sum(_talks(made, phone, after, since) for phone in lost["talking"])
     soon = sum(each is not None and each <= AIM_S for each in every)
     answered = [took for status, took in came if status == 200]
-    print(
-        f"places kept {kept} of {len(lost['waiting'])}; heard both ways with their agent {talk} of {len(lost['talking'])}"
-    )
+    print(f"places kept {kept} of {len(lost['waiting'])}")
+    print(f"heard both ways with their agent {talk} of {len(lost['talking'])}")
     print(f"new calls answered {len(answered)} of {len(came)}, worst {max(answered, default=0.0):.2f} s")
     print(f"load {os.getloadavg()[0]:.1f}")
     figures = [
