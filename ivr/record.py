@@ -177,6 +177,16 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOver:
+    """The call's process died and another goes on with it, which the caller didn't hear for ``gap_s`` seconds.
+    ``node``: the service that had it."""
+
+    kind: ClassVar[str] = "taken_over"
+    node: str = ""
+    gap_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
     """An entry of another version, whose kind is not known here."""
 
@@ -186,7 +196,7 @@ class Other:
 
 Happening = (
     Prompted | Understood | Spoken | Keyed | Entered | Decided | Performed | HandedOver | Failed
-    | CallerActed | ResumeAsked | Ended | Other
+    | CallerActed | ResumeAsked | Ended | TakenOver | Other
 )  # fmt: skip
 _TYPES: Mapping[str, type[Any]] = {cls.kind: cls for cls in get_args(Happening) if cls not in (Decided, Other)}
 _EMPTY: tuple[object, ...] = (None, "", {}, ())

@@ -19,6 +19,7 @@ from ivr.actions.waiting import WaitingActions
 from ivr.call.callback_call import CallBacks
 from ivr.call.registry import CallHistory, CallRegistry, CallServices
 from ivr.call.session import Acceptor
+from ivr.call.takeover import Takeovers
 from ivr.call.tied_call import TiedCalls
 from ivr.call.waiting import WaitingRules
 from ivr.clock import SystemClock
@@ -223,7 +224,8 @@ async def running(
         lifespan.push_async_callback(engines.stop)
         engines.begin()
         lifespan.push_async_callback(authentication.settle)
-        if count := await store.begin():
+        heir = config.store.takeover and not store.database.in_memory
+        if count := await store.begin(heir=heir):
             log.warning("calls.reconciled", count=count)
         if token and not await store.accounts.exist():
             authentication.administrator = secrets.token_urlsafe(24)
@@ -259,6 +261,7 @@ async def running(
             number=number,
             messages=archive,
             tie=centre.tie,
+            dialogs=store.dialogs if heir else None,
         )
         lifespan.beside(CallBacks(services, line, centre.seats.deliver).run(), "call backs")
         lifespan.beside(entry.follow_vocabularies(actions, clock), "vocabularies")
@@ -333,12 +336,22 @@ async def running(
             else:
                 acceptor.accept(leg)
 
+        def room() -> int:
+            free = reload.config.sip.max_calls - endpoint.calls if lifecycle.life is Life.SERVING else 0
+            store.has_room(max(0, free))
+            return max(0, free)
+
+        takeovers = Takeovers(services, acceptor, store.dialogs, endpoint, entry.open, entry.go_on, room)
+        if heir:
+            endpoint.take_orphans(takeovers.take)
         await lifespan.begin(endpoint.start(arrived), endpoint.stop)
         lifespan.push_async_callback(centre.tie.close)
         lifespan.push_async_callback(acceptor.stop)
         lifespan.push_async_callback(tied.stop)
         await store.ties.reachable_at(await endpoint.reachable_at())
 
+        if heir:
+            lifespan.beside(takeovers.run(store.inherited), "takeovers")
         sip_address = str(endpoint.address)
         lifecycle.reach(Life.SERVING)
         lifespan.callback(lifecycle.reach, Life.STOPPING)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import structlog
 
@@ -18,7 +19,7 @@ from ivr.dialogue.engine.contract import Connect
 from ivr.errors import CallEnded, IvrError
 from ivr.phones.bridge import Bridge
 from ivr.phones.participant import Participant
-from ivr.ports import BridgeEnd, Clock, HandoffContext, Joined, Moment, Parted, Ring
+from ivr.ports import BridgeEnd, Clock, HandoffContext, Joined, Moment, Offer, Parted, Ring
 from ivr.record import HandedOver
 
 log = structlog.get_logger(__name__)
@@ -28,6 +29,14 @@ NotConnected = Literal["closed", "failed", "dropped", "machine"]
 agent gave the caller back to the dialogue."""
 
 Pause = Callable[[], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejoined:
+    """An agent who had the caller in a process that died, and is on the line again; ``offer``: what they had taken."""
+
+    participant: Participant
+    offer: Offer
 
 
 class HandedOverCall:
@@ -47,6 +56,23 @@ class HandedOverCall:
         self.with_agent = False
         self.seconds_to_human: float | None = None
         self.agent_encryption = ""
+        self._bridge: Bridge | None = None
+        self._rejoined = False
+        self.on_agent: Callable[[], None] = lambda: None  # another agent has the caller, or nobody any more
+
+    def rejoined(self, seconds_to_human: float | None) -> None:
+        """What comes next is the conversation that they had in another process: it is no other hand-over."""
+        self._rejoined, self.seconds_to_human = True, seconds_to_human
+
+    def kept(self) -> Mapping[str, Any] | None:
+        """The conversation, for another process to go on with (``Rejoined``); None where there is none, or it is not
+        to be had there."""
+        return self._bridge.kept() if self._bridge is not None else None
+
+    def leave(self) -> None:
+        """Another process has the conversation."""
+        if self._bridge is not None:
+            self._bridge.leave()
 
     def wanted(self) -> None:
         """From the first time on it is counted how long it takes."""
@@ -71,11 +97,13 @@ class HandedOverCall:
             if comfort is not None:
                 await comfort.hush()
             self.with_agent = True
-            if self._wanted_at is not None:
+            rejoined, self._rejoined = self._rejoined, False
+            if self._wanted_at is not None and not rejoined:
                 self.seconds_to_human = round(self._services.clock.monotonic() - self._wanted_at, 3)
             also = tuple(other.reason for other in connect.also)
             self.agent_encryption = "" if agent is None else agent.encryption
-            self._recorder.record(HandedOver(to, connect.reason, also=also, encryption=self.agent_encryption))
+            if not rejoined:
+                self._recorder.record(HandedOver(to, connect.reason, also=also, encryption=self.agent_encryption))
             if agent is None:
                 self._recorder.tell(Joined(to, context.skill, after_s=self.seconds_to_human))
                 self._recorder.tell(Parted(to, "transferred", "service", 0.0))
@@ -84,7 +112,7 @@ class HandedOverCall:
                 await self._caller.media.stop_playing()
                 log.info("handoff.connected", destination=to, agent_leg=agent.leg.id)
                 talked = True
-                return self._after(await self._talk(to, context, agent, ring))
+                return self._after(await self._talk(to, context, agent, ring, rejoined=rejoined))
         finally:
             if agent is not None and not talked:
                 await agent.let_go("the other side left")
@@ -100,7 +128,9 @@ class HandedOverCall:
             return None
         return "machine" if end.how == "machine" else "dropped"
 
-    async def _talk(self, to: str, context: HandoffContext, agent: Participant, ring: Ring | None) -> BridgeEnd:
+    async def _talk(
+        self, to: str, context: HandoffContext, agent: Participant, ring: Ring | None, *, rejoined: bool
+    ) -> BridgeEnd:
         """Two who are joined, and whoever they ask in, to the end of it; the line is told what became of the place."""
         services = self._services
         line = services.line if ring is not None else None
@@ -112,12 +142,17 @@ class HandedOverCall:
             services.floor,
             line,
             hang_up=services.floor.hang_up_of(to),
+            on_agent=self.on_agent,
+            rejoined=rejoined,
         )
+        self._bridge = bridge
         joined = Joined(to, context.skill, agent.leg.sip_call_id, self.seconds_to_human)
         try:
             return await talked(bridge, joined, self._recorder.tell, services.clock)
         finally:
+            self._bridge = None
             await bridge.close()
+            self.on_agent()
 
 
 async def talked(bridge: Bridge, joined: Joined, tell: Callable[[Moment], None], clock: Clock) -> BridgeEnd:

@@ -12,7 +12,7 @@ import structlog
 from ivr.call.blind_transfer import BlindTransfer
 from ivr.call.call_story import CallStory
 from ivr.call.comfort import Comfort
-from ivr.call.handed_over import HandedOverCall, NotConnected, Pause
+from ivr.call.handed_over import HandedOverCall, NotConnected, Pause, Rejoined
 from ivr.call.journal import Recorder
 from ivr.call.registry import CallServices
 from ivr.call.ringing import Ringing
@@ -71,6 +71,12 @@ class Handoff:
             call_id, services.line, clock, rules, lambda told: None, _quietly, lambda s: recorder.tell(Waited(s))
         )
         self.context: HandoffContext | None = None
+        self._agent: Rejoined | None = None
+
+    def rejoin(self, agent: Rejoined, seconds_to_human: float | None) -> None:
+        """The conversation that the caller was in, in a process that died, goes on with what ``run`` is asked next."""
+        self._agent = agent
+        self.call.rejoined(seconds_to_human)
 
     def progress(self, event: TransferProgress) -> None:
         """A NOTIFY arrived on the caller's leg."""
@@ -136,7 +142,11 @@ class Handoff:
     async def _run(self, connect: Connect, paused: Pause, comfort: Comfort) -> NotConnected:
         self.call.wanted()
         context = self.context = self.story.told(connect)
-        self._tell(HumanWanted(context.reason, context.skill))
+        if self._agent is None:
+            self._tell(HumanWanted(context.reason, context.skill))
+        if (agent := self._agent) is not None and not agent.offer.place.id:
+            self._agent = None
+            return await self.call.run(agent.offer.agent, connect, context, paused, agent.participant) or "dropped"
         try:
             return await self._by_line(self.place, connect, context, paused, comfort)
         except StoreUnavailable as error:
@@ -156,17 +166,26 @@ class Handoff:
     ) -> NotConnected:
         """Until an agent has the call, or nobody is on duty any more. Raises StoreUnavailable while nobody has it."""
         services, rules = self._services, self._services.waiting()
-        line = services.line
-        if not line.view().fresh:
+        line, rejoined = services.line, self._agent
+        self._agent = None
+        if not line.view().fresh and rejoined is None:
             raise StoreUnavailable("the line is away", remedy="see that the database runs")
         overflows = connect.waits and bool(rules.overflow)
-        if not line.staffed(connect.skill) and not overflows:
+        if rejoined is None and not line.staffed(connect.skill) and not overflows:
             return await self._unstaffed(connect, context, paused, comfort)
-        url = await self.story.stored(context)
+        stored = self.story.stored(context)
+        url = await (stored if rejoined is None else or_let_go(rejoined.participant, stored))
         entered = services.clock.monotonic()
         until = rules.overflow_after_s if overflows else None if connect.waits else PATIENCE_S
         token, number = self.story.token, services.number(context.caller.number) if context.caller.number else ""
-        await place.enter(connect, context, token, number)
+        if rejoined is None:
+            await place.enter(connect, context, token, number)
+        else:
+            place.rejoined(rejoined.offer.place, connect)
+            outcome = await self._served(rejoined.offer, rejoined.participant, connect, context, url, paused, comfort)
+            if outcome is not None:
+                return outcome
+            connect = place.passed_on(connect)
         try:
             async with comfort if not connect.waits else nullcontext():
                 while True:

@@ -62,6 +62,10 @@ class Journal:
         self._opening = CallOpening(caller, called, at, extra)
         self._put(lambda: self._records.begin(self._call_id, caller, called, at, extra))
 
+    def go_on(self, opening: CallOpening, entries: int) -> None:
+        """Another process began the record, and wrote so many entries."""
+        self._opening, self._appended = opening, entries
+
     def append(self, entry: Entry) -> None:
         if len(self._entries) + len(self._asked) >= BACKLOG:
             self.lost += 1
@@ -202,6 +206,7 @@ class Recorder:
         self._registry = registry
         self._clock = clock
         self._moved = False
+        self.on_settled: Callable[[], None] = lambda: None
 
     @property
     def state(self) -> str:
@@ -244,6 +249,7 @@ class Recorder:
         if self._moved and (self.counts.acted or dialogue.mode == RESUME):
             self._journal.keep_place(dialogue, self._clock.now())
         self._moved = False
+        self.on_settled()
 
     def barged_in(self) -> None:
         """Speech stopped a prompt."""

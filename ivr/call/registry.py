@@ -21,6 +21,7 @@ from ivr.ports import (
     Desk,
     Floor,
     Line,
+    LiveDialogs,
     MediaEngine,
     Messages,
     Offer,
@@ -121,7 +122,7 @@ class CallHistory:
 class CallServices:
     """``time_zone``: the company's, whose days "tomorrow" counts. ``number``: a telephone number in E.164.
     ``messages``: where what callers leave is kept, None: nowhere; ``tie``: the way to consoles of other processes,
-    None: there is one process."""
+    None: there is one process; ``dialogs``: where calls are kept for others to go on with, None: nowhere."""
 
     media: MediaEngine
     speech: SpeechService
@@ -138,6 +139,7 @@ class CallServices:
     number: Callable[[str], str] = str
     messages: Messages | None = None
     tie: TieLine | None = None
+    dialogs: LiveDialogs | None = None
 
     def phone_for(self, offer: Offer) -> tuple[AgentPhone | None, bool]:
         """The phone of whom it is offered to, and whether that is at the other end of a tie line; None: nowhere."""

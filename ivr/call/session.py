@@ -6,24 +6,26 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
 
 from ivr.call.conductor import Conductor
+from ivr.call.handed_over import Rejoined
 from ivr.call.handoff import Handoff
 from ivr.call.journal import Journal, Recorder
+from ivr.call.live_dialog import LiveDialog
 from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import Installed
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.errors import CallEnded, MediaUnavailable
+from ivr.errors import CallEnded, MediaUnavailable, ModificationRefused
 from ivr.logs import bind_call
 from ivr.media.description import NoCommonCodec
 from ivr.phones.participant import Participant, hang_up
-from ivr.ports import Accepted, Began, EngineStatus, Leg, LegStats, Over
-from ivr.record import Happening
+from ivr.ports import Accepted, Began, CallOpening, EngineStatus, Leg, LegStats, Orphan, Over
+from ivr.record import Happening, TakenOver
 from ivr.sip.party import diverted_by
 
 log = structlog.get_logger(__name__)
@@ -31,6 +33,8 @@ log = structlog.get_logger(__name__)
 E = TypeVar("E", bound=Exception)
 Open = Callable[[str, Leg, Installed], Dialogue]
 """How a call begins: from its id, its leg and what is installed."""
+Rejoin = Callable[[], Awaitable[Rejoined | None]]
+"""The agent whom the caller was talking with, at the other end of their telephone again; None: they are gone."""
 
 STOP_CALLS_S = 3.0
 AIMED_S = 1.0  # media opened so lately for the same description need not be aimed anew: silence counts from then
@@ -45,18 +49,34 @@ class Answered:
     handoff: Handoff
 
 
-class CallSession:
-    """Answers one leg and stays with it until it is gone."""
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """A call that another process had. ``since``: when it was claimed, monotonic; ``rejoin``: None where nobody talked
+    with the caller."""
 
-    def __init__(self, call_id: str, leg: Leg, services: CallServices, opening: Open) -> None:
+    orphan: Orphan
+    since: float
+    rejoin: Rejoin | None = None
+
+
+class CallSession:
+    """Answers one leg and stays with it until it is gone. ``inherited``: it was answered before, in another process."""
+
+    def __init__(
+        self, call_id: str, leg: Leg, services: CallServices, opening: Open, inherited: Inherited | None = None
+    ) -> None:
         self.call_id = call_id
         self._leg = leg
         self._services = services
         self._opening = opening
+        self._inherited = inherited
         self._journal = Journal(services.records, call_id)
         self._recorder = Recorder(call_id, leg.id, self._journal, services.registry, services.clock)
-        self._started_at = services.clock.now()
-        self._started = services.clock.monotonic()
+        self._dialog = LiveDialog(call_id, leg, services.dialogs, services.clock, kept=inherited is not None)
+        self._recorder.on_settled = self._dialog.changed
+        self._started_at = services.clock.now() if inherited is None else inherited.orphan.started_at
+        self._started = services.clock.monotonic() - (services.clock.now() - self._started_at).total_seconds()
+        self._taken = False  # by another process
         self._end_wanted = ""  # why, once it is
         self._tasks: asyncio.TaskGroup | None = None  # while the call goes on
         self._accepted = False  # the INVITE has its 200
@@ -99,6 +119,14 @@ class CallSession:
             if self._tasks is not None:
                 self._tasks.create_task(self._end_as_wanted())
 
+    def leave(self) -> None:
+        """Another process took the call over, since this one had not been heard of: here it ends without a word."""
+        self._taken = True
+        self._dialog.leave()
+        if self._answered is not None:
+            self._answered.handoff.call.leave()
+        self._leg.leave()
+
     # -- the call ----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -106,11 +134,7 @@ class CallSession:
         leg, registry = self._leg, self._services.registry
         bind_call(self._recorder.fields)
         await registry.enter(self)
-        signalled = {"sip_call_id": leg.sip_call_id, "transport": leg.transport}
-        self._journal.begin(leg.caller.number, leg.called.number, self._started_at, signalled)
-        parties = leg.sip_call_id, leg.caller.number, leg.called.number, leg.trunk
-        self._recorder.tell(Began(*parties, diverted_by=diverted_by(leg.headers), transport=leg.transport))
-        log.info("call.start", **self._parties)
+        self._begin()
         ended = CallEnded("service", "error")
         stats = LegStats()
         caller: Participant | None = None
@@ -118,7 +142,8 @@ class CallSession:
             async with asyncio.TaskGroup() as self._tasks:
                 if self._end_wanted:
                     await self._end_as_wanted()
-                caller = await self._answer()
+                caller = await (self._answer() if self._inherited is None else self._go_on(self._inherited))
+                self._tasks.create_task(self._dialog.follow())
                 await self._converse(caller)
         except* CallEnded as group:
             ended = _first(group)
@@ -141,6 +166,19 @@ class CallSession:
             await registry.leave(self)
             bind_call(None)
 
+    def _begin(self) -> None:
+        leg = self._leg
+        details = {"sip_call_id": leg.sip_call_id, "transport": leg.transport}
+        parties = leg.sip_call_id, leg.caller.number, leg.called.number, leg.trunk
+        self._recorder.tell(Began(*parties, diverted_by=diverted_by(leg.headers), transport=leg.transport))
+        if self._inherited is None:
+            self._journal.begin(leg.caller.number, leg.called.number, self._started_at, details)
+            log.info("call.start", **self._parties)
+        else:
+            opening = CallOpening(leg.caller.number, leg.called.number, self._started_at, details)
+            self._journal.go_on(opening, self._inherited.orphan.entries)
+            self._accepted = True
+
     async def _end_as_wanted(self) -> None:
         raise CallEnded("service", self._end_wanted)
 
@@ -158,6 +196,7 @@ class CallSession:
         opened = clock.monotonic()
         caller = Participant(leg, media)
         try:
+            await self._dialog.begin()
             remote = await leg.answer(media.local)
             self._accepted = True
             self._recorder.tell(Accepted())
@@ -168,6 +207,24 @@ class CallSession:
             raise
         return caller
 
+    async def _go_on(self, inherited: Inherited) -> Participant:
+        """At media of ours, which the far end is told of inside the dialog that it has (RFC 3261 section 14)."""
+        clock, orphan = self._services.clock, inherited.orphan
+        media = await self._services.media.open(self.call_id, self._leg.remote)
+        caller = Participant(self._leg, media)
+        try:
+            await caller.aim(await self._leg.reinvite(media.local))
+        except ModificationRefused as error:
+            await media.close()
+            raise CallEnded("network", f"not taken over: {error}") from error
+        except BaseException:
+            await media.close()
+            raise
+        gap_s = round(orphan.silent_s + clock.monotonic() - inherited.since, 2)
+        log.warning("call.taken_over", node=orphan.node, gap_s=gap_s, **self._parties)
+        self._recorder.record(TakenOver(orphan.node, gap_s))
+        return caller
+
     async def _converse(self, caller: Participant) -> None:
         """Returns never: raises CallEnded."""
         services, recorder = self._services, self._recorder
@@ -175,10 +232,16 @@ class CallSession:
         crowded = speech.load(len(services.registry)).crowded
         recognised = frozenset[str]() if crowded else _served(speech.recognisers())
         installed = Installed(recognised, _served(speech.synthesisers()))
+        inherited = self._inherited
+        agent = await inherited.rejoin() if inherited is not None and inherited.rejoin is not None else None
         dialogue = self._opening(self.call_id, self._leg, installed)
         recorder.opened(dialogue)
         handoff = Handoff(self.call_id, caller, dialogue, recorder, services)
         self._answered = Answered(dialogue, handoff)
+        self._dialog.rest = self._rest
+        handoff.call.on_agent = self._dialog.changed
+        if inherited is not None:
+            self._know_again(inherited.orphan.snapshot, handoff, agent)
         try:
             await Conductor(self.call_id, caller, dialogue, handoff, recorder, services, deaf=crowded).run()
         except ExceptionGroup as group:
@@ -187,7 +250,32 @@ class CallSession:
             log.exception("call.crashed")
         raise await handoff.without_dialogue()
 
+    def _rest(self) -> Mapping[str, Any] | None:
+        """Of what is kept for another process, all but the leg."""
+        call, counts = self._answered, self._recorder.counts
+        if call is None or (kept := call.dialogue.kept()) is None:
+            return None
+        return {
+            "dialogue": kept,
+            "agent": call.handoff.call.kept(),
+            "counts": [counts.turns, counts.barge_ins, counts.acted],
+            "seconds_to_human": call.handoff.call.seconds_to_human,
+            "waited_s": round(call.handoff.place.waited_s, 1),
+        }
+
+    def _know_again(self, snapshot: Mapping[str, Any], handoff: Handoff, agent: Rejoined | None) -> None:
+        counts = self._recorder.counts
+        if counted := snapshot.get("counts"):
+            counts.turns, counts.barge_ins, counts.acted = counted
+        handoff.place.waited_s = float(snapshot.get("waited_s") or 0.0)
+        if agent is not None:
+            handoff.rejoin(agent, snapshot.get("seconds_to_human"))
+
     async def _finish(self, ended: CallEnded, stats: LegStats) -> None:
+        if self._taken:
+            log.warning("call.taken_away", **self._parties)
+            return
+        self._dialog.over()
         clock, canonical = self._services.clock, self._canonical_line(ended, stats)
         outcome = canonical["outcome"]
         if self._answered is not None and outcome in DROPPED:
@@ -238,7 +326,7 @@ class CallSession:
             "turns": counts.turns,
             "barge_ins": counts.barge_ins,
             "journal_lost": self._journal.lost,
-            "outcome": _outcome(ended, call),
+            "outcome": _outcome(ended, call) if call is not None or self._inherited is None else _unfound(ended),
             "ended_by": ended.by,
             "end_reason": ended.reason,
             "language": call.dialogue.language if call else "",
@@ -275,9 +363,10 @@ class Acceptor:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def accept(self, leg: Leg) -> None:
-        call_id = secrets.token_hex(8)
-        session = CallSession(call_id, leg, self._services, self._opening)
-        task = asyncio.create_task(session.run(), name=f"call {call_id}")
+        self.begin(CallSession(secrets.token_hex(8), leg, self._services, self._opening))
+
+    def begin(self, session: CallSession) -> None:
+        task = asyncio.create_task(session.run(), name=f"call {session.call_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -315,6 +404,11 @@ def _outcome(ended: CallEnded, call: Answered | None) -> str:
         return "failed"
     done = dialogue.resolved and handoff.context is None and not _in_the_middle(dialogue)
     return "resolved" if done else "abandoned"
+
+
+def _unfound(ended: CallEnded) -> str:
+    """A call that another process had, and nobody could go on with."""
+    return "abandoned" if ended.by == "caller" else "lost"
 
 
 def _in_the_middle(dialogue: Dialogue) -> bool:

@@ -212,6 +212,10 @@ class WaitingPlace:
         log.info("line.told", place=self.place.id, position=told.position, minutes=told.minutes, asked=asked)
         self._tell(told)
 
+    def rejoined(self, place: Place, connect: Connect) -> None:
+        """An agent has it already, from a process that died on."""
+        self.place, self._connect, self._person = place, connect, place.arrival.person
+
     def passed_on(self, connect: Connect) -> Connect:
         """The agent gave them back: the place waits again, for whom the agent said. What is wanted then."""
         here = (each for each in self._line.view().places if self.place is not None and each.id == self.place.id)

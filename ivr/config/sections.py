@@ -313,12 +313,14 @@ class StoreConfig(Section):
     """``node``: this service, among those that share the database; "" is the host's name and the SIP port.
 
     ``spool``: the folder where what was to be written waits while the database is away, at most ``spool_mb`` of it; ""
-    is beside the file of an SQLite database, else ``var/spool``."""
+    is beside the file of an SQLite database, else ``var/spool``. ``takeover``: calls outlive their process: what
+    another needs to go on with them is kept here while they last."""
 
     url: str = "sqlite+aiosqlite:///var/ivr.sqlite3"
     node: str = ""
     spool: str = ""
     spool_mb: int = Field(64, ge=1, le=100_000)
+    takeover: bool = True
 
     @property
     def secret(self) -> Secret | None:

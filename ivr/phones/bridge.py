@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from ivr.phones.conversation import Conversation
 from ivr.phones.destinations import Onward
 from ivr.phones.participant import Participant, or_let_go, to_the_end
 from ivr.phones.placing import Placing
+from ivr.phones.rejoining import kept_offer
 from ivr.phones.supervision import SupervisedTalk
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import BridgeEnd, Floor, HangUp, Line, Ring, Supervision, TransferAsked
@@ -39,7 +40,8 @@ class Bridge:
     """Implements ``ivr.ports.Bridge``. ``run`` once, by whoever has the caller and reads their signals and audio.
 
     ``ring``: what the agent took; a place of id 0 is in no line. ``hang_up``: what hanging up by the agent's phone
-    does; ``machine``: there is a dialogue to go back to; ``placing``: who tells ``line`` otherwise."""
+    does; ``machine``: there is a dialogue to go back to; ``placing``: who tells ``line`` otherwise.
+    ``on_agent``: another agent has the caller; ``rejoined``: they had been talking before, in a process that died."""
 
     def __init__(
         self,
@@ -53,6 +55,8 @@ class Bridge:
         hang_up: HangUp = "ends",
         machine: bool = True,
         placing: Placing | None = None,
+        on_agent: Callable[[], None] = lambda: None,
+        rejoined: bool = False,
     ) -> None:
         place, context = ring.offer.place, ring.context
         self._ring = ring
@@ -67,7 +71,8 @@ class Bridge:
             caller, self._name, switchboard.music, self, self._crashed,
             switchboard.recording.of(ring, tied=agent.tied), lambda: floor.changed(self),
         )  # fmt: skip
-        self._agent = Party("agent", ring.offer.agent, agent, _now())
+        since = _now() - (CONVERSATION_S if rejoined else 0.0)
+        self._agent = Party("agent", ring.offer.agent, agent, since)
         self._consultation = Consultation(self._talk, switchboard, floor, self._placing, self)
         self._supervision = SupervisedTalk(self._talk, floor)
         self._turn = asyncio.Lock()  # one thing at a time: commands, and what phones do
@@ -76,6 +81,22 @@ class Bridge:
         self._hold_asked = self._phone_holds = False
         self._transferring = ""
         self._trouble = ""
+        self._on_agent = on_agent
+
+    def kept(self) -> Mapping[str, Any] | None:
+        """What another process needs to go on with it (``ivr.phones.rejoining``): the leg of whoever has the caller,
+        and the offer that they took. None for a browser, whose page is this process's."""
+        agent, leg = self._agent, self._agent.participant.leg.kept()
+        if leg is None or self._over.done():
+            return None
+        offer = replace(self._ring.offer, agent=agent.name)
+        return {"leg": leg, "offer": kept_offer(offer), "tied": agent.participant.tied}
+
+    def leave(self) -> None:
+        """Another process has the conversation: here it ends without a word to anybody."""
+        self._placing = Placing(0, None)
+        for party in self._talk.parties:
+            party.participant.leg.leave()
 
     async def run(self) -> BridgeEnd:
         """Joined until it is over for the caller; how it ended. Cancelled when the caller leaves: then everybody else
@@ -296,6 +317,7 @@ class Bridge:
         await self._talk.mix(held=bool(self._held_by), conference=False)
         if not self._agent.outside:
             self._floor.joined(self._ring, self)
+        self._on_agent()
 
     def _ring_for(self, agent: str) -> Ring:
         return replace(self._ring, offer=replace(self._ring.offer, agent=agent, line=""))

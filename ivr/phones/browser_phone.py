@@ -193,6 +193,12 @@ class BrowserLeg:
     async def answers(self) -> bool:
         return not self._ended
 
+    def kept(self) -> None:
+        """The page is this process's."""
+
+    def leave(self) -> None:
+        self.end("service", "another process has the call")
+
     def allow_transfers(self, allowed: Callable[[str], bool]) -> None:
         """A browser sends no REFER: its console says what it wants."""
 

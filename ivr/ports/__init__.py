@@ -101,6 +101,9 @@ from ivr.ports.speech import EngineStatus as EngineStatus
 from ivr.ports.speech import ListenRequest as ListenRequest
 from ivr.ports.speech import SpeechLoad as SpeechLoad
 from ivr.ports.speech import SpeechService as SpeechService
+from ivr.ports.takeover import LiveDialogs as LiveDialogs
+from ivr.ports.takeover import Orphan as Orphan
+from ivr.ports.takeover import Orphans as Orphans
 from ivr.ports.telephony import Leg as Leg
 from ivr.ports.telephony import LegEvent as LegEvent
 from ivr.ports.telephony import MediaChanged as MediaChanged

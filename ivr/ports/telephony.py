@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from ivr.events import Digit, LegEnded, TransferProgress
 from ivr.media.description import MediaDescription, SrtpPolicy
@@ -83,6 +83,13 @@ class Leg(Protocol):
     async def answers(self) -> bool:
         """Whether the far end still knows of the dialog, asked by an OPTIONS inside it (RFC 3261 section 11)."""
 
+    def kept(self) -> Mapping[str, Any] | None:
+        """What another process restores the dialog from (``SipEndpoint.restore``), as JSON; None: it ends with this
+        process."""
+
+    def leave(self) -> None:
+        """Another process has the dialog: it is over here, without a word to the far end."""
+
     def events(self) -> AsyncIterator[LegEvent]: ...
 
 
@@ -126,6 +133,10 @@ class SipEndpoint(Protocol):
     ) -> Leg:
         """INVITE ``target`` (a SIP URI); the answered leg. Raises DialFailed. Cancelling it sends CANCEL.
         ``srtp``: instead of what its trunk has."""
+
+    def restore(self, kept: Mapping[str, Any]) -> Leg:
+        """The leg that another process had, answered; ``Leg.reinvite`` says where it is now. Raises ValueError for what
+        cannot be gone on with."""
 
     def registrations(self) -> Sequence[RegistrationStatus]: ...
     def load(self) -> SignallingLoad: ...

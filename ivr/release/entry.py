@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import structlog
 
@@ -58,10 +59,21 @@ class CallEntry:
 
     def open(self, call_id: str, leg: Leg, installed: Installed) -> Dialogue:
         """The call keeps this version until its end, whatever goes live meanwhile."""
-        config = self._config
         library = self._serving.choose(leg.caller.number, leg.called.number, call_id)
-        plan = config.plan_of(leg.called.number)
-        start = Start(
+        return Dialogue(library, self._start(call_id, leg, installed))
+
+    def go_on(self, call_id: str, leg: Leg, installed: Installed, kept: Mapping[str, Any]) -> Dialogue:
+        """Of a call that another process had: by its own version where that still serves, else by what new calls get,
+        as far as its flows are the same there."""
+        libraries = [each for each in self._serving.libraries if each.version == kept["version"]]
+        library = (*libraries, self._serving.choose(leg.caller.number, leg.called.number, call_id))[0]
+        same = all(library.versions.get(flow) == version for flow, version in kept["versions"].items())
+        known = kept if libraries or same else {**kept, "stack": []}
+        return Dialogue(library, self._start(call_id, leg, installed), known)
+
+    def _start(self, call_id: str, leg: Leg, installed: Installed) -> Start:
+        plan = self._config.plan_of(leg.called.number)
+        return Start(
             call_id,
             entry=plan.entry,
             language=plan.language,
@@ -76,7 +88,6 @@ class CallEntry:
             installed=installed,
             classifiers=self._classifiers,
         )
-        return Dialogue(library, start)
 
     def _vouched(self, leg: Leg) -> bool:
         """Whether the number is the caller's: not where From hides it, whatever the network tells us besides."""

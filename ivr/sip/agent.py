@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import structlog
 
@@ -21,6 +22,7 @@ from ivr.sip.dialog import must_be_secure, present, secured
 from ivr.sip.dialogs import Dialogs, handle
 from ivr.sip.headers import BadMessage, host_port
 from ivr.sip.inbound import InboundLeg
+from ivr.sip.leg import SipLeg
 from ivr.sip.locate import Lookup
 from ivr.sip.message import (
     EXTENSIONS,
@@ -40,10 +42,12 @@ from ivr.sip.message import (
     stateless_tag,
 )
 from ivr.sip.network import Network, Standing
+from ivr.sip.orphans import OrphanDialogs
 from ivr.sip.outbound_call import OutboundCall
 from ivr.sip.party import called_of, caller_of
 from ivr.sip.registration import Registration
 from ivr.sip.renewal import Renewal
+from ivr.sip.restored import RestoredLeg
 from ivr.sip.signalling import Signalling, Unresolvable
 from ivr.sip.tls import TlsContexts
 from ivr.sip.traffic import SipTraffic
@@ -84,7 +88,8 @@ class SipUserAgent:
         self.on_refused: Callable[[RefusedCall], None] = lambda call: None  # a trunk's
         self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None
-        self._inbound: set[InboundLeg] = set()
+        self._inbound: set[SipLeg] = set()
+        self._orphans = OrphanDialogs(self._dialogs)
         self._registrations: list[Registration] = []
         self._draining: tuple[int, int] | None = None
         now = self._core.timers.time
@@ -136,6 +141,17 @@ class SipUserAgent:
             raise DialFailed(503, "the user agent is not running")
         call = OutboundCall(self._core, self._dialogs, target, local, caller, headers, on_ringing, srtp)
         return await call.run(ring_timeout_s)
+
+    def restore(self, kept: Mapping[str, Any]) -> Leg:
+        try:
+            leg = RestoredLeg(self._core, kept, self._inbound.discard)
+        except (BadMessage, KeyError, TypeError) as error:
+            raise ValueError(f"no dialog to go on with: {error}") from error
+        self._dialogs.add(leg)
+        if leg.far == "caller":
+            self._inbound.add(leg)
+        leg.log.info("sip.restored", leg=leg.id, far=leg.far, cseq=leg.dialog.local_cseq)
+        return leg
 
     def registrations(self) -> Sequence[RegistrationStatus]:
         return [registration.status for registration in self._registrations]
@@ -239,6 +255,10 @@ class SipUserAgent:
         """The number of inbound calls under way."""
         return len(self._inbound)
 
+    def take_orphans(self, take: Callable[[str], Awaitable[bool]]) -> None:
+        """``take``: see ``ivr.sip.orphans``; until then what is inside another process's dialog gets 481."""
+        self._orphans.take = take
+
     # --- messages from the network: whatever they are, they must not hurt ---
 
     def _received(self, data: bytes, source: Peer) -> None:
@@ -334,6 +354,9 @@ class SipUserAgent:
                 self._stateless(trunk, request, source)
             return
         self._network.prove(source)
+        if self._orphans.may_have(request) and not self._core.transactions.overloaded:
+            self._core.spawn(self._orphans.answer(self._core.transactions.accept(request, source)), "sip-orphan")
+            return
         refused = self._refusal_of(request, source, trunk)
         if request.method != "INVITE" or request.to.tag:  # a stray re-INVITE takes no room of new calls
             self._stateless(refused or self._options(request, source), request, source)

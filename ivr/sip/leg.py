@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -15,6 +15,7 @@ from ivr.media.description import MediaDescription
 from ivr.plain_text import plain
 from ivr.ports import LegEvent, MediaChanged, Party, TransferAsked
 from ivr.sip.dialog import CallDialog
+from ivr.sip.kept_dialog import kept
 from ivr.sip.message import REASONS, BadBody, Peer, SipRequest, SipResponse
 from ivr.sip.referral import Referral, Subscription
 from ivr.sip.reinvite import Reinvite, glare_s
@@ -70,7 +71,7 @@ class SipLeg:
         self.trunk = trunk
         self.caller = caller
         self.called = called
-        self.headers = {plain(name): plain(value) for name, value in headers.items()}
+        self.headers: Mapping[str, str] = {plain(name): plain(value) for name, value in headers.items()}
         self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._gone = asyncio.Event()
         self._consumed = False
@@ -164,6 +165,12 @@ class SipLeg:
         except (Unresolvable, TimeoutError):
             return False
         return response.status_code not in (408, 481, 503)
+
+    def kept(self) -> Mapping[str, Any] | None:
+        return kept(self) if self.ended is None else None
+
+    def leave(self) -> None:
+        self.end("service", "another process has the call")
 
     async def events(self) -> AsyncIterator[LegEvent]:
         """Yield events to one consumer at a time: whoever comes next goes on where the one before stopped."""

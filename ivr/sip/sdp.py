@@ -6,8 +6,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from aiosipua import Origin, SdpMessage, parse_sdp, serialize_sdp
 from aiosipua.sdp import ConnectionData
@@ -72,12 +73,35 @@ class OfferAnswer:
         self.local: MediaDescription | None = None
         self.remote: MediaDescription | None = None
         self.text = ""  # what we sent last, to repeat unchanged in a refresh
+        self.heard = ""  # what they sent last
+
+    def kept(self) -> dict[str, Any]:
+        """What another process goes on with, beside both texts: ours, and what was ``heard``."""
+        return {
+            "id": self._id,
+            "version": self._version,
+            "offered": self._offer is not None,
+            "host": self._sip_host,
+            "srtp": self._keys.policy,
+            "insisting": self._keys.insisting,
+        }
+
+    def go_on(self, kept: Mapping[str, Any]) -> None:
+        """What another process had agreed on: the next offer is a change of it (RFC 3264 section 8). Raises BadBody."""
+        self._id, self._version, self._last = int(kept["id"]), int(kept["version"]), str(kept["ours"])
+        self._keys.insisting = bool(kept["insisting"])
+        if kept["theirs"]:
+            heard = self._parsed(str(kept["theirs"]))
+            self._offer = heard if kept["offered"] else None
+            secure = self._keys.answering(heard.protected, None)  # fresh ones of ours; theirs come with their answer
+            self._latest = self.remote = replace(heard.audio, secure=secure)
+            self.heard = str(kept["theirs"])
 
     def take_offer(self, text: str) -> None:
         """Take the first offer. Raises BadBody."""
-        offer = self._parsed(text)
-        self._offer = offer
-        self._latest = self.remote = replace(offer.audio, secure=self._keys.answering(offer.protected, None))
+        self._offer, self.heard = self._parsed(text), text
+        secure = self._keys.answering(self._offer.protected, None)
+        self._latest = self.remote = replace(self._offer.audio, secure=secure)
 
     def describe(self, local: MediaDescription) -> str:
         """Return our first SDP: the answer to their offer with what media made of it, else an offer of ours."""
@@ -119,6 +143,7 @@ class OfferAnswer:
         self._check_version(answer.audio)
         secure = self._keys.answered(answer.protected, self._proto, ours)
         self._latest = self.remote = replace(answer.audio, secure=secure)
+        self.heard = text
         if self.local is not None and not isinstance(secure, Dtls):
             self.local = replace(self.local, secure=secure)
         return self.remote
@@ -137,7 +162,7 @@ class OfferAnswer:
         local = follow(self.local, theirs, self._known, before)
         self._sip_host = sip_host or self._sip_host
         changed = theirs != self._latest
-        self._offer, self._latest = offer, theirs
+        self._offer, self._latest, self.heard = offer, theirs, text
         # Media must choose the codec that was answered, so it is shown no other.
         self.remote = replace(theirs, codecs=local.codecs, dtmf_payload_type=local.dtmf_payload_type)
         return self._write(local), self.remote if changed else None

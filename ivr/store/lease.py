@@ -23,7 +23,8 @@ from ivr.ports import Clock
 from ivr.store.database import Database, TableGroup, fit, insert_new, moment, reads, writes
 from ivr.store.tables import calls, line_processes
 
-BEAT_S = 1.0
+BEAT_S = 0.5
+STALL_S = 3.0  # without a beat of its own: it has stood still
 SILENT_S = 5.0  # its callers, should they call again, may go on where they were
 LEASE_S = 30.0  # longer than any standstill that a line survives
 LOST = "lost"
@@ -49,6 +50,8 @@ class LineLease(TableGroup):
         self._silent: tuple[str, ...] = ()
         self._gone: set[str] = set()
         self._sip = ""
+        self._dead: Callable[[], Collection[str]] = tuple
+        self.room: int | None = None  # for how many calls of dead lines, as the others are told
         self._reached: Mapping[str, str] = {}
         self._beating_since: float | None = None
         self._monotonic: Callable[[], float] = lambda: 0.0  # once it runs, its clock's
@@ -63,10 +66,17 @@ class LineLease(TableGroup):
         this moment says nothing of anybody, itself included."""
         now = self._monotonic()
         return (
-            self._beating_since is not None
-            and now - self._looked <= 3 * BEAT_S
-            and now - self._beating_since >= SILENT_S
+            self._beating_since is not None and now - self._looked <= STALL_S and now - self._beating_since >= SILENT_S
         )
+
+    @property
+    def dead(self) -> Collection[str]:
+        """Lines whose calls others may take over: those that are certainly gone, and those that are silent."""
+        return {*self._dead(), *(self._silent if self.steady else ())}
+
+    def learn_of(self, dead: Callable[[], Collection[str]]) -> None:
+        """Who is certainly gone, sooner than by its silence."""
+        self._dead = dead
 
     @property
     def silent(self) -> Collection[str]:
@@ -111,7 +121,7 @@ class LineLease(TableGroup):
                 self._beating_since = None
 
     def _beat_well(self, now: float) -> None:
-        if self._beating_since is None or now - self._looked > 3 * BEAT_S:
+        if self._beating_since is None or now - self._looked > STALL_S:
             self._beating_since = now  # after an outage of the database, or a standstill of this process
 
     async def tidy(self, live: Callable[[], Iterable[str]]) -> None:
@@ -138,7 +148,10 @@ class LineLease(TableGroup):
     @writes
     async def _beat(self, connection: AsyncConnection, live: Collection[str]) -> int:
         """How many of the calls in progress somebody had ended because this line was silent."""
-        mine, beat = line_processes.c.id == self._line, {"beat_at": await moment(connection), "sip": self._sip}
+        mine, beat = (
+            line_processes.c.id == self._line,
+            {"beat_at": await moment(connection), "sip": self._sip, "room": self.room},
+        )
         if (await connection.execute(update(line_processes).where(mine).values(beat))).rowcount:
             return 0
         row = {"id": self._line, "node": self._node, **beat}
@@ -159,7 +172,7 @@ class LineLease(TableGroup):
 
     def _watch(self, beats: dict[str, datetime], now: float) -> list[str]:
         """Who is dead."""
-        if now - self._looked > 3 * BEAT_S:
+        if now - self._looked > STALL_S:
             self._seen.clear()  # this process stood still itself
         self._looked = now
         for line, beat in beats.items():

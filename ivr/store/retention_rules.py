@@ -21,6 +21,7 @@ from ivr.store.tables import (
     calls,
     handoff_contexts,
     idempotency,
+    live_dialogs,
     place_events,
     places,
     resume_points,
@@ -78,6 +79,9 @@ RULES = (
     ),
     RetentionRule(
         resume_points, "resume", lambda cut, _: and_(resume_points.c.at < cut, _not_live(resume_points.c.call_id))
+    ),
+    RetentionRule(
+        live_dialogs, "resume", lambda cut, _: and_(live_dialogs.c.at < cut, _not_live(live_dialogs.c.call_id))
     ),
     RetentionRule(
         callbacks, "messages", lambda cut, _: and_(callbacks.c.created_at < cut, callbacks.c.state != "waiting")

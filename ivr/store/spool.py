@@ -73,6 +73,15 @@ def waiting_in(folder: Path) -> int:
     return sum(_lines(file) for file in folder.glob(f"*{SUFFIX}"))
 
 
+def is_free(folder: Path, owner: str) -> bool:
+    """Whether the process of this name is gone that had its spool on this machine."""
+    try:
+        with _locked(folder / f"{owner}{LOCK}", fcntl.LOCK_SH) as free:
+            return free
+    except OSError:
+        return False
+
+
 def purge(folder: Path, older_than: datetime) -> int:
     """Delete what has waited since before ``older_than``; how many writes that were."""
     gone = 0
@@ -365,7 +374,7 @@ class Spool:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[bool]:
+def _locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[bool]:
     """Whether the lock was there and free; it is held meanwhile."""
     try:
         descriptor = os.open(path, os.O_RDWR)
@@ -374,7 +383,7 @@ def _locked(path: Path) -> Iterator[bool]:
         return
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
             free = path.stat().st_ino == os.fstat(descriptor).st_ino  # nobody took and removed it meanwhile
         except (BlockingIOError, FileNotFoundError):
             free = False

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ivr.errors import ConfigError, StoreUnavailable
-from ivr.ports import Clock
-from ivr.store import callbacks, calls, handoff_contexts, migration, resume_points, tables
+from ivr.ports import Clock, Orphan
+from ivr.store import callbacks, calls, handoff_contexts, live_dialogs, migration, resume_points, tables
 from ivr.store.accounts import AccountTables
 from ivr.store.announced import AnnouncementTable
 from ivr.store.api_tokens import TokenTable
@@ -19,6 +19,7 @@ from ivr.store.audit_log import AuditLogTable
 from ivr.store.callbacks import CallbackRequests
 from ivr.store.calls import CallLog
 from ivr.store.database import TIMEOUT_S, Database
+from ivr.store.deaths import Deaths
 from ivr.store.desk_history import DeskHistory
 from ivr.store.desk_settings import DeskSettingsTable
 from ivr.store.flow_versions import FlowVersions
@@ -27,6 +28,7 @@ from ivr.store.lease import LOST, LineLease
 from ivr.store.ledger import AuditTrail
 from ivr.store.line import LineTables
 from ivr.store.line.tie_tokens import TieTokens
+from ivr.store.live_dialogs import LiveDialogLog
 from ivr.store.migration import CORE, Branch
 from ivr.store.person import PersonTables
 from ivr.store.recordings import RecordingTable
@@ -35,7 +37,9 @@ from ivr.store.spool import Spool, folder_for, waiting_in
 from ivr.store.verification import VerificationLog
 from ivr.store.writer import Writer
 
-RULES = {**calls.RULES, **resume_points.RULES, **handoff_contexts.RULES, **callbacks.RULES}
+RULES = {
+    **calls.RULES, **resume_points.RULES, **handoff_contexts.RULES, **callbacks.RULES, **live_dialogs.RULES,
+}  # fmt: skip
 TIDY_S = 30.0
 
 
@@ -83,8 +87,13 @@ class Store:
             Spool(self.spool_folder, line, spool_mb * 1_000_000) if line and self.spool_folder is not None else None
         )
         self._lease = LineLease(self.database, now, line, node) if line else None
+        self._deaths = Deaths(self.database, now, line, self.spool_folder)
+        if self._lease is not None:
+            self._lease.learn_of(lambda: self._deaths.certain)
         self._writer = writer = Writer(self.database, RULES, self._spool, gather_s)
         self.calls = CallLog(self.database, now, writer, node, self._lease)
+        self._inherited: Sequence[Orphan] = ()
+        self.dialogs = LiveDialogLog(self.database, now, writer, self._lease, self._deaths, node)
         self.handoffs = HandoffContexts(self.database, now, writer)
         self.flow_versions = FlowVersions(self.database, now)
         self.callbacks = CallbackRequests(self.database, now, writer)
@@ -124,12 +133,14 @@ class Store:
         revision = await self.database.read(lambda connection: migration.revision(connection, self._branches))
         return StoreStatus(self.name, revision, head)
 
-    async def begin(self) -> int:
+    async def begin(self, *, heir: bool = False) -> int:
         """This line serves calls from now on; how many calls of dead ones were ended. Who waited with one of these is
-        away, and keeps the place. Raises StoreUnavailable."""
+        away, and keeps the place. ``heir``: those that it can go on with are ``inherited`` instead, where no other
+        line lives that will. Raises StoreUnavailable."""
         if self._lease is None:
             return 0
         gone = await self._spool.adopt() if self._spool is not None else ()
+        self._inherited = await self.dialogs.inherit(gone) if heir else ()
         ended = await self._lease.begin(gone) + await self.calls.end_unfinished(LOST, self.now())
         await self.line.reap(silent=False)
         return ended
@@ -152,6 +163,17 @@ class Store:
                 lease.bury(await self._spool.adopt())
             with suppress(StoreUnavailable):
                 await lease.tidy(live)
+                await self.dialogs.sweep()
+
+    @property
+    def inherited(self) -> Sequence[Orphan]:
+        """Calls of before this process was started again."""
+        return self._inherited
+
+    def has_room(self, calls: int | None) -> None:
+        """For so many calls of dead lines; None: it takes none over, and loses none to others."""
+        if self._lease is not None:
+            self._lease.room = calls
 
     @property
     def waiting(self) -> int:

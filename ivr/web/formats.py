@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ivr.call_search import reason_of
 from ivr.logs import mask_number
-from ivr.record import Entered, Entry, Failed, HandedOver, Keyed, Performed, Prompted, Spoken, Understood
+from ivr.record import Entered, Entry, Failed, HandedOver, Keyed, Performed, Prompted, Spoken, TakenOver, Understood
 
 
 def phone(number: object, *, mask: bool) -> str:
@@ -89,6 +89,8 @@ def told(entry: Mapping[str, Any]) -> str:
             return " → ".join(filter(None, (reason, destination))) + sealed
         case Entered(state=state):
             return state
+        case TakenOver(node=node, gap_s=gap_s):
+            return f"taken over{f' from {node}' if node else ''}, {gap_s:.1f} s unheard"
         case Failed(part=part, error=error, detail=detail):
             return " ".join(filter(None, (part, error, detail)))
     return ""

@@ -114,6 +114,11 @@ BENCHES = {
     "line_pairing": Bench(
         "pairing callers with agents on both databases, against its aim", 60, short=("--count", "50", "--seconds", "5")
     ),
+    "takeover": Bench(
+        "40 calls of two lines, one killed: how soon its calls go on in the other, against the aims",
+        60,
+        short=("--agents", "2", "--waiting", "2", "--speaking", "4"),
+    ),
     "desk_latency": Bench(
         "from key 0 to a ringing phone, from answering to talking, and pages that go, against their aims",
         120,

@@ -113,6 +113,7 @@ class FakeLeg:
         self._refer_result = refer_result
         self.allowed: Callable[[str], bool] | None = None
         self.notified: list[int] = []
+        self.left = False
         self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
 
     async def ring(self) -> None:
@@ -141,6 +142,13 @@ class FakeLeg:
         self.refers.append((target, headers))
         if self._refer_result >= 300:
             raise TransferFailed(self._refer_result, "refused")
+
+    def kept(self) -> Mapping[str, Any] | None:
+        return {"leg": self.id, "number": self.caller.number}
+
+    def leave(self) -> None:
+        self.left = True
+        self.end("service", "another process has the call")
 
     def allow_transfers(self, allowed: Callable[[str], bool]) -> None:
         self.allowed = allowed
@@ -507,6 +515,7 @@ class FakeEndpoint:
     ring_s: float = 0.5
     dialled: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     legs: list[FakeLeg] = field(default_factory=list)
+    restored: list[FakeLeg] = field(default_factory=list)
 
     async def start(self, on_call: Callable[[Any], None]) -> None:
         return None
@@ -531,6 +540,10 @@ class FakeEndpoint:
             raise DialFailed(status, "no")
         self.legs.append(FakeLeg(f"agent-{len(self.legs) + 1}"))
         return self.legs[-1]
+
+    def restore(self, kept: Mapping[str, Any]) -> FakeLeg:
+        self.restored.append(FakeLeg(str(kept["leg"]), str(kept["number"])))
+        return self.restored[-1]
 
     def registrations(self) -> Sequence[RegistrationStatus]:
         return []

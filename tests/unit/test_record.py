@@ -26,6 +26,7 @@ from ivr.record import (
     Reason,
     ResumeAsked,
     Spoken,
+    TakenOver,
     Understood,
     Utterance,
     attributes,
@@ -52,6 +53,7 @@ EVERYTHING: list[Happening] = [
     Failed("engine", "ValueError", "x"),
     CallerActed("say", "hello", {"doubt": True}),
     ResumeAsked(True),
+    TakenOver("node-1", 1.2),
     Ended("goodbye"),
     Other("novelty", {"some": [1, 2]}),
 ]

@@ -70,6 +70,11 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         async def reachable_at(self) -> str:
             return "127.0.0.1:5060"
 
+        def take_orphans(self, take: Callable[[str], Awaitable[bool]]) -> None:
+            self.take = take
+
+        calls = 0
+
     monkeypatch.setattr(engines, "ProcessMediaEngine", Media)
     monkeypatch.setattr(engines, "WorkerSpeechService", Speech)
     monkeypatch.setattr(service, "SipUserAgent", Endpoint)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from ivr.dialogue.engine import part_failure, reprompt, responses
+from ivr.dialogue.engine import continuation, part_failure, reprompt, responses
 from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.contract import (
     ActionDone,
@@ -75,10 +76,11 @@ BROKE = HandoffNeed("something on our side broke", weight=Weight.BROKEN)
 
 
 class Dialogue:
-    """One call's dialogue."""
+    """One call's dialogue. ``kept``: what ``kept`` of another process gave, whose call it was; it goes on there."""
 
-    def __init__(self, library: FlowLibrary, start: Start) -> None:
+    def __init__(self, library: FlowLibrary, start: Start, kept: Mapping[str, Any] | None = None) -> None:
         self.start = start
+        self._kept = kept
         self.flow_version = library.version
         self._call = Conversation(library, start)
         self._begun = False
@@ -114,6 +116,8 @@ class Dialogue:
         if self._begun:
             return STAY
         self._begun = True
+        if self._kept is not None:
+            return continuation.go_on(self._call, self._kept)
         flow = self._call.library.flows[self.start.entry]
         return Goto(f"{flow.flow}.{flow.start}")
 
@@ -198,6 +202,10 @@ class Dialogue:
     def snapshot(self) -> Mapping[str, object] | None:
         """What to take up again should the call drop now; None when nothing is worth it."""
         return None if self._call.done or not self._begun else resume.snapshot(self._call)
+
+    def kept(self) -> Mapping[str, Any] | None:
+        """What another process needs to go on with this call, as JSON; None before its beginning and after its end."""
+        return None if self._call.done or not self._begun else continuation.kept(self._call)
 
     @property
     def state(self) -> str:

@@ -159,6 +159,7 @@ def _taken(turn: Turn, row: Row[Any], arrival: Arrival) -> Mapping[str, Any]:
         "callback_number": "",
         "due_at": None if row.callback_number else row.due_at,  # for an agent by name, it is waited since then
         "attempts": 0,
+        "first": row.first or row.state == "talking",  # their agent's line broke
         "detail": {"call": arrival.call_id},
     }
 

@@ -1,4 +1,5 @@
-"""Notifications of the line: PostgreSQL's LISTEN, on a connection of its own outside the pool, remade when it breaks.
+"""Notifications of the line: PostgreSQL's LISTEN, on a connection of its own outside the pool, remade when it breaks;
+while it stands it holds the lock that tells others that this process lives.
 
 What comes while it reconnects is missed, and behind PgBouncer in transaction mode nothing comes at all: whoever listens
 looks every second besides. On SQLite there is one process, which needs none.
@@ -14,9 +15,11 @@ import structlog
 
 from ivr.ports import Clock
 from ivr.store.database import Database
+from ivr.store.deaths import life_lock
 from ivr.store.line.turn import CHANNEL
 
 RETRY_S = 1.0
+AGAIN_S = 0.05  # after one that stood: until it stands again, others see this process's lock free
 ALIVE_S = 10.0  # a connection that a firewall forgot looks like one on which nothing happens
 
 log = structlog.get_logger(__name__)
@@ -41,9 +44,10 @@ class Notifications:
                 if not told:
                     log.warning("line.unnotified", error=str(error) or type(error).__name__)
                 told = True
+                await clock.sleep(RETRY_S)
             else:
                 told = False
-            await clock.sleep(RETRY_S)
+                await clock.sleep(AGAIN_S)
 
     async def _listen(self, heard: Callable[[str, int], None], line: str) -> None:
         url = self._database.url
@@ -52,6 +56,8 @@ class Notifications:
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:
+            if line:
+                await connection.execute("SELECT pg_try_advisory_lock($1, $2)", *life_lock(line))
             await connection.add_listener(CHANNEL, lambda *message: _hear(str(message[3]), heard, line))
             heard("", 0)
             while not lost.is_set():

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from ivr.dialogue.engine.contract import (
     ActionDone,
@@ -237,6 +238,7 @@ class Talk:
         perform: bool = True,
         snapshot: Mapping[str, object] | None = None,
         classifiers: Classifiers | None = None,
+        kept: Mapping[str, Any] | None = None,
     ) -> None:
         self.queue = list(terms(queue))
         self.perform = perform
@@ -254,7 +256,7 @@ class Talk:
             keys_led=keys_led,
             classifiers=classifiers,
         )
-        self.dialogue = Dialogue(library or small(), start)
+        self.dialogue = Dialogue(library or small(), start, kept)
         self._take(self.dialogue.begin(NOW))
 
     def send(self, event: DialogueEvent) -> Talk:

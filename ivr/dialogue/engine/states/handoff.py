@@ -126,7 +126,7 @@ def connect(call: Conversation, of: tuple[str, int] | None = None, *, direct: bo
     return Wait(Connecting(token, direct))
 
 
-def wait(call: Conversation) -> InLine:
+def wait(call: Conversation, told: int = 0) -> InLine:
     """In the line for a human of the skill needed, with the state's own wishes; the caller is listened to meanwhile."""
     token, need, spec = call.outbox.token(), call.reasons.first, call.state.line
     assert spec is not None
@@ -136,7 +136,7 @@ def wait(call: Conversation) -> InLine:
     said, also = need.said, call.reasons.also
     wanted = Connect(token, need.reason, skill, priority, said, also, True, spec.music, spec.every)
     call.outbox.put(wanted)
-    return InLine(token, wanted=wanted)
+    return InLine(token, wanted=wanted, told=told)
 
 
 def sooner(call: Conversation, waiting: InLine) -> InLine:
@@ -244,6 +244,11 @@ def _silent_strand(call: Conversation, gather: Gather) -> Next:
 
 def enter(call: Conversation) -> Next:
     call.arrive()
+    return ring(call)
+
+
+def ring(call: Conversation) -> Wait:
+    """As the state wants it, without a word."""
     handoff = call.state.handoff
     assert handoff is not None
     call.reasons = call.reasons.adding(HandoffNeed(call.filled_text(handoff.reason)))

@@ -84,7 +84,7 @@ def snapshot(call: Conversation) -> dict[str, object] | None:
     stack = [
         {
             "flow": frame.flow,
-            "state": _goes_on_at(call, frame),
+            "state": goes_on_at(call, frame),
             "asked": [
                 {"state": each.state, "chosen": each.chosen, "filled": sorted(each.filled)} for each in frame.asked
             ],
@@ -113,7 +113,8 @@ def snapshot(call: Conversation) -> dict[str, object] | None:
     }
 
 
-def _goes_on_at(call: Conversation, frame: Frame) -> str:
+def goes_on_at(call: Conversation, frame: Frame) -> str:
+    """Where to enter a flow again without what is secret: at its start, where it had come to know any."""
     flow = call.library.flows[frame.flow]
     lost = frame is call.frame and not flow.secrets.isdisjoint(frame.variables)
     return flow.start if lost else frame.state

@@ -1,0 +1,143 @@
+"""The takeover of calls whose process died: claimed, told by a re-INVITE where they are now, and gone on with.
+
+Each process is an heir of all others on its database, and of the one that it was before it was restarted. A call goes
+to one of them; a process that was only thought dead lets go of it without a word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Protocol
+
+import structlog
+
+from ivr.call.handed_over import Rejoined
+from ivr.call.registry import CallServices
+from ivr.call.session import Acceptor, CallSession, Inherited, Open, Rejoin
+from ivr.dialogue.engine.contract import Installed
+from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.errors import IvrError
+from ivr.phones.rejoining import offer_of, phone_again
+from ivr.ports import CallOpening, Leg, LiveDialogs, Orphan, Orphans, SipEndpoint
+
+log = structlog.get_logger(__name__)
+
+LOOK_S = 0.2
+FENCED_EVERY = 5  # looks between those for calls that others took over
+LOST = "lost"
+
+GoOn = Callable[[str, Leg, Installed, Mapping[str, Any]], Dialogue]
+"""How a call goes on that another process had, from what that kept of its dialogue."""
+
+
+class Kept(Orphans, LiveDialogs, Protocol):
+    """What is kept of calls in progress, by everybody."""
+
+
+class Takeovers:
+    """``room``: for how many calls there is room here now. ``taken``: how many were taken over since the start."""
+
+    def __init__(
+        self,
+        services: CallServices,
+        acceptor: Acceptor,
+        kept: Kept,
+        endpoint: SipEndpoint,
+        opening: Open,
+        go_on: GoOn,
+        room: Callable[[], int],
+    ) -> None:
+        self._services = services
+        self._acceptor = acceptor
+        self._kept = kept
+        self._endpoint = endpoint
+        self._opening = opening
+        self._go_on = go_on
+        self._room = room
+        self.taken = 0
+
+    async def run(self, inherited: Collection[Orphan] = ()) -> None:
+        """Until cancelled; first with those ``inherited`` from before this process was restarted."""
+        self._take_over(inherited)
+        looks = 0
+        while True:
+            await self._services.clock.sleep(LOOK_S)
+            looks += 1
+            try:
+                self._take_over(await self._kept.claim(self._room()))
+                if not looks % FENCED_EVERY:
+                    self._let_go(await self._kept.lost())
+            except IvrError as error:
+                log.debug("takeover.blind", error=str(error))  # while the database is away nobody is found dead
+
+    async def take(self, sip_call_id: str) -> bool:
+        """A request came inside a dialog that is not here: whether it is now, since its process is dead."""
+        try:
+            orphan = await self._kept.claim_dialog(sip_call_id)
+        except IvrError as error:
+            log.info("takeover.blind", error=str(error))
+            return False
+        return orphan is not None and self._begin(orphan)
+
+    def _take_over(self, orphans: Collection[Orphan]) -> None:
+        if not orphans:
+            return
+        begun = sum(map(self._begin, orphans))
+        for node, count in Counter(orphan.node for orphan in orphans).items():
+            log.warning("calls.taken_over", count=count, begun=begun, node=node)
+
+    def _let_go(self, lost: Collection[str]) -> None:
+        for call_id in lost:
+            call = self._services.registry.get(call_id)
+            if isinstance(call, CallSession):
+                call.leave()
+
+    def _begin(self, orphan: Orphan) -> bool:
+        snapshot = orphan.snapshot
+        try:
+            leg = self._endpoint.restore(snapshot["caller"])
+        except (KeyError, ValueError) as error:
+            log.error("takeover.failed", call_id=orphan.call_id, error=str(error))
+            self._lose(orphan)
+            return False
+        self.taken += 1
+        opening, rejoin = self._opening, None
+        if (dialogue := snapshot.get("dialogue")) is not None:
+            agent = snapshot.get("agent")
+            known = {**dialogue, "connected": agent is not None}
+            opening, rejoin = self._continuing(known), agent and self._rejoining(orphan.call_id, agent, known)
+        inherited = Inherited(orphan, self._services.clock.monotonic(), rejoin)
+        self._acceptor.begin(CallSession(orphan.call_id, leg, self._services, opening, inherited))
+        return True
+
+    def _continuing(self, known: Mapping[str, Any]) -> Open:
+        return lambda call_id, leg, installed: self._go_on(call_id, leg, installed, known)
+
+    def _rejoining(self, call_id: str, agent: Mapping[str, Any], known: dict[str, Any]) -> Rejoin:
+        async def rejoin() -> Rejoined | None:
+            try:
+                offer = offer_of(agent["offer"])
+                participant = await phone_again(self._endpoint, self._services.media, call_id, agent)
+            except (KeyError, TypeError, ValueError) as error:
+                log.error("agent.not_rejoined", error=str(error))
+                participant = None
+            if participant is None:
+                known["connected"] = False
+                return None
+            return Rejoined(participant, offer)
+
+        return rejoin
+
+    def _lose(self, orphan: Orphan) -> None:
+        """Nobody can go on with it."""
+        records, now = self._services.records, self._services.clock.now()
+        opening = CallOpening(orphan.caller, orphan.called, orphan.started_at, {})
+        for work in (records.finish(orphan.call_id, LOST, now, {}, opening), self._kept.forget(orphan.call_id)):
+            asyncio.ensure_future(work).add_done_callback(_told)
+
+
+def _told(asked: asyncio.Future[None]) -> None:
+    if not asked.cancelled() and (error := asked.exception()) is not None:
+        log.warning("takeover.untold", error=str(error))

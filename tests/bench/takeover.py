@@ -1,0 +1,129 @@
+"""Calls of a killed line: how soon they go on in another, and how many; ``python -m tests.bench takeover``.
+
+Two lines on one PostgreSQL behind Kamailio; callers in the dialogue, in the line of waiting callers and talking with
+agents. One line is killed (kill -9); new callers come at once, and go on coming.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench.figures import Figure, tell
+from tests.postgres import start_server, stop_server
+from tests.wire.takeover.cluster import AGENT_SAYS, CALLER_SAYS, Cluster, cluster, gap, summary
+from tests.wire.takeover.telephone import Telephone
+
+AIM_S, AIM_SHARE, NEW_S = 2.0, 0.95, 2.0
+WITHIN_S = 8.0
+RATE_S = 0.25  # between new callers
+
+
+async def asking(made: Cluster, count: int) -> list[Telephone]:
+    phones = await made.calls(count)
+    for phone in phones:
+        await phone.until_heard()
+        phone.press("0")
+    return phones
+
+
+async def arriving(made: Cluster, seconds: float) -> list[tuple[int, float]]:
+    """New callers, one after another: the status of each, and how long it took."""
+
+    async def one() -> tuple[int, float]:
+        began = asyncio.get_running_loop().time()
+        phone = await made.newcomer()
+        return phone.status, asyncio.get_running_loop().time() - began
+
+    calls = []
+    for _ in range(int(seconds / RATE_S)):
+        calls.append(asyncio.create_task(one()))
+        await asyncio.sleep(RATE_S)
+    return list(await asyncio.gather(*calls))
+
+
+async def measured(made: Cluster, agents: int, waiting: int, speaking: int) -> int:
+    groups = {"talking": await asking(made, agents)}
+    await made.until("talking", groups["talking"], 90)
+    groups["waiting"] = await asking(made, waiting)
+    await made.until("waiting", groups["waiting"], 90)
+    groups["in the dialogue"] = await made.calls(speaking)
+    await made.kept()
+    before = await made.places()
+    by_line = {
+        address: sum(made.line_of(phone) == address for phones in groups.values() for phone in phones)
+        for address in made.lines
+    }
+    victim = max(by_line, key=lambda address: by_line[address])
+    lost = {name: [phone for phone in phones if made.line_of(phone) == victim] for name, phones in groups.items()}
+    died = await made.kill(victim)
+    came = await arriving(made, WITHIN_S)
+    after = await made.places()
+    since = asyncio.get_running_loop().time() - 2.0
+    every: list[float | None] = []
+    for name, phones in lost.items():
+        gaps = [gap(phone, died, WITHIN_S) for phone in phones]
+        print(f"{name:18} {summary(gaps)}")
+        every += [each.heard_s if each.told else None for each in gaps]
+    kept = _kept(lost["waiting"], before, after, "waiting")
+    talk = sum(_talks(made, phone, after, since) for phone in lost["talking"])
+    soon = sum(each is not None and each <= AIM_S for each in every)
+    answered = [took for status, took in came if status == 200]
+    print(f"places kept {kept} of {len(lost['waiting'])}")
+    print(f"heard both ways with their agent {talk} of {len(lost['talking'])}")
+    print(f"new calls answered {len(answered)} of {len(came)}, worst {max(answered, default=0.0):.2f} s")
+    print(f"load {os.getloadavg()[0]:.1f}")
+    figures = [
+        Figure("calls that go on within 2 s of kill -9", soon / max(len(every), 1), "of all", AIM_SHARE, at_most=False),
+        Figure("the latest of them", max((each for each in every if each is not None), default=WITHIN_S), "s", AIM_S),
+        Figure("places kept", kept / max(len(lost["waiting"]), 1), "of all", 1.0, at_most=False),
+        Figure("with their agent again", talk / max(len(lost["talking"]), 1), "of all", AIM_SHARE, at_most=False),
+        Figure("new calls answered", len(answered) / max(len(came), 1), "of all", 1.0, at_most=False),
+        Figure("the longest of their set-ups", max(answered, default=WITHIN_S), "s", NEW_S),
+    ]
+    tell(*figures)
+    for figure in figures:
+        print(f"{figure.name:42} {figure.value:6.2f} {figure.unit:7} aim {figure.aim} {'' if figure.met else 'MISSED'}")
+    return int(any(figure.met is False for figure in figures))
+
+
+def _kept(phones: Sequence[Telephone], before: dict[str, dict[str, object]], after: object, state: str) -> int:
+    now = after if isinstance(after, dict) else {}
+    return sum(
+        now.get(phone.call_id, {}).get("state") == state
+        and now[phone.call_id]["entered_at"] == before[phone.call_id]["entered_at"]
+        for phone in phones
+    )
+
+
+def _talks(made: Cluster, phone: Telephone, places: dict[str, dict[str, object]], since: float) -> bool:
+    """They hear each other."""
+    place = places.get(phone.call_id, {})
+    if place.get("state") != "talking":
+        return False
+    agent = made.agents[int(str(place["agent"]).removeprefix("agent-"))]
+    return phone.heard.said.get(AGENT_SAYS, 0.0) > since and agent.heard.said.get(CALLER_SAYS, 0.0) > since
+
+
+async def main(agents: int, waiting: int, speaking: int) -> int:
+    server = start_server()
+    try:
+        with tempfile.TemporaryDirectory(prefix="ivr-takeover-") as folder:
+            async with cluster(server, Path(folder), agents=agents) as made:
+                return await measured(made, agents, waiting, speaking)
+    finally:
+        stop_server(server)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--agents", type=int, default=10, help="so many callers talk with one")
+    parser.add_argument("--waiting", type=int, default=10)
+    parser.add_argument("--speaking", type=int, default=20, help="callers in the dialogue")
+    chosen = parser.parse_args()
+    sys.exit(asyncio.run(main(chosen.agents, chosen.waiting, chosen.speaking)))
