@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.media.description import PCMU, Direction, Dtls, MediaDescription, Sdes, SrtpPolicy
+from ivr.sip.kept_dialog import without_keys
 from ivr.sip.message import BadBody
 from ivr.sip.sdp import OfferAnswer, parse
 from tests.unit.examples import examples
@@ -318,3 +319,27 @@ def test_no_malformed_line_ends_anything(noise: str, name: str, which: int) -> N
                 answered(audio)
             except BadBody as error:
                 assert error.status in (400, 488)
+
+
+@pytest.mark.parametrize("theirs", [True, False], ids=["they offered", "we offered"])
+def test_another_process_goes_on_with_fresh_keys_and_knows_none_of_the_old_ones(theirs: bool) -> None:
+    audio, heir = talk("require"), talk("require")
+    if theirs:
+        audio.take_offer(sdp(("RTP/SAVP", crypto(1, number=7))))
+        answered(audio)
+    else:
+        audio.describe(LOCAL)
+        audio.take_answer(sdp(("RTP/SAVP", crypto(1, GCM, number=7))))
+    kept = {**audio.kept(), "ours": without_keys(audio.text), "theirs": without_keys(audio.heard)}
+    assert audio.remote is not None and isinstance(audio.remote.secure, Sdes)
+    before = audio.remote.secure
+    assert before.ours.key not in str(kept) and before.theirs.key not in str(kept)
+    heir.go_on(kept)
+    assert heir.remote is not None and isinstance(heir.remote.secure, Sdes)
+    fresh = heir.remote.secure.ours
+    assert fresh.key not in (before.ours.key, before.theirs.key) and fresh.suite == before.ours.suite
+    text = heir.offer_anew(replace(LOCAL, port=18_000, secure=heir.remote.secure))
+    assert line_of(text, "a=crypto").endswith(fresh.key) and "RTP/SAVP" in text
+    now = heir.take_answer(sdp(("RTP/SAVP", crypto(fresh.tag, fresh.suite, number=9))))
+    assert isinstance(now.secure, Sdes) and now.secure.ours == fresh
+    assert now.secure.theirs.key not in (before.theirs.key, "A" * len(before.theirs.key))
