@@ -18,6 +18,7 @@ from rich.text import Text
 
 from ivr.cli import accounts, db
 from ivr.cli.capacity_findings import capacity_findings
+from ivr.cli.certificate_findings import certificate_findings
 from ivr.cli.dns_findings import dns_findings
 from ivr.cli.endpoint_findings import endpoint_findings
 from ivr.cli.finding import Finding
@@ -60,8 +61,9 @@ def handle(arguments: argparse.Namespace) -> int:
 
 
 async def _asked(config: Config) -> list[Finding]:
-    """What other machines say."""
-    asked = (dns_findings(config), nat_findings(config.sip), endpoint_findings(config.speech))
+    """Our certificate, and what other machines say."""
+    sip, speech = config.sip, config.speech
+    asked = (certificate_findings(sip), dns_findings(config), nat_findings(sip), endpoint_findings(speech))
     return [finding for found in await asyncio.gather(*asked) for finding in found]
 
 
