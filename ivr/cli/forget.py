@@ -24,7 +24,7 @@ EPILOG = """\
 What goes: their calls with what was said in them, hand-over contexts, places in the line, call backs, messages,
 recordings, where a dropped call stopped, wrong PINs, the notes about them, what waits in the spool, and rendered
 sentences (everybody's: they are made anew). What stays, and why, is listed. Files that a line wrote besides are not
-looked into: its log (which masks numbers), copies and backups.
+looked into: its log (which masks numbers), call detail records ([cdr] path: whole numbers), copies and backups.
 
 A call in progress is left alone and deleted within a minute of its end, by a running line or by the next
 ivr forget --finish.

@@ -33,6 +33,7 @@ from ivr.store.tables import (
     calls,
     handoff_contexts,
     idempotency,
+    live_dialogs,
     place_events,
     places,
     recordings,
@@ -261,6 +262,7 @@ async def _theirs(connection: AsyncConnection, part: Person) -> Mapping[Table, C
         audit: audit.c.member.in_(ids) | of_calls(audit.c.call_id),
         idempotency: or_(false(), *keys),
         handoff_contexts: of_calls(handoff_contexts.c.call_id),
+        live_dialogs: of_calls(live_dialogs.c.call_id),
         call_entries: of_calls(call_entries.c.call_id),
         calls: of_calls(calls.c.call_id),
     }

@@ -86,6 +86,7 @@ async def lived(place: Place, now: Time, call_id: str, number: str, member: str 
     await store.calls.begin(call_id, number, "+15035550199", now(), {})
     said: list[Happening] = [Prompted(f"Hello {call_id}"), Understood(SECRET), Keyed("1")]
     await store.calls.append_all(call_id, [Entry(each, now(), "main.menu") for each in said], 0)
+    await store.dialogs.keep(call_id, f"sip-{call_id}", {"said": SECRET})
     await store.handoffs.keep_context(f"t-{call_id}", call_id, {"said": SECRET}, now() + timedelta(days=1))
     person = f"member:{member}" if member else f"tel:{number}"
     arrival = Arrival(person, call_id, "general", 5, said=SECRET, number=number, member=member, name="Ada")
