@@ -42,6 +42,7 @@ from ivr.sip.orphans import OrphanDialogs
 from ivr.sip.outbound import Dial
 from ivr.sip.registration import Registration
 from ivr.sip.restored import RestoredLeg
+from ivr.sip.ringing import RingingPhones
 from ivr.sip.signalling import Signalling, Unresolvable
 from ivr.sip.transaction import InviteServerTransaction
 
@@ -73,6 +74,7 @@ class SipUserAgent:
         self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None
         self._inbound: set[SipLeg] = set()
+        self._ringing = RingingPhones(self._core)
         self._orphans = OrphanDialogs(self._dialogs)
         self._registrations: list[Registration] = []
         self._draining: tuple[int, int] | None = None
@@ -109,7 +111,15 @@ class SipUserAgent:
     ) -> Leg:
         if not self._serving:
             raise DialFailed(503, "the user agent is not running")
-        return await Dial(self._core, self._dialogs, target, local, caller, headers, on_ringing).run(ring_timeout_s)
+        dial = Dial(self._core, self._dialogs, target, local, caller, headers, on_ringing)
+        with self._ringing.of(dial):
+            return await dial.run(ring_timeout_s)
+
+    def ringing(self, call_id: str) -> Sequence[Mapping[str, Any]]:
+        return self._ringing.kept(call_id)
+
+    def cancel(self, kept: Mapping[str, Any]) -> None:
+        self._ringing.cancel(kept)
 
     def restore(self, kept: Mapping[str, Any]) -> Leg:
         try:

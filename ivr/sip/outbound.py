@@ -77,6 +77,12 @@ class Dial:
             self._abandon()
             raise
 
+    @property
+    def ringing(self) -> InviteClientTransaction | None:
+        """The INVITE that nobody has answered yet, once anybody rang."""
+        waiting = self._transaction is not None and self._transaction.state is TransactionState.PROCEEDING
+        return self._transaction if waiting and not self._winner else None
+
     async def _run(self) -> OutboundLeg:
         try:
             uri = target_uri(self.target)
