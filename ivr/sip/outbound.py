@@ -83,6 +83,12 @@ class Dial:
             self._abandon()
             raise
 
+    @property
+    def ringing(self) -> InviteClientTransaction | None:
+        """The INVITE that nobody has answered yet, once anybody rang."""
+        waiting = self._transaction is not None and self._transaction.state is TransactionState.PROCEEDING
+        return self._transaction if waiting and not self._winner else None
+
     async def _run(self) -> OutboundLeg:
         uri, audio = target_uri(self.target), self.core.offer_answer(self.server, srtp=self.srtp)
         try:
