@@ -54,6 +54,7 @@ class Measured:
     refused_credentials: Callable[[], Mapping[str, int]]
     retention_done_at: Callable[[], datetime | None]
     certificates: Callable[[], Mapping[str, datetime]] = field(default=dict)
+    taken_over: Callable[[], int] = lambda: 0
 
 
 class LineTelemetry:
@@ -129,6 +130,7 @@ class LineTelemetry:
             config_ok=measured.config_ok(),
             refused_credentials=measured.refused_credentials(),
             certificates=measured.certificates(),
+            taken_over=measured.taken_over(),
             spools={"cdr": details} if details is not None else {},
             done_at=measured.retention_done_at(),
             observers_failed=self.observers.failed,

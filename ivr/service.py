@@ -325,6 +325,7 @@ async def running(
                 actions=frozenset(known.facts.signatures),
                 refused_credentials=lambda: {"http": authentication.guesses.refused},
                 retention_done_at=lambda: store.retention.done_at,
+                taken_over=lambda: takeovers.taken,
                 certificates=lambda: {"sip": ends} if (ends := endpoint.load().certificate_ends) else {},
             ),
         )

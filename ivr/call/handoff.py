@@ -78,6 +78,10 @@ class Handoff:
         self._agent = agent
         self.call.rejoined(seconds_to_human)
 
+    def watch(self, changed: Callable[[], None]) -> None:
+        """``changed``: another telephone rings for the caller, or another agent has them, or nobody any more."""
+        self._ringing.on_ringing = self.call.on_agent = changed
+
     def progress(self, event: TransferProgress) -> None:
         """A NOTIFY arrived on the caller's leg."""
         self._blind.progress(event)

@@ -55,6 +55,7 @@ class Ringing:
         self._tell = tell
         self._services = services
         self._blind = blind
+        self.on_ringing: Callable[[], None] = lambda: None  # a telephone rings for the caller
 
     async def answering(
         self, offer: Offer, context: HandoffContext, url: str, comfort: Comfort, *, rings: bool
@@ -71,7 +72,7 @@ class Ringing:
                 await self._blind.transfer(destination.target, self._services.desk.headers(context, url), comfort)
                 return destination
             async with asyncio.timeout(rules.offer_s):
-                agent = await self._rung(self.ring_of(offer, context, url), comfort.ringing if rings else None)
+                agent = await self._rung(self.ring_of(offer, context, url), self._rings(comfort if rings else None))
             if await or_let_go(agent, self._taken(offer)):
                 return agent
             log.info("handoff.too_late", agent=offer.agent)
@@ -92,6 +93,14 @@ class Ringing:
         await comfort.hush()
         await line.released(offer, why)
         return None
+
+    def _rings(self, comfort: Comfort | None) -> Callable[[], None]:
+        def ringing() -> None:
+            self.on_ringing()
+            if comfort is not None:
+                comfort.ringing()
+
+        return ringing
 
     async def _taken(self, offer: Offer) -> bool:
         """Whether the caller is theirs now. An agent who is on the phone is not sent away because the database is."""

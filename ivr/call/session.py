@@ -239,7 +239,7 @@ class CallSession:
         handoff = Handoff(self.call_id, caller, dialogue, recorder, services)
         self._answered = Answered(dialogue, handoff)
         self._dialog.rest = self._rest
-        handoff.call.on_agent = self._dialog.changed
+        handoff.watch(self._dialog.changed)
         if inherited is not None:
             self._know_again(inherited.orphan.snapshot, handoff, agent)
         try:
@@ -258,6 +258,7 @@ class CallSession:
         return {
             "dialogue": kept,
             "agent": call.handoff.call.kept(),
+            "ringing": list(self._services.switchboard.endpoint.ringing(self.call_id)),
             "counts": [counts.turns, counts.barge_ins, counts.acted],
             "seconds_to_human": call.handoff.call.seconds_to_human,
             "waited_s": round(call.handoff.place.waited_s, 1),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -103,6 +103,7 @@ class Takeovers:
             self._lose(orphan)
             return False
         self.taken += 1
+        self._stop_ringing(snapshot.get("ringing", ()))
         opening, rejoin = self._opening, None
         if (dialogue := snapshot.get("dialogue")) is not None:
             agent = snapshot.get("agent")
@@ -111,6 +112,14 @@ class Takeovers:
         inherited = Inherited(orphan, self._services.clock.monotonic(), rejoin)
         self._acceptor.begin(CallSession(orphan.call_id, leg, self._services, opening, inherited))
         return True
+
+    def _stop_ringing(self, phones: Sequence[Mapping[str, Any]]) -> None:
+        """What the dead process had ring: whoever took it up would hear nobody, and is rung again."""
+        for kept in phones:
+            try:
+                self._endpoint.cancel(kept)
+            except ValueError as error:
+                log.warning("agent.rings_on", error=str(error))
 
     def _continuing(self, known: Mapping[str, Any]) -> Open:
         return lambda call_id, leg, installed: self._go_on(call_id, leg, installed, known)

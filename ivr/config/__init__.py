@@ -7,7 +7,6 @@ from ivr.config.oidc_section import OidcConfig
 from ivr.config.operations_sections import CdrConfig, TracesConfig
 from ivr.config.retention_section import RetentionConfig
 from ivr.config.sections import (
-    TIE_LINE,
     CompanyConfig,
     Config,
     FlowsConfig,
@@ -17,12 +16,11 @@ from ivr.config.sections import (
     MediaConfig,
     NumberPlan,
     RecordingConfig,
-    SipConfig,
     SpeechConfig,
     StoreConfig,
-    Trunk,
 )
 from ivr.config.shown import shown
+from ivr.config.sip_section import TIE_LINE, SipConfig, Trunk
 from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig
 from ivr.config.tls_section import TlsConfig
 

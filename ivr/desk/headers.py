@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from ivr.ports import HandoffContext
+from ivr.ports import CALL_ID_HEADER, HandoffContext
 
 LONGEST_VALUE = 256
 ISDN_OCTETS = 128
@@ -24,7 +24,7 @@ def handoff_headers(context: HandoffContext, url: str) -> Mapping[str, str]:
     token = url.rpartition("/")[2]
     headers = {
         "User-to-User": user_to_user(context.call_id, context.reason, context.priority, token),
-        "X-IVR-Call-ID": header_value(context.call_id),
+        CALL_ID_HEADER: header_value(context.call_id),
         "X-IVR-Reason": header_value(context.reason),
         "X-IVR-Priority": str(int(context.priority)),
     }

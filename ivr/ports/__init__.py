@@ -104,6 +104,7 @@ from ivr.ports.speech import SpeechService as SpeechService
 from ivr.ports.takeover import LiveDialogs as LiveDialogs
 from ivr.ports.takeover import Orphan as Orphan
 from ivr.ports.takeover import Orphans as Orphans
+from ivr.ports.telephony import CALL_ID_HEADER as CALL_ID_HEADER
 from ivr.ports.telephony import Leg as Leg
 from ivr.ports.telephony import LegEvent as LegEvent
 from ivr.ports.telephony import MediaChanged as MediaChanged

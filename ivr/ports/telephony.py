@@ -11,6 +11,8 @@ from ivr.events import Digit, LegEnded, TransferProgress
 from ivr.media.description import MediaDescription, SrtpPolicy
 from ivr.record import Party
 
+CALL_ID_HEADER = "X-IVR-Call-ID"  # of an INVITE to an agent's telephone: whom it rings for
+
 
 @dataclass(frozen=True, slots=True)
 class MediaChanged:
@@ -137,6 +139,12 @@ class SipEndpoint(Protocol):
     def restore(self, kept: Mapping[str, Any]) -> Leg:
         """The leg that another process had, answered; ``Leg.reinvite`` says where it is now. Raises ValueError for what
         cannot be gone on with."""
+
+    def ringing(self, call_id: str) -> Sequence[Mapping[str, Any]]:
+        """The telephones that ring for this call (CALL_ID_HEADER), as JSON, for another process to ``cancel``."""
+
+    def cancel(self, kept: Mapping[str, Any]) -> None:
+        """A telephone that another process had ring stops. Raises ValueError for what none of ours kept."""
 
     def registrations(self) -> Sequence[RegistrationStatus]: ...
     def load(self) -> SignallingLoad: ...

@@ -48,6 +48,7 @@ from ivr.sip.party import called_of, caller_of
 from ivr.sip.registration import Registration
 from ivr.sip.renewal import Renewal
 from ivr.sip.restored import RestoredLeg
+from ivr.sip.ringing import RingingPhones
 from ivr.sip.signalling import Signalling, Unresolvable
 from ivr.sip.tls import TlsContexts
 from ivr.sip.traffic import SipTraffic
@@ -89,6 +90,7 @@ class SipUserAgent:
         self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None
         self._inbound: set[SipLeg] = set()
+        self._ringing = RingingPhones(self._core)
         self._orphans = OrphanDialogs(self._dialogs)
         self._registrations: list[Registration] = []
         self._draining: tuple[int, int] | None = None
@@ -140,7 +142,14 @@ class SipUserAgent:
         if not self._serving:
             raise DialFailed(503, "the user agent is not running")
         call = OutboundCall(self._core, self._dialogs, target, local, caller, headers, on_ringing, srtp)
-        return await call.run(ring_timeout_s)
+        with self._ringing.of(call):
+            return await call.run(ring_timeout_s)
+
+    def ringing(self, call_id: str) -> Sequence[Mapping[str, Any]]:
+        return self._ringing.kept(call_id)
+
+    def cancel(self, kept: Mapping[str, Any]) -> None:
+        self._ringing.cancel(kept)
 
     def restore(self, kept: Mapping[str, Any]) -> Leg:
         try:

@@ -147,8 +147,9 @@ def _routes(message: SipMessage) -> list[str]:
 
 
 def _target(message: SipMessage, *, secure: bool) -> str:
+    """Of a phone that was called as sips: and says sip: with transport=tls, as most do, TLS is what it means."""
     uri = message.contact.uri
-    if secure and uri.scheme != "sips":
+    if secure and uri.scheme != "sips" and uri.params.get("transport", "").lower() != "tls":
         raise BadHeader("Contact is not a sips: URI")
     if uri.scheme not in ("sip", "sips"):
         raise BadHeader("Contact is not a sip: URI")

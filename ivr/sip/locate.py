@@ -53,7 +53,8 @@ class Server:
 
     @property
     def peer(self) -> Peer:
-        return Peer(self.transport, self.host, self.port, self.domain.lower() if self.transport == "tls" else "")
+        name = _literal(self.domain) or self.domain.rstrip(".").lower()  # as certificates have it
+        return Peer(self.transport, self.host, self.port, name if self.transport == "tls" else "")
 
 
 class Lookup(Protocol):

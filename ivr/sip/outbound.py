@@ -83,6 +83,12 @@ class Dial:
             self._abandon()
             raise
 
+    @property
+    def ringing(self) -> InviteClientTransaction | None:
+        """The INVITE that nobody has answered yet, once anybody rang."""
+        waiting = self._transaction is not None and self._transaction.state is TransactionState.PROCEEDING
+        return self._transaction if waiting and not self._winner else None
+
     async def _run(self) -> OutboundLeg:
         uri, audio = target_uri(self.target), self.core.offer_answer(self.server, srtp=self.srtp)
         try:
@@ -212,6 +218,7 @@ class Dial:
         try:
             dialog = CallDialog.of_response(request, response)
         except BadHeader as error:
+            self._discard(response)
             raise DialFailed(502, f"unusable answer: {error}") from error
         if early is not None:
             dialog.local_cseq = early.dialog.local_cseq
@@ -282,7 +289,15 @@ class Dial:
         transaction.cancelled()
 
     def _discard(self, response: SipResponse) -> None:
-        """Send ACK and BYE to an answer that nobody waits for."""
-        if self._transaction is not None:
-            with contextlib.suppress(BadHeader):
-                self._acknowledge(CallDialog.of_response(self._transaction.request, response), hang_up=True)
+        """Send ACK and BYE to an answer that nobody waits for, or that says nowhere we could send to: that goes where
+        the INVITE went, for whoever answered thinks that there is a call."""
+        if self._transaction is None:
+            return
+        invite = self._transaction.request
+        try:
+            dialog = CallDialog.of_response(invite, response)
+        except BadHeader:
+            response.headers.set("Contact", f"<{invite.uri}>")
+            response.headers.set("Record-Route")
+            dialog = CallDialog.of_response(invite, response)
+        self._acknowledge(dialog, hang_up=True)

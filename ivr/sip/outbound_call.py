@@ -19,6 +19,7 @@ from ivr.sip.message import PRODUCT, Peer
 from ivr.sip.outbound import Dial, OutboundLeg, Unserved
 from ivr.sip.party import party_of, target_uri
 from ivr.sip.signalling import Insecure, Signalling, Unresolvable
+from ivr.sip.transaction import InviteClientTransaction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -36,6 +37,12 @@ class OutboundCall:
     on_ringing: Callable[[], None] | None = None
     srtp: SrtpPolicy | None = None  # None: the trunk's
     _rang: bool = False
+    _dial: Dial | None = None
+
+    @property
+    def ringing(self) -> InviteClientTransaction | None:
+        """The INVITE that nobody has answered yet, once anybody rang."""
+        return self._dial.ringing if self._dial is not None else None
 
     async def run(self, ring_timeout_s: float) -> OutboundLeg:
         """Call until answered. Raises DialFailed; cancelling this cancels the call."""
@@ -61,7 +68,7 @@ class OutboundCall:
         srtp = self.srtp or self.core.srtp_of(trunk)
         while True:
             server = hunt.next()
-            dial = Dial(
+            dial = self._dial = Dial(
                 self.core, self.dialogs, self.target, self.local, self.caller, self.headers,
                 hunt, server, call_id, tag, trunk, srtp, self._ringing,
             )  # fmt: skip

@@ -103,8 +103,10 @@ class TrunkPolicy:
             return Expected(frozenset({name, *(() if seen.tls_pin else seen.tls_names)}), frozenset(seen.tls_pin))
         return Expected(frozenset({name}))
 
-    def _see(self, source: str, trunk: Trunk) -> None:
-        self._seen[source] = trunk.name
+    def see(self, source: str, trunk: str) -> None:
+        """Note that ``trunk`` was known by its certificate at the address ``source``, here or in the process that had
+        its call before."""
+        self._seen[source] = trunk
         self._seen.move_to_end(source)
         if len(self._seen) > _SEEN:
             self._seen.popitem(last=False)
@@ -128,7 +130,7 @@ class TrunkPolicy:
         if here is not None and here.allow and not self._lists(here, source):
             return self._forbidden(request, source, f"the certificate of {here.name} from another address")
         if here is not None:
-            self._see(source, here)
+            self.see(source, here.name)
         served = [t for t in self._trunks if not t.certified and (t.transport != "tls" or shown is not None)]
         here = here or next((t for t in served if self._lists(t, source)), None)
         if here is not None and not here.inbound_auth:

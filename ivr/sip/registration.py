@@ -56,7 +56,7 @@ class Registration:
         self._call_id = generate_call_id(PRODUCT)
         self._number = 0
         self._expires_s = trunk.expires_s
-        self._contact = ""
+        self._contacts: frozenset[tuple[str, int | None]] = frozenset()  # where the registrar may find us
         self._peer: Peer | None = None  # whom we registered with
         self._open_to: Peer | None = None  # whose way to us over UDP is kept open
         self._flow_lost = asyncio.Event()
@@ -148,6 +148,10 @@ class Registration:
         servers = [each.peer for each in await self._core.servers(self._registrar, self._trunk.transport)]
         for peer in servers:
             self._core.policy.learn(self._trunk.name, peer.host)
+        ours = (Address.parse(self._core.contact(peer)).uri for peer in servers)
+        self._contacts = frozenset(
+            (uri.host, uri.port) for uri in ours
+        )  # another server may be of the other IP version
         request = self._request(servers[0], expires_s)
         response = await self._core.request(request, servers[0], self._trunk.name, None, servers[1:])
         served = next((peer for peer in servers if peer not in self._core.experience.failed), servers[0])
@@ -159,7 +163,7 @@ class Registration:
     def _request(self, peer: Peer, expires_s: int) -> SipRequest:
         self._number += 1
         contact = self._core.contact(peer, self._trunk.username)
-        self._contact = secured(contact) if is_secure(self._registrar) else contact
+        contact = secured(contact) if is_secure(self._registrar) else contact
         headers = {
             "Via": self._core.via(peer),
             "Max-Forwards": "70",
@@ -167,7 +171,7 @@ class Registration:
             "To": f"<{self._identity}>",
             "Call-ID": self._call_id,
             "CSeq": f"{self._number} REGISTER",
-            "Contact": self._contact,
+            "Contact": contact,
             "Expires": str(expires_s),
             "Supported": SUPPORTED,
             "User-Agent": PRODUCT,
@@ -176,12 +180,11 @@ class Registration:
 
     def _granted(self, response: SipResponse) -> int:
         """Return our contact's ``expires``, else the Expires header, else what we asked for (section 10.2.4)."""
-        ours = Address.parse(self._contact).uri
         for value in response.headers.get("contact"):
             with contextlib.suppress(BadHeader):  # somebody else's contact
                 address = Address.parse(value)
                 seconds = address.params.get("expires", "")
-                same = (address.uri.host, address.uri.port) == (ours.host, ours.port)
+                same = (address.uri.host, address.uri.port) in self._contacts
                 if same and seconds.isdecimal() and int(seconds) > 0:
                     return int(seconds)
         header = response.headers.first("expires")

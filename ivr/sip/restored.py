@@ -37,6 +37,8 @@ class RestoredLeg(SipLeg):
             headers=kept["headers"],
             arrival=arrival,
         )
+        if self.far == "caller" and arrival.transport == "tls":
+            core.policy.see(arrival.host, self.trunk)  # it never connected to this process
         self.dialog.local_cseq += AHEAD
         self._on_end = on_end
         self.confirmed = True

@@ -15,9 +15,9 @@ from ivr.errors import AccountError
 from ivr.ports import Account, AccountRecord, AuditEvent, AuditRow, AuditSearch, Role, Session
 from ivr.ports.accounts import SOMEBODY
 from ivr.ports.audit import DONE
+from ivr.store.account_tables import accounts, sessions, used_log_ins
 from ivr.store.audit_log import append, found
 from ivr.store.database import TableGroup, fit, insert_new, reads, writes
-from ivr.store.tables import accounts, sessions, used_log_ins
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ivr.errors import AccountError
 from ivr.ports import ApiToken, AuditEvent
 from ivr.ports.accounts import SOMEBODY
+from ivr.store.account_tables import api_tokens
 from ivr.store.audit_log import append
 from ivr.store.database import TableGroup, fit, reads, writes
-from ivr.store.tables import api_tokens
 
 
 class TokenTable(TableGroup):

@@ -16,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ivr.errors import StoreUnavailable
 from ivr.origin import source
 from ivr.ports import AuditEvent, AuditFound, AuditRow, AuditSearch
+from ivr.store.account_tables import audit_head, audit_log
 from ivr.store.audit_chain import FIRST, Link, written
 from ivr.store.database import TableGroup, fit, reads, writes
-from ivr.store.tables import audit_head, audit_log
 
 LONG_S = 600.0  # of who verifies; nobody waits for it
 AT_ONCE = 1000

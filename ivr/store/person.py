@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ivr.events import CALLER_ID
 from ivr.identity import Identity, IdentityLevel
 from ivr.ports.data_subject import KeptRows
+from ivr.store.account_tables import audit_log
 from ivr.store.database import Database, TableGroup
 from ivr.store.retention import LONG_S, Retention
 from ivr.store.spool import Write
@@ -27,7 +28,6 @@ from ivr.store.tables import (
     HELD,
     announced,
     audit,
-    audit_log,
     call_entries,
     callbacks,
     calls,

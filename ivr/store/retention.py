@@ -18,10 +18,10 @@ from ivr.config.retention_section import OF_CALLS
 from ivr.errors import StoreUnavailable
 from ivr.ports import Clock
 from ivr.store import spool
+from ivr.store.account_tables import audit_log
 from ivr.store.audit_log import AuditLogTable
 from ivr.store.database import Database, TableGroup
 from ivr.store.retention_rules import RULES
-from ivr.store.tables import audit_log
 from ivr.store.upkeep import alone, emptied_log
 
 LONG_S = 60.0  # nobody waits for it

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Column, ColumnElement, Table, and_, select
 
+from ivr.store.account_tables import sessions, used_log_ins
 from ivr.store.tables import (
     LIVE,
     agent_events,
@@ -25,8 +26,6 @@ from ivr.store.tables import (
     place_events,
     places,
     resume_points,
-    sessions,
-    used_log_ins,
     verification_tries,
 )
 from ivr.store.verification import WINDOW

@@ -24,7 +24,8 @@ CLASSES = tuple(f"{number}xx" for number in range(1, 7))
 class LineState:
     """A line at one moment. ``live``: calls by what the caller does; ``restarts`` by part; ``refused_credentials``:
     wrong passwords and tokens by where; ``certificates``: ends of validity by name; ``spools``: of the files that are
-    written beside the calls, by name; ``done_at``: when old data was last deleted."""
+    written beside the calls, by name; ``done_at``: when old data was last deleted; ``taken_over``: calls of processes
+    that died."""
 
     version: str
     at: datetime
@@ -39,6 +40,7 @@ class LineState:
     certificates: Mapping[str, datetime] = field(default_factory=dict)
     spools: Mapping[str, SinkStatus] = field(default_factory=dict)
     done_at: datetime | None = None
+    taken_over: int = 0
     observers_failed: int = 0
     spans_dropped: int = 0
 
@@ -159,6 +161,7 @@ def _sip(out: _Gauges, state: LineState, labels: Labels) -> None:
 
 def _kept(out: _Gauges, state: LineState) -> None:
     readiness = state.readiness
+    out.total("ivr_calls_taken_over", "Calls of processes that died, which went on here.", state.taken_over)
     out.one("ivr_store_up", "1 while calls can be written down.", readiness.store == "ok")
     out.one("ivr_store_spooled", "Writes that wait for the database.", readiness.spooled)
     out.total("ivr_store_lost", "Writes that neither database nor spool took.", readiness.unkept)

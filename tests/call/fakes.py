@@ -516,6 +516,8 @@ class FakeEndpoint:
     dialled: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     legs: list[FakeLeg] = field(default_factory=list)
     restored: list[FakeLeg] = field(default_factory=list)
+    under_way: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
 
     async def start(self, on_call: Callable[[Any], None]) -> None:
         return None
@@ -535,11 +537,21 @@ class FakeEndpoint:
         if on_ringing is not None:
             on_ringing()
         status = self.answers.pop(0) if self.answers else None
-        await asyncio.sleep(self.ring_s)
+        self.under_way.append(self.dialled[-1])
+        try:
+            await asyncio.sleep(self.ring_s)
+        finally:
+            self.under_way.pop()
         if status is not None:
             raise DialFailed(status, "no")
         self.legs.append(FakeLeg(f"agent-{len(self.legs) + 1}"))
         return self.legs[-1]
+
+    def ringing(self, call_id: str) -> Sequence[Mapping[str, Any]]:
+        return [{"target": target} for target, _ in self.under_way]
+
+    def cancel(self, kept: Mapping[str, Any]) -> None:
+        self.cancelled.append(str(kept["target"]))
 
     def restore(self, kept: Mapping[str, Any]) -> FakeLeg:
         self.restored.append(FakeLeg(str(kept["leg"]), str(kept["number"])))

@@ -190,6 +190,24 @@ def test_an_agent_who_is_gone_is_replaced(library: FlowLibrary) -> None:
     run(scenario())
 
 
+def test_a_telephone_that_rang_stops_and_an_agent_is_rung_again(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        kept = Kept()
+        first = House(library, kept)
+        first.endpoint.ring_s = 60.0
+        async with first.keeping():
+            await first.press("0", 4.0)
+            (rung,) = first.endpoint.dialled
+        heir = House(library, kept)
+        async with heir.heir():
+            kept.orphans.append(kept.orphan())
+            await asyncio.sleep(9)
+            assert heir.endpoint.cancelled == [rung[0]] and heir.with_agent()
+            heir.ended()
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("status", [408, 481, 488])
 def test_who_does_not_know_the_call_any_more_is_ended_in_the_record(library: FlowLibrary, status: int) -> None:
     async def scenario() -> None:

@@ -67,7 +67,14 @@ async def test_health_and_readiness() -> None:
         "registrations": [
             {"trunk": "office", "state": "registered", "detail": "", "expires_at": "2026-01-02T00:00:00+00:00"}
         ],
-        "sip": {"transactions": 0, "full": False, "dropped": 0, "connections": 0, "connections_refused": 0},
+        "sip": {
+            "transactions": 0,
+            "full": False,
+            "dropped": 0,
+            "connections": 0,
+            "connections_refused": 0,
+            "certificate_ends": None,
+        },
         "speech": {"talkers": 0, "most": 0, "waited_s": 0.0, "refuses": "", "crowded": False},
         "flow_version": "v1",
         "flows": STATUS,

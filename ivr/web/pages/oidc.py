@@ -18,6 +18,8 @@ def _cookie(request: web.Request) -> str:
 
 
 async def begin(request: web.Request) -> web.StreamResponse:
+    if request.app[OIDC].config is None:
+        raise web.HTTPNotFound(text="there is no log-in by an identity provider here: [http.oidc]")
     onwards = own(request.query.get("next", ""))
     try:
         begun = await request.app[OIDC].begin(onwards)
@@ -39,6 +41,8 @@ async def begin(request: web.Request) -> web.StreamResponse:
 
 
 async def back(request: web.Request) -> web.StreamResponse:
+    if request.app[OIDC].config is None:
+        raise web.HTTPNotFound(text="there is no log-in by an identity provider here: [http.oidc]")
     gate, kept = request.app[GATE], request.cookies.get(_cookie(request), "")
     try:
         made, onwards = await gate.authentication.log_in_vouched(

@@ -74,6 +74,18 @@ export function Callers({ board, ask, now }) {
   </section>`;
 }
 
+// What was changed may be drawn in another place a moment later: the focus goes along.
+const FOLLOWED_MS = 3000;
+
+function followed(label) {
+  if (!label) return;
+  const watch = new MutationObserver(() => {
+    if (document.activeElement === document.body) document.querySelector(`button[aria-label="${CSS.escape(label)}"]`)?.focus();
+  });
+  watch.observe(document.body, { childList: true, subtree: true });
+  setTimeout(() => watch.disconnect(), FOLLOWED_MS);
+}
+
 // A modal dialog: the browser keeps the focus in it, and gives it back.
 export function Dialog({ title, close, children }) {
   const dialog = useRef(null);
@@ -84,6 +96,7 @@ export function Dialog({ title, close, children }) {
     return () => {
       open.close(); // what is behind an open one can't be focused
       if (from?.isConnected) from.focus();
+      followed(from?.getAttribute("aria-label"));
     };
   }, []);
   return html`<dialog ref=${dialog} onClose=${close} aria-labelledby="dialog-title"><h2 id="dialog-title">${title}</h2>${children}</dialog>`;

@@ -185,6 +185,7 @@ async def test_purging_keeps_what_is_live_or_waiting(store: Store, now: Time) ->
         "places": 1,
         "agent_events": 0,
         "announced": 0,
+        "live_dialogs": 0,
         "resume_points": 1,
         "verification_tries": 1,
         "callbacks": 1,

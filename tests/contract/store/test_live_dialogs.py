@@ -204,3 +204,19 @@ async def test_a_line_that_is_alone_inherits_its_own_calls(url: str, now: Time, 
     assert (await again.calls.get("one") or {})["live"]
     await again.close()
     await before.database.close()
+
+
+async def test_a_process_of_this_machine_is_known_to_be_dead_at_once(url: str, now: Time, tmp_path: Path) -> None:
+    """By the lock on its spool, whatever its beat says."""
+    dead, heir = (Store(url, now=now, line=name, spool=tmp_path / "spool", node=name) for name in (DEAD, HEIR))
+    await dead.upgrade()
+    for store in (dead, heir):
+        await store.begin()
+    await call(dead, now, "one")
+    assert not await heir.dialogs.claim(10)
+    assert dead._spool is not None and dead._spool._lock_fd is not None
+    os.close(dead._spool._lock_fd)
+    dead._spool._lock_fd = None
+    assert [orphan.call_id for orphan in await heir.dialogs.claim(10)] == ["one"]
+    await heir.close()
+    await dead.database.close()

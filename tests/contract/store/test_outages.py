@@ -24,6 +24,7 @@ from ivr.ports import ActionCall, CallOpening
 from ivr.record import Entry, Keyed, Understood
 from ivr.store import Store
 from ivr.store.database import parse_url
+from ivr.store.lease import BEAT_S
 from ivr.store.retention import about_calls
 from ivr.store.spool import waiting_in
 from tests.films import actions_on, films_store
@@ -308,14 +309,14 @@ async def test_a_line_that_is_silent_for_long_is_dead(url: str, tmp_path: Path, 
     clock = Steps(now)
     assert watch._lease is not None and dead._lease is not None
 
-    await clock.run(watch._lease.run(clock, tuple), 4)
+    await clock.run(watch._lease.run(clock, tuple), int(4 / BEAT_S))
     assert await watch.calls.take_resume_point("10001", now() - timedelta(hours=1)) is None, "it may live"
-    await clock.run(watch._lease.run(clock, tuple), 6)
+    await clock.run(watch._lease.run(clock, tuple), int(6 / BEAT_S))
     assert [call["call_id"] for call in await watch.calls.recent(live=True)] == ["call-1"]
     assert await watch.calls.take_resume_point("10001", now() - timedelta(hours=1)) == {"state": "x"}, (
         "its caller calls again, and it has been silent for a while"
     )
-    await clock.run(watch._lease.run(clock, tuple), 32)
+    await clock.run(watch._lease.run(clock, tuple), int(32 / BEAT_S))
     found = await watch.calls.get("call-1")
     assert found is not None and found["outcome"] == "lost"
 

@@ -125,6 +125,17 @@ async def test_without_naptr_every_transport_we_speak_is_looked_for_in_our_order
 async def test_a_certificate_must_name_the_domain_that_was_asked_for() -> None:
     servers = await locate(Uri.parse("sips:x@Example.com"), "", Reach(ALL), lowered(), random.Random(1))
     assert servers[0] == Server("tls", "192.0.2.1", 5081, "Example.com")
+    assert servers[0].peer.name == "example.com"
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [("sips:x@[2001:DB8:0:0:0:0:0:1]", "2001:db8::1"), ("sips:x@B.example.com.:5061", "b.example.com")],
+)
+async def test_a_certificate_is_compared_with_the_name_as_certificates_have_it(uri: str, name: str) -> None:
+    table = Table(hosts={"B.example.com.": ["192.0.2.2"]})
+    (server,) = await locate(Uri.parse(uri), "", Reach(ALL), table, random.Random(1))
+    assert server.peer.name == name
 
 
 def lowered() -> Table:

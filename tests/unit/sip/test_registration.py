@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from aiosipua import parse_auth
 
-from ivr.config import SipConfig
+from ivr.config import Address, SipConfig
+from ivr.sip.addresses import OwnAddresses
+from ivr.sip.locate import Srv
 from ivr.sip.message import SipRequest
 from ivr.sip.registration import LAST_RETRY_S, back_off
 from tests.call.virtual import run
-from tests.unit.sip.fabric import FAR, Fabric, user_agent
+from tests.unit.sip.fabric import FAR, HERE, Fabric, user_agent
 from tests.unit.sip.messages import response
+from tests.unit.sip.test_locate import Table
 
 CHALLENGE = 'WWW-Authenticate: Digest realm="pbx", nonce="{nonce}", qop="auth", algorithm=SHA-256{more}\n'
 
@@ -138,6 +141,26 @@ def test_an_interval_too_brief_is_raised() -> None:
             brief = await fabric.request("REGISTER")
             fabric.deliver(response(brief, 423, extra="Min-Expires: 900\n", contact=False))
             assert (await granted(fabric, 900)).headers.get("expires") == ["900"]
+
+    run(main())
+
+
+def test_what_another_server_of_the_registrar_grants_counts_whatever_its_ip_version() -> None:
+    """Our contact there is another address of ours."""
+    table = Table(
+        srvs={"_sip._udp.pbx.example": [Srv(1, 0, 5060, "six.pbx.example"), Srv(2, 0, 5060, "four.pbx.example")]},
+        hosts={"six.pbx.example": ["2001:db8::9"], "four.pbx.example": ["192.0.2.9"]},
+    )
+
+    async def main() -> None:
+        async with user_agent(trunks=[pbx(register="sip:pbx.example")], lookup=table) as (_, fabric, _):
+            fabric.own = OwnAddresses([Address(HERE, 5060), Address("2001:db8::1", 5060)])
+            first = await fabric.request("REGISTER")
+            assert first.contact.uri.host == "2001:db8::1"
+            fabric.deliver(response(first, 503, contact=False))
+            assert (await granted(fabric, 120)).contact.uri.host == HERE
+            await granted(fabric)
+            assert 120 * 0.7 <= gaps(fabric)[-1] <= 120 * 0.85
 
     run(main())
 

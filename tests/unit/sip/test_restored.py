@@ -10,7 +10,7 @@ import pytest
 
 from ivr.errors import CallEnded
 from ivr.events import LegEnded
-from ivr.ports import Leg
+from ivr.ports import CALL_ID_HEADER, Leg
 from ivr.sip.agent import SipUserAgent
 from ivr.sip.message import SipRequest
 from ivr.sip.restored import AHEAD, FURTHER
@@ -18,7 +18,7 @@ from tests.call.virtual import run
 from tests.unit.sip.fabric import Fabric, user_agent
 from tests.unit.sip.messages import OFFER, request, response
 from tests.unit.sip.test_reinvite import ANSWER, MOVED, dialled, version
-from tests.unit.sip.test_timing import answered
+from tests.unit.sip.test_timing import answered, dialling
 
 
 async def left(*, outbound: bool = False) -> tuple[Any, SipRequest | Any]:
@@ -153,5 +153,27 @@ def test_a_request_in_a_dead_ones_dialog_is_answered_once_the_call_is_here(orpha
             fabric.deliver(inside(kept, "BYE", 900))
             await fabric.response(200 if orphan else 481)
             assert asked == [kept["dialog"]["call_id"]]
+
+    run(main())
+
+
+def test_a_telephone_that_a_dead_one_had_ring_is_cancelled_by_another() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            dial = dialling(agent, headers={CALL_ID_HEADER: "c0ffee"})
+            invite = await fabric.request("INVITE")
+            assert not agent.ringing("c0ffee")
+            fabric.deliver(response(invite, 180))
+            kept = json.loads(json.dumps(agent.ringing("c0ffee")))
+            assert len(kept) == 1 and not agent.ringing("another")
+            dial.cancel()
+        async with user_agent() as (heir, fabric, _):
+            heir.cancel(kept[0])
+            cancel = await fabric.request("CANCEL")
+            assert cancel.top_via.branch == invite.top_via.branch and cancel.uri == invite.uri
+            assert (cancel.call_id, cancel.from_.tag) == (invite.call_id, invite.from_.tag)
+            assert cancel.cseq.number == invite.cseq.number
+            with pytest.raises(ValueError, match="no INVITE to cancel"):
+                heir.cancel({"uri": "sip:x@192.0.2.9"})
 
     run(main())

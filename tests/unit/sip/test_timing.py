@@ -27,8 +27,8 @@ def gaps(times: list[float]) -> list[float]:
 
 
 def dialling(agent: SipUserAgent, **options: Any) -> asyncio.Task[Leg]:
-    options.setdefault("ring_timeout_s", 100.0)
-    return asyncio.create_task(agent.dial(TARGET, LOCAL, caller=Party("1000"), headers={}, **options))
+    options = {"ring_timeout_s": 100.0, "headers": {}, **options}
+    return asyncio.create_task(agent.dial(TARGET, LOCAL, caller=Party("1000"), **options))
 
 
 async def answered(fabric: Fabric, legs: asyncio.Queue[Leg], extra: str = "") -> tuple[Leg, str]:

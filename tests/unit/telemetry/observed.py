@@ -127,6 +127,7 @@ def line_state(**values: Any) -> LineState:
         "certificates": {"sip": after(86400)},
         "spools": {"cdr": SinkStatus("full: no space", 4)},
         "done_at": START,
+        "taken_over": 2,
     }
     return LineState(**{**usual, **values})
 

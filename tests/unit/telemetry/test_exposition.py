@@ -35,6 +35,7 @@ async def test_the_lines_parts_are_read_at_the_scrape() -> None:
         'ivr_calls_refused_total{reason="busy"} 0.0',
         'ivr_lines_lost_total{file="cdr"} 4.0',
         'ivr_file_writable{file="cdr"} 0.0',
+        "ivr_calls_taken_over_total 2.0",
     ):
         assert wanted in text, wanted
 

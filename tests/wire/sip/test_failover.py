@@ -12,8 +12,11 @@ import pytest
 
 from ivr.errors import DialFailed
 from ivr.ports import Leg, Party
+from tests.certificates import Authority
 from tests.name_server import name_server
 from tests.wire.sip.conftest import LOCAL, SCENARIOS, Line, Start
+from tests.wire.sip.test_tls import answering
+from tests.wire.sip.tls_peer import TlsServer, server_context
 from tests.wire.sipp import free_port, start_sipp
 
 pytestmark = pytest.mark.wire
@@ -101,3 +104,29 @@ async def test_a_peer_whose_tcp_is_swallowed_is_reached_soon_and_then_at_once(li
             assert took < longest
             await leg.hangup()
         (await run.result()).check(2)
+
+
+async def test_the_next_server_is_dialled_where_one_shows_another_s_certificate(line: Start, tmp_path: Path) -> None:
+    """By TLS a server is who its certificate names: the domain that was asked for, never where SRV led."""
+    house = Authority(tmp_path)
+    ours, right = house.signs("line", "127.0.0.1"), house.signs("right", "pbx.test")
+    led = house.signs("led", "here.pbx.test", "127.0.0.1", "sip:here.pbx.test")
+    own = {"listen": "127.0.0.1:0", "certificate": ours.pem, "key": ours.key_pem, "ca": house.pem}
+    async with (
+        TlsServer.running(server_context(led)) as wrong,
+        TlsServer.running(server_context(right)) as server,
+    ):
+        ports = (free_port(), wrong.port, server.port)
+        zone = [f"_sips._tcp.pbx.test 60 IN SRV {n} 0 {port} here.pbx.test." for n, port in enumerate(ports)]
+        async with name_server(*zone, "here.pbx.test 60 IN A 127.0.0.1", "here.pbx.test 60 IN AAAA ::1") as dns:
+            up = await line(dns_servers=[dns.address], transports=["udp", "tcp", "tls"], tls=own)
+            for target in ("sips:agent@pbx.test", "sip:agent@PBX.test.;transport=tls", "sip:agent@pbx.test"):
+                dialling = asyncio.create_task(dialled(up, target, LONG))
+                peer, invite = await answering(server)
+                assert invite.top_via.transport == "TLS" and len(invite.text)
+                leg, took = await dialling
+                assert took < 2.0
+                await peer.request("ACK")
+                await leg.hangup()
+                await peer.request("BYE")
+                peer.abort()

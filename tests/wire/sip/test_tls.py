@@ -251,6 +251,28 @@ async def test_agents_are_called_by_tls_and_shown_our_certificate(secure: Secure
         assert len(server.peers) == 1, "all by one connection"
 
 
+async def test_a_phone_that_answers_sips_with_sip_over_tls_means_tls(secure: Secure, ours: Authority) -> None:
+    """As most phones do. One whose contact would lead out of TLS is not spoken with, and hears so."""
+    up = await secure()
+    async with TlsServer.running(server_context(ours.signs("agent", "127.0.0.1"))) as server:
+        target = f"sips:agent@127.0.0.1:{server.port}"
+        dialling = asyncio.create_task(dial(up, target))
+        peer, _ = await answering(server)
+        leg = await dialling
+        await peer.request("ACK")
+        await leg.hangup()
+        assert (await peer.request("BYE")).top_via.transport == "TLS"
+        dialling = asyncio.create_task(dial(up, target))
+        invite = await peer.request("INVITE")
+        plain = f"Contact: <sip:agent@127.0.0.1:{server.port}>\n"
+        peer.send(response(invite, 200, body=OFFER, extra=plain, contact=False))
+        with pytest.raises(DialFailed, match="Contact is not a sips: URI"):
+            await dialling
+        for method in ("ACK", "BYE"):
+            ended = await peer.request(method)
+            assert (ended.call_id, ended.top_via.transport) == (invite.call_id, "TLS")
+
+
 async def test_no_byte_of_sip_goes_to_whom_we_did_not_mean(secure: Secure, ours: Authority, tmp_path: Path) -> None:
     up = await secure()
     theirs = Authority(tmp_path / "theirs", "theirs")

@@ -18,7 +18,7 @@ from ivr.sip.message import SipRequest
 from tests.certificates import Authority, Credentials
 from tests.unit.sip.messages import OFFER, request, response
 from tests.wire.line.watching import until
-from tests.wire.sip.conftest import Line
+from tests.wire.sip.conftest import LOCAL, Line
 from tests.wire.sip.test_floods import call
 from tests.wire.sip.test_tls import BY_ADDRESS, BY_NAME, Secure, answering, dial, failed, ours, own, pbx, secure
 from tests.wire.sip.tls_peer import TlsPeer, TlsServer, client_context, connected, server_context
@@ -243,6 +243,32 @@ async def test_a_call_goes_on_by_another_connection_to_the_same_identity(
             if reached:
                 assert isinstance(await (await server.taken()).request("BYE"), SipRequest)
             await hanging_up
+
+
+async def test_another_process_goes_on_with_a_call_of_a_pbx_known_by_its_certificate(
+    secure: Secure, ours: Authority, pbx: Credentials
+) -> None:
+    """Its contact is an address, which its certificate does not name, and it never connected to the heir."""
+    dead, heir = await secure(trunks=[BY_NAME]), await secure(trunks=[BY_NAME])
+    async with TlsServer.running(server_context(pbx)) as server:
+        async with connected(dead.agent.tls_address, client_context(ours.pem, pbx)) as peer:
+            peer.host = f"127.0.0.1:{server.port};transport=tls"
+            await peer.call("inherited")
+            kept = dead.legs[0].kept()
+            assert kept is not None
+            dead.legs[0].leave()
+        leg = heir.agent.restore(kept)
+        going_on = asyncio.create_task(leg.reinvite(LOCAL))
+        taken = await server.taken()
+        invite = await taken.request("INVITE")
+        assert (invite.call_id, invite.top_via.transport) == ("inherited", "TLS")
+        assert invite.contact.uri.port == heir.agent.tls_address.port
+        contact = f"Contact: <sip:far@127.0.0.1:{server.port};transport=tls>\n"
+        taken.send(response(invite, 200, body=OFFER, extra=contact, contact=False))
+        await taken.request("ACK")
+        assert (await going_on).port == 40_000
+        await leg.hangup()
+        await taken.request("BYE")
 
 
 # --- registration ---

@@ -148,6 +148,8 @@ async def cluster(
             made = Cluster(proxy, {}, setups, phones, server, database)
             async with AsyncExitStack() as made.stack:
                 await made.up()
+                await made.calls(8)  # the first calls of a line open its connections to the database
+                await made.hang_up()
                 yield made
                 await made.hang_up()
                 for phone in phones:

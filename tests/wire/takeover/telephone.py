@@ -44,11 +44,11 @@ class Telephone(asyncio.DatagramProtocol):
         self.status = 0
         self.reinvited: list[Reinvited] = []
         self.refused_cseq = 0
+        self.rung = self.cancelled = 0  # INVITEs
         self.ended_by = ""  # "them" or "us"
         self.bye_status = 0
         self.heard = Heard()
         self.answered, self.over, self.byed = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self.ringing = asyncio.Event()
         self.answers_after_s: float | None = 0.0  # an INVITE; None: it rings
         self.held = False
         self._payload = bytes([level]) * FRAME
@@ -215,6 +215,8 @@ class Telephone(asyncio.DatagramProtocol):
         )
         if method == "CANCEL":
             self._reply("200 OK", headers, source)
+            if headers["Call-ID"][0] == self.call_id and not self.answered.is_set():
+                self._theirs, self.cancelled = "", self.cancelled + 1
             return
         if not inside or self.over.is_set():
             self._reply("200 OK" if method == "BYE" and inside else "481 Call Does Not Exist", headers, source)
@@ -253,7 +255,7 @@ class Telephone(asyncio.DatagramProtocol):
         self._local, self._remote = f"{headers['To'][0]};tag={self._tag}", headers["From"][0]
         self.target, self._media = _uri(headers["Contact"][0]), _media(text)
         self._reply("180 Ringing", headers, source)
-        self.ringing.set()
+        self.rung += 1
         if self.answers_after_s is not None:
             asyncio.get_running_loop().call_later(self.answers_after_s, self._answer, headers, source)
 

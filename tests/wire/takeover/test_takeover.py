@@ -146,3 +146,32 @@ async def test_a_line_that_wakes_up_again_lets_go_of_its_calls(two_lines: Cluste
     assert not phone.over.is_set(), "without a word to the caller"
     assert await phone.hang_up() == 200
     await two_lines.until_ended(phone)
+
+
+async def test_a_telephone_that_rings_is_rung_again_and_who_holds_is_held_on(two_lines: Cluster) -> None:
+    for agent in two_lines.agents:
+        agent.answers_after_s, agent.rung, agent.cancelled = None, 0, 0
+    try:
+        (ringing,) = await asking(two_lines, 1)
+        await two_lines.until("offered", [ringing])
+        victim = two_lines.line_of(ringing)
+        holding = await two_lines.call_at(victim)
+        await holding.until_heard()
+        await holding.hold()
+        await two_lines.kept()
+        (rung,) = [agent for agent in two_lines.agents if agent.rung]
+        died = await two_lines.kill(victim)
+
+        async def again() -> bool:
+            return rung.cancelled == 1 and any(agent.rung > (agent is rung) for agent in two_lines.agents)
+
+        await until(again, 20.0)
+        assert any(each.at > died for each in holding.reinvited), "told where to speak once it speaks again"
+        assert not ringing.over.is_set() and not holding.over.is_set()
+        since = now()
+        await holding.hold(False)
+        await holding.until_heard(since)
+        assert set(await two_lines.hang_up()) == {200}
+    finally:
+        for agent in two_lines.agents:
+            agent.answers_after_s = 0.0

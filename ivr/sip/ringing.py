@@ -1,0 +1,64 @@
+"""Telephones that ring on our account, and those that a dead process left ringing: a CANCEL stops them (RFC 3261
+section 9.1), which must look as if it came from whoever sent the INVITE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+from ivr.plain_text import plain
+from ivr.ports import CALL_ID_HEADER
+from ivr.sip.headers import BadMessage, Headers
+from ivr.sip.message import Peer, SipRequest
+from ivr.sip.outbound_call import OutboundCall
+from ivr.sip.signalling import Signalling
+from ivr.sip.transaction import ClientTransaction, within
+
+log = structlog.get_logger(__name__)
+
+NEEDED = ("Via", "From", "To", "Call-ID", "CSeq", "Route")
+
+
+class RingingPhones:
+    """Of one user agent."""
+
+    def __init__(self, core: Signalling) -> None:
+        self._core = core
+        self._calls: list[OutboundCall] = []
+
+    @contextmanager
+    def of(self, call: OutboundCall) -> Iterator[None]:
+        """While it is under way."""
+        self._calls.append(call)
+        try:
+            yield
+        finally:
+            self._calls.remove(call)
+
+    def kept(self, call_id: str) -> Sequence[Mapping[str, Any]]:
+        """As JSON: those that ring for this call."""
+        ringing = [call.ringing for call in self._calls if call.headers.get(CALL_ID_HEADER) == call_id]
+        return [
+            {
+                "uri": invite.request.uri,
+                "peer": [invite.peer.transport, invite.peer.host, invite.peer.port, invite.peer.name],
+                "headers": {name: list(invite.request.headers.get(name)) for name in NEEDED},
+            }
+            for invite in ringing
+            if invite is not None
+        ]
+
+    def cancel(self, kept: Mapping[str, Any]) -> None:
+        """Raises ValueError."""
+        try:
+            invite, peer = SipRequest(method="INVITE", uri=str(kept["uri"]), headers=Headers()), Peer(*kept["peer"])
+            for name, values in kept["headers"].items():
+                invite.headers.set(name, *values)
+            cancel = within(invite, "CANCEL")
+        except (BadMessage, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no INVITE to cancel: {error}") from error
+        self._core.transactions.start(ClientTransaction, cancel, peer, lambda _: None)
+        log.info("sip.cancelled", sip_call_id=plain(invite.call_id), to=peer.host)
