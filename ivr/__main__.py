@@ -25,7 +25,7 @@ first steps:
   ivr doctor                    what works here, what is missing, and how to get it
   ivr db seed                   the company's example data, to play with
   ivr serve                     answer calls with config.toml
-  ivr answer                    be the agent's phone of that configuration
+  ivr answer                    be the agent's phone of config.toml as shipped (127.0.0.1:5090)
   ivr call sip:line@127.0.0.1:5060 --say "move Casablanca to the top"
   ivr tail --follow             watch calls as they happen
   ivr flow simulate main        talk to a flow by typing, without a phone

@@ -37,7 +37,7 @@ class SinkStatus:
         return "; ".join(filter(None, (self.trouble, counted))) or "ok"
 
 
-def opened(path: str, mode: int = 0o644) -> int:
+def opened(path: str, mode: int = 0o640) -> int:
     """A descriptor that appends to ``path``, which is made where it isn't there. Raises OSError."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY, mode)
@@ -54,7 +54,7 @@ class LogSink:
     Raises OSError for a path that can't be opened, unless the disk is only full."""
 
     def __init__(
-        self, target: str | int, note: Callable[[int], str], *, most_bytes: int = 0, mode: int = 0o644
+        self, target: str | int, note: Callable[[int], str], *, most_bytes: int = 0, mode: int = 0o640
     ) -> None:
         self._target = target
         self._most_bytes, self._mode = most_bytes, mode

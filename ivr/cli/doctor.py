@@ -24,12 +24,13 @@ from ivr.cli.endpoint_findings import endpoint_findings
 from ivr.cli.finding import Finding
 from ivr.cli.nat_findings import nat_findings
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
+from ivr.cli.running_line import RunningLine
 from ivr.cli.secret_findings import secret_findings
 from ivr.cli.skill_coverage import skill_coverage
 from ivr.config import Address, Config
 from ivr.dialogue.spoken.language import served
 from ivr.embedding import installation
-from ivr.errors import ConfigError, IvrError
+from ivr.errors import ConfigError, IvrError, UnavailableError
 from ivr.line_facts import line_facts
 from ivr.media.candidates import candidates
 from ivr.release.candidate import Candidate, examine_folder
@@ -138,8 +139,12 @@ def _network(config: Config) -> Iterator[Finding]:
         instead = "choose another sip.tls.listen"
         listened += [("SIP over TLS", address, [socket.SOCK_STREAM], instead) for address in config.sip.tls_listen]
     listened.append(("HTTP", config.http.listen, [socket.SOCK_STREAM], "pass --http HOST:PORT"))
+    runs = _runs(config)
     for name, address, kinds, instead in listened:
         trouble = next((text for kind in kinds if (text := _bindable(address, kind))), "")
+        if trouble and runs:
+            yield Finding("ok", f"{name} {address}", "taken, and the line that is configured here runs")
+            continue
         remedy = f"stop what uses it, or {instead}" if trouble else ""
         yield Finding("bad" if trouble else "ok", f"{name} {address}", trouble or "free", remedy)
     nets = [net for trunk in config.sip.trunks for net in trunk.allow]
@@ -155,6 +160,15 @@ def _network(config: Config) -> Iterator[Finding]:
     home = "::" if {"0.0.0.0", "::"} == set(every) else every[0]  # noqa: S104
     found = candidates(home, config.sip.advertise, config.media.browser_addresses)
     yield Finding("ok", "agents' browsers", f"send audio to {', '.join(found)}, UDP {config.media.ports}")
+
+
+def _runs(config: Config) -> bool:
+    """Whether this configuration's line answers on this machine: what it listens on is taken, then."""
+    try:
+        status, said = RunningLine.of(config).ask("GET", "/healthz", timeout_s=1.0)
+    except (UnavailableError, ConfigError):
+        return False
+    return status == 200 and said == {"status": "ok"}
 
 
 def _bindable(address: Address, kind: int) -> str:

@@ -6,6 +6,8 @@ Each trip wakes two threads, which costs more than what SQLite does meanwhile.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -104,8 +106,17 @@ def _done(
         cursor.close()
 
 
+def _opened(database: str, **options: Any) -> sqlite3.Connection:
+    """A file that is made here holds what callers said: others may not read it."""
+    if database and not database.startswith((":", "file:")):
+        with contextlib.suppress(OSError):
+            os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
+    connection: sqlite3.Connection = sqlite3.connect(database, **options)
+    return connection
+
+
 def connected(database: str, **options: Any) -> Connection:
     """To be awaited: a connection in a thread of its own, which ends with the process."""
-    connection = Connection(partial(sqlite3.connect, database, **options), 64)
+    connection = Connection(partial(_opened, database, **options), 64)
     connection._thread.daemon = True
     return connection

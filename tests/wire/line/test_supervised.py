@@ -68,6 +68,9 @@ async def test_systemd_is_told_of_the_whole_life(tmp_path: Path) -> None:
             for _ in range(3):
                 assert await manager.until("WATCHDOG=1", 4.0) == ["WATCHDOG=1"], "one each two seconds"
 
+            _, said = await command(line, "doctor")
+            assert "taken, and the line that is configured here runs" in said and "already in use" not in said
+
             line.process.send_signal(signal.SIGHUP)
             assert (await manager.until("STATUS=reloading"))[:1] == ["RELOADING=1"]
             assert await manager.until("READY=1") == ["READY=1", "STATUS=reloaded"]
