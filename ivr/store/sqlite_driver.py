@@ -6,6 +6,7 @@ Each trip wakes two threads, which costs more than what SQLite does meanwhile.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sqlite3
@@ -55,9 +56,18 @@ class Connection(aiosqlite.Connection):
     _beginning = ""
     _reading = False  # the transaction only reads
     _begun = False  # it may be open, also where it is not known how the last trip ended
+    _stopped = False
 
     def cursor(self) -> Cursor:  # type: ignore[override]
         return Cursor(self)
+
+    def stop(self) -> asyncio.Future[None] | None:
+        """Once: whoever is cancelled while it closes stops it twice, and the second time nobody is there to answer."""
+        if self._stopped:
+            return None
+        self._stopped = True
+        stopping: asyncio.Future[None] | None = super().stop()
+        return stopping
 
     def begin(self, how: str) -> None:
         """``how``: BEGIN, BEGIN IMMEDIATE; with the next statement, which then raises what that raises."""

@@ -53,3 +53,14 @@ async def test_a_statement_that_nobody_waits_for_any_more_is_rolled_back(tmp_pat
         assert not connection.in_transaction
         *_, rows = await connection.done(execute("SELECT n FROM t"))
         assert rows == []
+
+
+async def test_who_is_cancelled_while_a_connection_is_closed_waits_for_nobody() -> None:
+    """A pool that gives it up then stops it, too: its thread is gone by the time that the second one asks."""
+    connection = await connected(":memory:")
+    closing = asyncio.create_task(connection.close())
+    await asyncio.sleep(0)
+    connection.stop()
+    closing.cancel()
+    done, _ = await asyncio.wait({closing}, timeout=5.0)
+    assert done == {closing}
