@@ -117,10 +117,11 @@ def _done(
 
 
 def _opened(database: str, **options: Any) -> sqlite3.Connection:
-    """A file that is made here holds what callers said: others may not read it."""
+    """A file that is made here holds what callers said: others may not read it. One that is there is not touched:
+    closing it would take this process's locks on it away (POSIX)."""
     if database and not database.startswith((":", "file:")):
         with contextlib.suppress(OSError):
-            os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
+            os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
     connection: sqlite3.Connection = sqlite3.connect(database, **options)
     return connection
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -64,3 +65,17 @@ async def test_who_is_cancelled_while_a_connection_is_closed_waits_for_nobody() 
     closing.cancel()
     done, _ = await asyncio.wait({closing}, timeout=5.0)
     assert done == {closing}
+
+
+async def test_a_further_connection_takes_nobodys_lock_away_and_files_are_not_everybodys(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    elsewhere = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0.1).execute('CREATE TABLE u (n INTEGER)')"
+    async with opened(path) as connection:
+        assert path.stat().st_mode & 0o007 == 0
+        await connection.done(execute("BEGIN IMMEDIATE"))
+        async with opened(path):
+            pass
+        other = await asyncio.create_subprocess_exec(sys.executable, "-c", elsewhere, stderr=asyncio.subprocess.PIPE)
+        _, said = await other.communicate()
+        assert b"database is locked" in said
+        await connection.done(execute("COMMIT"))
