@@ -93,7 +93,7 @@ async def test_no_secret_shows_whatever_fails(tmp_path: Path) -> None:
         setup = LineSetup(tmp_path, extra=extra, environment=environment)
         written = setup.write()
         shown = re.sub(r'(\[http\]\nlisten = "127.0.0.1:0")', r'\1\ntoken = "env:IVR_HTTP_TOKEN"', written.read_text())
-        shown = shown.replace("redact = false", 'redact = false\nlevel = "debug"')
+        shown = shown.replace('level = "info"', 'level = "debug"')
         seen: list[str] = []
 
         class Setup(LineSetup):
