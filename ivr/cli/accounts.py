@@ -14,14 +14,12 @@ from zoneinfo import ZoneInfo
 from ivr.accounts.authentication import Authentication
 from ivr.accounts.passwords import check, name_of, new_name
 from ivr.cli.audit import as_json
+from ivr.cli.db import opened_current
 from ivr.cli.options import Subparsers, add_config, command, configuration, operator
-from ivr.company import company_of
 from ivr.config import Config
 from ivr.errors import AccountError, ConfigError
 from ivr.ports import ROLES, Account, Role
 from ivr.ports.accounts import MEANING
-from ivr.store import Store
-from ivr.store.database import missing_file
 
 EPILOG = f"""\
 roles:
@@ -96,20 +94,11 @@ def handle(arguments: argparse.Namespace) -> int:
 
 async def run(config: Config, arguments: argparse.Namespace) -> str:
     """What to tell the operator. Raises AccountError, ConfigError, StoreUnavailable."""
-    if path := missing_file(config.store.resolved()):
-        raise ConfigError(f"{path}: there is no database", remedy="run ivr db upgrade, or mend [store] url")
-    store = Store(config.store.resolved(), branches=company_of(config).branches, node=config.node)
-    try:
-        status = await store.status()
-        if not status.up_to_date:
-            raise ConfigError(f"{status.database} is not of this release", remedy="run ivr db upgrade")
-        opened = Opened(
-            Authentication(store.accounts, store.tokens, now=store.now), ZoneInfo(config.flows.time_zone), operator()
-        )
+    async with opened_current(config) as database:
+        store = database.store
+        opened = Opened(Authentication(store.accounts, store.tokens, now=store.now), database.zone, operator())
         answer: str = await arguments.work(opened, arguments)
         return answer
-    finally:
-        await store.close()
 
 
 async def list_(opened: Opened, _: argparse.Namespace) -> str:

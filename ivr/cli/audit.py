@@ -7,17 +7,15 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from ivr.cli.db import Opened, opened_current
 from ivr.cli.options import Subparsers, add_config, command, configuration
-from ivr.company import company_of
 from ivr.config import Config
 from ivr.errors import ConfigError
 from ivr.ports import AuditRow, AuditSearch
-from ivr.store import Store
-from ivr.store.database import missing_file
 
 EPILOG = """\
 examples:
@@ -32,12 +30,6 @@ write it anew. So keep what verify prints (`ivr audit verify` daily, by mail, sa
 """
 _AGE = re.compile(r"([0-9]{1,5})([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    store: Store
-    zone: ZoneInfo
 
 
 Work = Callable[[Opened, argparse.Namespace], Awaitable[tuple[str, int]]]
@@ -72,17 +64,9 @@ def handle(arguments: argparse.Namespace) -> int:
 
 async def run(config: Config, arguments: argparse.Namespace) -> tuple[str, int]:
     """What to tell, and the exit code. Raises ConfigError, StoreUnavailable."""
-    if path := missing_file(config.store.resolved()):
-        raise ConfigError(f"{path}: there is no database", remedy="run ivr db upgrade, or mend [store] url")
-    store = Store(config.store.resolved(), branches=company_of(config).branches, node=config.node)
-    try:
-        status = await store.status()
-        if not status.up_to_date:
-            raise ConfigError(f"{status.database} is not of this release", remedy="run ivr db upgrade")
-        answer: tuple[str, int] = await arguments.work(Opened(store, ZoneInfo(config.flows.time_zone)), arguments)
+    async with opened_current(config) as database:
+        answer: tuple[str, int] = await arguments.work(database, arguments)
         return answer
-    finally:
-        await store.close()
 
 
 async def verify(opened: Opened, arguments: argparse.Namespace) -> tuple[str, int]:

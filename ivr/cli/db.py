@@ -109,6 +109,15 @@ async def opened(config: Config) -> AsyncIterator[Opened]:
         await store.close()
 
 
+@asynccontextmanager
+async def opened_current(config: Config) -> AsyncIterator[Opened]:
+    """Raises ConfigError where there is no database of this release, and StoreUnavailable."""
+    there(config)
+    async with opened(config) as database:
+        await current(database)
+        yield database
+
+
 async def upgrade(opened: Opened, _: argparse.Namespace) -> str:
     await opened.store.upgrade()
     now = await opened.store.status()

@@ -71,9 +71,7 @@ def handle(arguments: argparse.Namespace) -> int:
 @asynccontextmanager
 async def opened(config: Config) -> AsyncIterator[Opened]:
     """Raises ConfigError where there is no database of this release."""
-    db.there(config)
-    async with db.opened(config) as database:
-        await db.current(database)
+    async with db.opened_current(config) as database:
         archive = Archive(
             database.store.recordings, config.recording.folder, Keys.of(config.recording.keys()), database.store.now
         )

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from ivr.cli.db import there
 from ivr.cli.options import Subparsers, add_config, age, command, configuration, operator
 from ivr.config import Config
 from ivr.errors import ConfigError, RecordingUnreadable
@@ -16,7 +17,6 @@ from ivr.ports import RecordingRow
 from ivr.recording.archive import BROKEN_OFF, Archive
 from ivr.recording.container import Keys
 from ivr.store import Store
-from ivr.store.database import missing_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,7 @@ def logged(config: Config) -> Log:
 
 async def run(config: Config, arguments: argparse.Namespace) -> str:
     """What to tell the operator. Raises StoreUnavailable, ConfigError, OSError."""
-    if path := missing_file(config.store.resolved()):
-        raise ConfigError(f"{path}: there is no database", remedy="run ivr db upgrade, or mend [store] url")
+    there(config)
     store = Store(config.store.resolved(), node=config.node, spool=config.store.spool_folder)
     try:
         keys = Keys.of(config.recording.keys())
