@@ -42,10 +42,6 @@ class Experience:
         self.failed = _Lately(FAILED_S, now)
         self.without_tcp = _Lately(NO_TCP_S, now)
 
-    def ordered(self, servers: Iterable[Peer]) -> list[Peer]:
-        """Those that failed lately go to the end."""
-        return sorted(servers, key=lambda peer: peer in self.failed)
-
 
 class Hunt:
     """One request's way through ``servers``. ``next`` gives where to send it, until somebody serves it."""

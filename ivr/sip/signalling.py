@@ -190,8 +190,7 @@ class Signalling:
             raise Unresolvable(
                 f"{uri.host}: nothing in DNS that this line can send to, see sip.listen and sip.transports"
             )
-        order = self.experience.ordered(server.peer for server in found)
-        return sorted(found, key=lambda server: order.index(server.peer))
+        return sorted(found, key=lambda server: server.peer in self.experience.failed)
 
     async def resolve(self, text: str, transport: str = "") -> Peer:
         """Return the first of the URI's servers. Raises Unresolvable."""
