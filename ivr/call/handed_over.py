@@ -146,7 +146,8 @@ class HandedOverCall:
             rejoined=rejoined,
         )
         self._bridge = bridge
-        joined = Joined(to, context.skill, agent.leg.sip_call_id, self.seconds_to_human)
+        told = None if rejoined else self.seconds_to_human  # by the process that had the call
+        joined = Joined(to, context.skill, agent.leg.sip_call_id, told)
         try:
             return await talked(bridge, joined, self._recorder.tell, services.clock)
         finally:

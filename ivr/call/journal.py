@@ -220,9 +220,9 @@ class Recorder:
         self._journal.update(flow=start.entry, flow_version=version, language=start.language, persona=start.persona)
         self.tell(Opened(start.entry, version, start.language))
 
-    def tell(self, what: Moment) -> None:
-        """Observers only: it is no entry of the record."""
-        self._registry.observer.observe(self._call_id, self._clock.now(), what)
+    def tell(self, what: Moment, at: datetime | None = None) -> None:
+        """Observers only: it is no entry of the record. ``at``: when it was, if not now."""
+        self._registry.observer.observe(self._call_id, at or self._clock.now(), what)
 
     def record(self, what: Happening) -> None:
         match what:

@@ -170,7 +170,8 @@ class CallSession:
         leg = self._leg
         details = {"sip_call_id": leg.sip_call_id, "transport": leg.transport}
         parties = leg.sip_call_id, leg.caller.number, leg.called.number, leg.trunk
-        self._recorder.tell(Began(*parties, diverted_by=diverted_by(leg.headers), transport=leg.transport))
+        before = None if self._inherited is None else self._started_at  # in another process
+        self._recorder.tell(Began(*parties, diverted_by=diverted_by(leg.headers), transport=leg.transport), before)
         if self._inherited is None:
             self._journal.begin(leg.caller.number, leg.called.number, self._started_at, details)
             log.info("call.start", **self._parties)
@@ -178,6 +179,7 @@ class CallSession:
             opening = CallOpening(leg.caller.number, leg.called.number, self._started_at, details)
             self._journal.go_on(opening, self._inherited.orphan.entries)
             self._accepted = True
+            self._recorder.tell(Accepted(), before)
 
     async def _end_as_wanted(self) -> None:
         raise CallEnded("service", self._end_wanted)

@@ -145,7 +145,7 @@ class CallDetails:
                 "handoff_reason": str(told.get("handoff_reason") or ""),
                 "transferred_to": call.transferred_to,
                 "codec": stats.codec,
-                "srtp": str(getattr(stats, "srtp", "")),
+                "srtp": stats.srtp,
                 "lost": stats.packets_lost,
                 "jitter_ms": stats.jitter_ms,
                 "mos": mos(stats.packets_received, stats.packets_lost, stats.jitter_ms),

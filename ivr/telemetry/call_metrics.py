@@ -191,8 +191,7 @@ class CallMetrics:
         self._jitter.add(stats.jitter_ms / 1000, call.trunk)
         if (quality := mos(stats.packets_received, stats.packets_lost, stats.jitter_ms)) is not None:
             self._mos.add(quality, call.trunk)
-        protection = str(getattr(stats, "srtp", ""))
-        self._protected.add("plain" if not protection else "in part" if protection == "in part" else "encrypted")
+        self._protected.add("plain" if not stats.srtp else "in part" if stats.srtp == "in part" else "encrypted")
 
     def _skill(self, skill: str) -> str:
         return one_of(self._labels.skills(), skill)

@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr.call.live_dialog import BEGIN_S
+from ivr.call.registry import CallRegistry
 from ivr.call.session import Acceptor, CallSession
 from ivr.call.takeover import Takeovers
 from ivr.dialogue.engine.contract import Installed
@@ -22,6 +23,7 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import StoreUnavailable
 from ivr.ports import Leg, Orphan
 from ivr.record import TakenOver
+from ivr.telemetry.call_detail import CallDetails
 from tests.call.fakes import FakeLeg, services
 from tests.call.test_session import Rig, library
 from tests.call.virtual import run
@@ -122,7 +124,8 @@ def test_a_call_goes_on_where_it_was(library: FlowLibrary) -> None:
         kept = Kept()
         async with House(library, kept).keeping():
             pass
-        heir = House(library, kept)
+        heir, details = House(library, kept), list[str]()
+        heir.registry = CallRegistry(observer=CallDetails("node-2", details.append))
         async with heir.heir() as takeovers:
             kept.orphans.append(kept.orphan())
             with capture_logs() as logs:
@@ -140,6 +143,9 @@ def test_a_call_goes_on_where_it_was(library: FlowLibrary) -> None:
             await asyncio.sleep(5)
             assert heir.canonical["ended_by"] == "caller" and heir.canonical["turns"] == 1
             assert not kept.kept, "nothing is kept of a call that is over"
+            (record,) = map(json.loads, details)
+            assert record["started"] == record["answered"] == "2026-01-01T00:00:00.000Z"
+            assert record["final"] and record["billable_s"] >= 10, "the whole call's, on one record"
 
     run(scenario())
 
