@@ -171,6 +171,44 @@ async def running(
             config.flows, known.now, releases, serving, clock, prompts.prepare, on_change=feed.touch, lesson=lesson
         )
 
+        facts = known.facts
+
+        async def check(wanted: Config) -> None:
+            """Raises IvrError for what the line could not go on with."""
+            nonlocal facts
+            Calendar(wanted.desk.hours, ZoneInfo(time_zone))
+            if wanted.sip.tls is not None:
+                await aside(Pair.read, wanted.sip.tls)
+            check_entries(wanted.flows, serving.live)
+            if written is not None and wanted.logs.path != reload.config.logs.path:
+                written.check(wanted.logs.path)
+            telemetry.check(wanted)
+            facts = await aside(line_facts, wanted)
+            await flows.check(known.now(facts))
+            chosen = serving.live.universals.languages
+            if entry.voices(chosen, wanted.flows) != entry.voices(chosen):
+                await prompts.prepare(serving.live, config=wanted.flows)
+            if wanted.sip.max_calls != reload.config.sip.max_calls:
+                descriptors.warn(wanted.sip.max_calls)
+
+        reload = Reload(
+            config,
+            check,
+            (
+                lambda now: endpoint.apply(now.sip),
+                lambda now: store.line.apply(now.desk.line),
+                centre.apply,
+                lambda now: speech.apply(now.speech),
+                lambda now: company_http.apply(now.flows.services),
+                lambda now: entry.apply(now.flows, now.sip.vouching),
+                lambda now: known.apply(facts),
+                lambda now: store.retention.apply(now.retention),
+                telemetry.apply,
+                lambda now: oidc.apply(now.http.oidc),
+                lambda now: written.apply(**now.logs.model_dump()) if written is not None else None,
+            ),
+            store.audit_log,
+        )
         workshop = ConsoleWorkshop(config, serving, flows, releases)
         lifespan.ends(workshop.stop)
         probe = StoreProbe(store)
@@ -273,44 +311,6 @@ async def running(
         lifespan.beside(store.retention.hourly(clock, files), "retention")
         telemetry.begin(lifespan)
 
-        facts = known.facts
-
-        async def check(wanted: Config) -> None:
-            """Raises IvrError for what the line could not go on with."""
-            nonlocal facts
-            Calendar(wanted.desk.hours, ZoneInfo(time_zone))
-            if wanted.sip.tls is not None:
-                await aside(Pair.read, wanted.sip.tls)
-            check_entries(wanted.flows, serving.live)
-            if written is not None and wanted.logs.path != reload.config.logs.path:
-                written.check(wanted.logs.path)
-            telemetry.check(wanted)
-            facts = await aside(line_facts, wanted)
-            await flows.check(known.now(facts))
-            chosen = serving.live.universals.languages
-            if entry.voices(chosen, wanted.flows) != entry.voices(chosen):
-                await prompts.prepare(serving.live, config=wanted.flows)
-            if wanted.sip.max_calls != reload.config.sip.max_calls:
-                descriptors.warn(wanted.sip.max_calls)
-
-        reload = Reload(
-            config,
-            check,
-            (
-                lambda now: endpoint.apply(now.sip),
-                lambda now: store.line.apply(now.desk.line),
-                centre.apply,
-                lambda now: speech.apply(now.speech),
-                lambda now: company_http.apply(now.flows.services),
-                lambda now: entry.apply(now.flows, now.sip.vouching),
-                lambda now: known.apply(facts),
-                lambda now: store.retention.apply(now.retention),
-                telemetry.apply,
-                lambda now: oidc.apply(now.http.oidc),
-                lambda now: written.apply(**now.logs.model_dump()) if written is not None else None,
-            ),
-            store.audit_log,
-        )
         telemetry.measure(
             config,
             Measured(
