@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from ivr.store.lease import BEAT_S, SILENT_S
 from ivr.store.tables import places as places_table
 
 from .conftest import OneLine, arrival, opened, phone
@@ -54,7 +56,7 @@ async def test_who_stood_still_buries_nobody(desk: OneLine, other: OneLine) -> N
     """Neither itself nor those who stood still with it: it has not beaten, and could not hear them either."""
     await desk.phones(phone("front"))
     theirs, ours = await other.enter("member:1"), await desk.enter("member:2")
-    clock = Beats(10)
+    clock = Beats(math.ceil(SILENT_S / BEAT_S) + 1)
     assert desk.store._lease is not None
     running = asyncio.create_task(desk.store._lease.run(clock, tuple))
     await clock.still.wait()
