@@ -17,10 +17,10 @@ from ivr.desk.hours import Calendar
 from ivr.errors import IvrError, UnavailableError
 from ivr.limits import descriptors
 from ivr.line_facts import line_facts
-from ivr.recording.container import Keys
 from ivr.release.candidate import examine_folder
 from ivr.release.entry import check_entries
 from ivr.reload import sorted_out
+from ivr.sealing import Keys
 from ivr.sip.certificates import Pair
 
 CHECK = """\
