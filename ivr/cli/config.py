@@ -67,6 +67,7 @@ def faults(config: Config) -> Iterator[str]:
     steps: tuple[Callable[[], object], ...] = (
         lambda: Calendar(config.desk.hours, ZoneInfo(config.flows.time_zone)),
         lambda: Keys.of(tuple(secret.reveal() for secret in config.recording.secrets if secret.available())),
+        config.takeover.keys,
         lambda: Pair.read(config.sip.tls) if config.sip.tls is not None else None,
     )
     for step in steps:
