@@ -31,7 +31,7 @@ from ivr.phones.tie_line import TieLine
 from ivr.ports import Clock, MediaEngine, SipEndpoint, SpeechService
 from ivr.record import Spoken
 from ivr.recording.archive import Archive
-from ivr.recording.container import Keys
+from ivr.sealing import Keys
 from ivr.store.store import Store
 
 

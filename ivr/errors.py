@@ -13,6 +13,7 @@ IvrError
 │   └── TransferFailed
 ├── ActionError          the back end behind a flow's action
 ├── RecordingUnreadable  the operator: its key is not there, or somebody changed it
+├── SealBroken           the operator, likewise: of what is sealed
 ├── TooManyCallBacks     whoever asks for more of them than a day has
 ├── AccountError         whoever manages accounts, or chooses a password
 └── CallEnded            nobody: the far end left; unwinds a call's tasks
@@ -99,6 +100,10 @@ class ActionError(IvrError):
 
 class RecordingUnreadable(IvrError):
     """A recording is gone, was changed, or its key is not there."""
+
+
+class SealBroken(IvrError):
+    """What was sealed was changed since, or the key that opens it is not there."""
 
 
 class TooManyCallBacks(IvrError):

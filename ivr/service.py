@@ -16,15 +16,15 @@ from ivr.actions import ActionRegistry, consent
 from ivr.actions.history import HistoryActions
 from ivr.actions.http import HttpActions
 from ivr.actions.waiting import WaitingActions
+from ivr.call.acceptor import Acceptor
 from ivr.call.callback_call import CallBacks
 from ivr.call.registry import CallHistory, CallRegistry, CallServices
-from ivr.call.session import Acceptor
 from ivr.call.takeover import Takeovers
 from ivr.call.tied_call import TiedCalls
 from ivr.call.waiting import WaitingRules
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
-from ivr.config import TIE_LINE, Config, LineConfig, shown
+from ivr.config import TIE_LINE, UNKEPT, Config, LineConfig, shown
 from ivr.contact_centre import ContactCentre, Premises
 from ivr.data_subject import DataSubjects
 from ivr.desk.board_phone import BoardPhones
@@ -115,6 +115,7 @@ async def running(
             spool=config.store.spool_folder,
             spool_mb=config.store.spool_mb,
             gather_s=GATHER_S,
+            keys=config.takeover.keys(),
         )
         store.database.on_transaction = telemetry.transaction
         office = company.on(store.database, Times(clock.now, ZoneInfo(time_zone)))
@@ -263,6 +264,8 @@ async def running(
         engines.begin()
         lifespan.push_async_callback(authentication.settle)
         heir = config.store.takeover and not store.database.in_memory
+        if heir and config.loses_keys:
+            log.warning("takeover.keys_unkept", meaning=UNKEPT, remedy="set [takeover] key, the same on every node")
         if count := await store.begin(heir=heir):
             log.warning("calls.reconciled", count=count)
         if token and not await store.accounts.exist():

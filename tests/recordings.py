@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ivr.ports import RecordingAbout
 from ivr.recording.archive import Archive
-from ivr.recording.container import Keys
+from ivr.sealing import Keys
 from ivr.store import Store
 
 KEY = "a2V5IG9mIHRoaXJ0eS10d28gYnl0ZXMsIGZvciB0ZXM="

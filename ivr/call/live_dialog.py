@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from ivr.errors import IvrError
+from ivr.phones.participant import Participant
 from ivr.ports import Clock, Leg, LiveDialogs
 
 log = structlog.get_logger(__name__)
@@ -20,30 +21,32 @@ LOOK_S = 5.0  # for what no state tells of: the far end held the call, or moved
 Part = Callable[[], Mapping[str, Any] | None]
 
 
-def _nothing() -> None:
-    return None
-
-
 class LiveDialog:
-    """Of one call. ``dialogs`` None: nobody takes over; ``kept``: another process did before. ``rest``: the other parts
-    of the snapshot, as they are now; None once there is nothing to go on with."""
+    """Of one call. ``dialogs`` None: nobody takes over; ``kept``: by another process, None where none had it.
+    ``rest``: the other parts of the snapshot, as they are now; None once there is nothing to go on with."""
 
-    def __init__(self, call_id: str, leg: Leg, dialogs: LiveDialogs | None, clock: Clock, *, kept: bool) -> None:
+    def __init__(
+        self, call_id: str, leg: Leg, dialogs: LiveDialogs | None, clock: Clock, kept: Mapping[str, Any] | None
+    ) -> None:
         self._call_id = call_id
         self._leg = leg
+        self._caller: Participant | None = None
         self._dialogs = dialogs
         self._clock = clock
-        self.rest: Part = _nothing
+        former = {name: part for name, part in (kept or {}).items() if name != "caller"}
+        self.rest: Part = lambda: former
         self._kept: Mapping[str, Any] | None = None
-        self._on_file = kept
+        self._on_file = kept is not None
         self._kept_at = float("-inf")
         self._due: asyncio.TimerHandle | None = None
         self._asked: asyncio.Future[None] | None = None
         self._unkept = False
         self._over = False
 
-    async def begin(self) -> None:
-        """The call is about to be answered: it is on file then, unless that takes too long."""
+    async def begin(self, caller: Participant) -> None:
+        """The call is about to be answered, or the far end to be told that it is here now: it is on file then, unless
+        that takes too long."""
+        self._caller = caller
         asked = self._put()
         if asked is not None:
             await asyncio.wait({asked}, timeout=BEGIN_S)
@@ -79,10 +82,10 @@ class LiveDialog:
 
     def _put(self) -> asyncio.Future[None] | None:
         self._due = None
-        leg, dialogs = self._leg.kept(), self._dialogs
-        if dialogs is None or leg is None or self._over:
+        caller, dialogs = self._caller, self._dialogs
+        if caller is None or dialogs is None or self._over or (kept := caller.kept()) is None:
             return None
-        snapshot = {"caller": leg, **(self.rest() or {})}
+        snapshot = {"caller": kept, **(self.rest() or {})}
         if snapshot == self._kept:
             return None
         self._on_file = True

@@ -1,17 +1,16 @@
-"""The session of one call, from INVITE to outcome and canonical line, and the acceptor: a session for every leg.
-
-TaskGroups own all that a session starts, and nothing outlives it."""
+"""The session of one call, from INVITE to outcome and canonical line. TaskGroups own all that it starts, and nothing
+outlives it."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
 
+from ivr.call.canonical_line import Answered, canonical_line
 from ivr.call.conductor import Conductor
 from ivr.call.handed_over import Rejoined
 from ivr.call.handoff import Handoff
@@ -36,17 +35,8 @@ Open = Callable[[str, Leg, Installed], Dialogue]
 Rejoin = Callable[[], Awaitable[Rejoined | None]]
 """The agent whom the caller was talking with, at the other end of their telephone again; None: they are gone."""
 
-STOP_CALLS_S = 3.0
 AIMED_S = 1.0  # media opened so lately for the same description need not be aimed anew: silence counts from then
 DROPPED = ("abandoned", "failed")  # the caller may go on where they were
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What there is of a call from its answer on."""
-
-    dialogue: Dialogue
-    handoff: Handoff
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +62,8 @@ class CallSession:
         self._inherited = inherited
         self._journal = Journal(services.records, call_id)
         self._recorder = Recorder(call_id, leg.id, self._journal, services.registry, services.clock)
-        self._dialog = LiveDialog(call_id, leg, services.dialogs, services.clock, kept=inherited is not None)
+        kept = None if inherited is None else inherited.orphan.snapshot
+        self._dialog = LiveDialog(call_id, leg, services.dialogs, services.clock, kept)
         self._recorder.on_settled = self._dialog.changed
         self._started_at = services.clock.now() if inherited is None else inherited.orphan.started_at
         self._started = services.clock.monotonic() - (services.clock.now() - self._started_at).total_seconds()
@@ -198,7 +189,7 @@ class CallSession:
         opened = clock.monotonic()
         caller = Participant(leg, media)
         try:
-            await self._dialog.begin()
+            await self._dialog.begin(caller)
             remote = await leg.answer(media.local)
             self._accepted = True
             self._recorder.tell(Accepted())
@@ -212,9 +203,11 @@ class CallSession:
     async def _go_on(self, inherited: Inherited) -> Participant:
         """At media of ours, which the far end is told of inside the dialog that it has (RFC 3261 section 14)."""
         clock, orphan = self._services.clock, inherited.orphan
-        media = await self._services.media.open(self.call_id, self._leg.remote)
+        keys = orphan.snapshot["caller"].get("media")
+        media = await self._services.media.open(self.call_id, self._leg.remote, kept=keys)
         caller = Participant(self._leg, media)
         try:
+            await self._dialog.begin(caller)
             await caller.aim(await self._leg.reinvite(media.local))
         except ModificationRefused as error:
             await media.close()
@@ -279,10 +272,16 @@ class CallSession:
             log.warning("call.taken_away", **self._parties)
             return
         self._dialog.over()
-        clock, canonical = self._services.clock, self._canonical_line(ended, stats)
+        clock, counts = self._services.clock, self._recorder.counts
+        canonical = {
+            "seconds": round(clock.monotonic() - self._started, 2),
+            "answered": self._accepted,
+            "journal_lost": self._journal.lost,
+            **canonical_line(ended, stats, self._answered, counts, inherited=self._inherited is not None),
+        }
         outcome = canonical["outcome"]
         if self._answered is not None and outcome in DROPPED:
-            if self._recorder.counts.acted:
+            if counts.acted:
                 self._journal.keep_place(self._answered.dialogue, clock.now())
         else:
             self._journal.forget_place()
@@ -319,69 +318,9 @@ class CallSession:
             known["handoff"] = {name: handoff[name] for name in ("reason", "skill", "priority", "tried")}
         return known
 
-    def _canonical_line(self, ended: CallEnded, stats: LegStats) -> dict[str, Any]:
-        """One flat mapping; times in seconds unless the name says milliseconds."""
-        call, counts = self._answered, self._recorder.counts
-        context = call.handoff.context if call else None
-        return {
-            "seconds": round(self._services.clock.monotonic() - self._started, 2),
-            "answered": self._accepted,
-            "turns": counts.turns,
-            "barge_ins": counts.barge_ins,
-            "journal_lost": self._journal.lost,
-            "outcome": _outcome(ended, call) if call is not None or self._inherited is None else _unfound(ended),
-            "ended_by": ended.by,
-            "end_reason": ended.reason,
-            "language": call.dialogue.language if call else "",
-            "resolved": call.dialogue.resolved if call else 0,
-            "handoff_reason": (call.dialogue.reason or (context.reason if context else "")) if call else "",
-            "handoff_also": [other.reason for other in call.dialogue.also] if call else [],
-            "seconds_to_human": call.handoff.call.seconds_to_human if call else None,
-            "waited_s": round(call.handoff.place.waited_s, 1) if call else 0.0,
-            "place_told": call.handoff.place.told.position if call else 0,
-            "codec": stats.codec,
-            "encryption": stats.encryption,
-            "agent_encryption": call.handoff.call.agent_encryption if call else "",
-            "packets_sent": stats.packets_sent,
-            "packets_received": stats.packets_received,
-            "packets_lost": stats.packets_lost,
-            "jitter_ms": stats.jitter_ms,
-            "packets_failed": stats.packets_failed,
-            "packets_refused": stats.packets_refused,
-            "concealed_ms": stats.concealed_ms,
-            "audio_dropped_frames": stats.audio_dropped_frames,
-        }
-
 
 EXPECTED = (CallEnded, MediaUnavailable)
 """What a conversation ends with where nothing of ours broke."""
-
-
-class Acceptor:
-    """A session, in a task of its own, for every leg that comes in."""
-
-    def __init__(self, services: CallServices, opening: Open) -> None:
-        self._services = services
-        self._opening = opening
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def accept(self, leg: Leg) -> None:
-        self.begin(CallSession(secrets.token_hex(8), leg, self._services, self._opening))
-
-    def begin(self, session: CallSession) -> None:
-        task = asyncio.create_task(session.run(), name=f"call {session.call_id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def stop(self) -> None:
-        """Every call ends by itself within STOP_CALLS_S, or is cancelled."""
-        for call in self._services.registry:
-            await call.end("the service stops")
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=STOP_CALLS_S)
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 def _served(engines: Sequence[EngineStatus]) -> frozenset[str]:
@@ -391,31 +330,3 @@ def _served(engines: Sequence[EngineStatus]) -> frozenset[str]:
 def _first(group: BaseExceptionGroup[E]) -> E:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
-
-
-def _outcome(ended: CallEnded, call: Answered | None) -> str:
-    """ "handed over", "resolved" (something was done, nothing was left open), "abandoned", "failed", or what an end
-    state of the flow calls it. ``call`` None: it ended before it was answered."""
-    if call is None:
-        return "abandoned" if ended.by == "caller" else "failed"
-    dialogue, handoff = call.dialogue, call.handoff
-    if handoff.call.with_agent:
-        return "handed over"
-    if dialogue.ended:
-        return dialogue.outcome or "goodbye"
-    if ended.by != "caller":
-        return "failed"
-    done = dialogue.resolved and handoff.context is None and not _in_the_middle(dialogue)
-    return "resolved" if done else "abandoned"
-
-
-def _unfound(ended: CallEnded) -> str:
-    """A call that another process had, and nobody could go on with."""
-    return "abandoned" if ended.by == "caller" else "lost"
-
-
-def _in_the_middle(dialogue: Dialogue) -> bool:
-    """Was a request under way, that is: was the call inside a sub-flow?"""
-    snapshot = dialogue.snapshot()
-    stack = snapshot.get("stack") if snapshot is not None else None
-    return isinstance(stack, list) and len(stack) > 1

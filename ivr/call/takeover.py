@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 import structlog
 
+from ivr.call.acceptor import Acceptor
 from ivr.call.handed_over import Rejoined
 from ivr.call.registry import CallServices
-from ivr.call.session import Acceptor, CallSession, Inherited, Open, Rejoin
+from ivr.call.session import CallSession, Inherited, Open, Rejoin
 from ivr.dialogue.engine.contract import Installed
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import IvrError

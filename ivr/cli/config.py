@@ -17,10 +17,10 @@ from ivr.desk.hours import Calendar
 from ivr.errors import IvrError, UnavailableError
 from ivr.limits import descriptors
 from ivr.line_facts import line_facts
-from ivr.recording.container import Keys
 from ivr.release.candidate import examine_folder
 from ivr.release.entry import check_entries
 from ivr.reload import sorted_out
+from ivr.sealing import Keys
 from ivr.sip.certificates import Pair
 
 CHECK = """\
@@ -67,6 +67,7 @@ def faults(config: Config) -> Iterator[str]:
     steps: tuple[Callable[[], object], ...] = (
         lambda: Calendar(config.desk.hours, ZoneInfo(config.flows.time_zone)),
         lambda: Keys.of(tuple(secret.reveal() for secret in config.recording.secrets if secret.available())),
+        config.takeover.keys,
         lambda: Pair.read(config.sip.tls) if config.sip.tls is not None else None,
     )
     for step in steps:

@@ -25,7 +25,7 @@ from ivr.cli.finding import Finding
 from ivr.cli.nat_findings import nat_findings
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.cli.running_line import RunningLine
-from ivr.cli.secret_findings import secret_findings
+from ivr.cli.secret_findings import secret_findings, takeover_findings
 from ivr.cli.skill_coverage import skill_coverage
 from ivr.config import Address, Config
 from ivr.dialogue.spoken.language import served
@@ -88,6 +88,7 @@ def examine(config: Config, agents: Collection[str] = ()) -> Iterator[Finding]:
         yield from skill_coverage(config, library, agents)
     yield from capacity_findings(config)
     yield from secret_findings(config)
+    yield from takeover_findings(config)
     yield from _extras()
 
 

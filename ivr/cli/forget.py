@@ -16,7 +16,7 @@ from ivr.data_subject import DataSubjects, Subject
 from ivr.errors import ConfigError
 from ivr.ports.data_subject import KeptRows
 from ivr.recording.archive import Archive
-from ivr.recording.container import Keys
+from ivr.sealing import Keys
 from ivr.speech.prompt_cache import SAID
 from ivr.store import Store
 

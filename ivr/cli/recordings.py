@@ -15,7 +15,7 @@ from ivr.errors import ConfigError, RecordingUnreadable
 from ivr.logs import Log, StandardError, configure_logging
 from ivr.ports import RecordingRow
 from ivr.recording.archive import BROKEN_OFF, Archive
-from ivr.recording.container import Keys
+from ivr.sealing import Keys
 from ivr.store import Store
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel
 
 from ivr.cli.finding import Finding
-from ivr.config import Config, Secret
+from ivr.config import UNKEPT, Config, Secret
 from ivr.errors import ConfigError
 
 
@@ -21,6 +21,23 @@ def secret_findings(config: Config) -> Iterator[Finding]:
     yield from exposed
     if not (missing or exposed) and (count := len({secret.source for _, secret in configured(config)})):
         yield Finding("ok", "secrets", f"{count} configured, none in a file that others may read")
+
+
+def takeover_findings(config: Config) -> Iterator[Finding]:
+    """Whether encrypted calls outlive their process, where calls do."""
+    if not (config.store.takeover and config.encrypts):
+        return
+    subject = "encrypted calls"
+    if config.loses_keys:
+        remedy = "make a key: openssl rand -base64 32; name it as [takeover] key, the same on every node"
+        yield Finding("note", subject, f"their keys are not kept: {UNKEPT}", remedy)
+        return
+    try:
+        config.takeover.keys()
+    except ConfigError as error:
+        yield Finding("bad", subject, str(error), "the line does not start with it")
+    else:
+        yield Finding("ok", subject, "their keys are kept sealed while they last: they outlive their process, too")
 
 
 def configured(part: object, where: str = "") -> Iterator[tuple[str, Secret]]:

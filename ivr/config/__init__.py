@@ -7,6 +7,7 @@ from ivr.config.oidc_section import OidcConfig
 from ivr.config.operations_sections import CdrConfig, TracesConfig
 from ivr.config.retention_section import RetentionConfig
 from ivr.config.sections import (
+    UNKEPT,
     CompanyConfig,
     Config,
     FlowsConfig,
@@ -26,6 +27,7 @@ from ivr.config.tls_section import TlsConfig
 
 __all__ = [
     "TIE_LINE",
+    "UNKEPT",
     "Address",
     "Agent",
     "CdrConfig",

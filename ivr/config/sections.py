@@ -37,6 +37,7 @@ from ivr.errors import ConfigError
 from ivr.identity import LevelWord
 from ivr.media.description import callers_served, port_pairs
 from ivr.numbering import NumberingPlan
+from ivr.sealing import Keys
 
 TLS_TOO = "; TLS needs a certificate, too: see [sip.tls]"
 
@@ -257,6 +258,26 @@ class RecordingConfig(Section):
         return tuple(secret.reveal() for secret in self.secrets)
 
 
+UNKEPT = "an encrypted call that is taken over loses its audio where the telephone takes no new key, and ends by DTLS"
+
+
+class TakeoverConfig(Section):
+    """``key``: 32 bytes in base64, the same on all nodes, that seal the keys of encrypted calls, so that whoever takes
+    one over goes on with them; ``former_keys`` still open what they sealed. Without one they are not kept."""
+
+    key: SecretField = Secret("")
+    former_keys: tuple[SecretField, ...] = ()
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The current one first."""
+        return tuple(secret for secret in (self.key, *self.former_keys) if secret.source)
+
+    def keys(self) -> Keys:
+        """Of those that are there: a start checks that none is missing. Raises ConfigError."""
+        return Keys.of(tuple(secret.reveal() for secret in self.secrets if secret.available()), "takeover")
+
+
 class HttpConfig(Section):
     listen: AddressField = Address("127.0.0.1", 8080)
     token: SecretField = Secret("")
@@ -280,6 +301,7 @@ class Config(Section):
     store: StoreConfig = StoreConfig()
     retention: RetentionConfig = RetentionConfig()
     recording: RecordingConfig = RecordingConfig()
+    takeover: TakeoverConfig = TakeoverConfig()
     http: HttpConfig = HttpConfig()
     logs: LogsConfig = LogsConfig()
     cdr: CdrConfig = CdrConfig()
@@ -298,6 +320,7 @@ class Config(Section):
             if endpoint.api_key.source:
                 yield f"{name}.api_key", endpoint.api_key
         yield from (("recording.key", secret) for secret in self.recording.secrets)
+        yield from (("takeover.key", secret) for secret in self.takeover.secrets)
         if self.traces.token.source:
             yield "traces.token", self.traces.token
         if not self.http.listen.loopback:
@@ -314,6 +337,17 @@ class Config(Section):
         """Raises ConfigError that names every secret that is not there."""
         if missing := self.missing_secrets():
             raise ConfigError("secrets are missing\n" + "\n".join(missing), remedy="set them and start again")
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether the audio of some calls may be encrypted."""
+        policies = [*(trunk.srtp for trunk in self.sip.trunks), *(agent.srtp for agent in self.desk.agents)]
+        return any(policy in ("prefer", "require") for policy in policies)
+
+    @property
+    def loses_keys(self) -> bool:
+        """Whether calls outlive their process, but not all of those that are encrypted."""
+        return self.store.takeover and self.encrypts and not self.takeover.secrets
 
     @property
     def node(self) -> str:

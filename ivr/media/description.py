@@ -86,17 +86,39 @@ class Sdes:
 @dataclass(frozen=True, slots=True)
 class Dtls:
     """What one end's SDP says of DTLS-SRTP without ICE (RFC 5763): the digest of its certificate by ``algorithm``
-    (RFC 8122), upper case with colons; ``mux``: RTCP goes with RTP (RFC 5761). ``agreed``, told to media only: the keys
-    of the association, RTP's first, that a media process made which is no more; the far end goes on with them."""
+    (RFC 8122), upper case with colons; ``mux``: RTCP goes with RTP (RFC 5761); ``tls_id``: of the association, where it
+    names one (RFC 8842)."""
 
     fingerprint: str
     setup: Setup
     mux: bool = False
     algorithm: str = "sha-256"
-    agreed: tuple[Sdes, ...] = field(default=(), repr=False)
+    tls_id: str = ""
 
 
 Keying: TypeAlias = Secrets | Sdes | Dtls
+
+
+@dataclass(frozen=True, slots=True)
+class DtlsAgreement:
+    """What was agreed on with the far end that has this certificate and ``tls_id``: ``keys``, RTP's first, then RTCP's
+    where that has an association of its own. ``identity``: our certificate and its private key, in PEM."""
+
+    fingerprint: str
+    tls_id: str
+    keys: tuple[Sdes, ...] = field(repr=False)
+    identity: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """How a media process goes on with the SRTP of one that is no more. ``processes``: how many sealed by the same key
+    before it, as none may use an SSRC again; ``dtls``: None where the keys are in the SDP; ``stream``: the far end's
+    SSRC, and how often its sequence numbers had begun anew (RFC 3711's ROC), as far as it is known."""
+
+    processes: int = 0
+    dtls: DtlsAgreement | None = None
+    stream: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,14 +19,16 @@ from ivr.media.clip import Clip
 from ivr.media.description import (
     MediaDescription,
     NoCommonCodec,
+    Resumption,
     hosts_by_version,
     ip_version,
     is_concrete,
     literal,
 )
-from ivr.media.leg import ProcessMediaLeg
+from ivr.media.leg import NEW, ProcessMediaLeg
 from ivr.media.resolution import resolved
 from ivr.media.wire import Kind
+from ivr.sealing import Confidential
 from ivr.workers.frames import REQUEST
 from ivr.workers.process import REPLY_S, Role, Worker
 
@@ -113,13 +115,17 @@ class ProcessMediaEngine:
         """Whether it serves now, and has answered lately."""
         return self._worker.healthy
 
-    async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> ProcessMediaLeg:
+    async def open(
+        self, leg: str, remote: MediaDescription | None, *, caller: bool = True, kept: Confidential | None = None
+    ) -> ProcessMediaLeg:
         """Bind a port pair and negotiate; ``caller``: for one, who may not have the ports kept for who joins them.
+        ``kept``: by another process, of the far end's session with that: its keys go on being the ones.
 
         A process that is lost over this is followed by one that is asked again. Raises NoCommonCodec (answer 488), or
         MediaUnavailable."""
+        remote, resumed = _resumed(leg, remote, kept)
         for lives_left in reversed(range(_MOST_LIVES)):
-            opened = ProcessMediaLeg(self, next(self._numbers), leg, remote, caller=caller)
+            opened = ProcessMediaLeg(self, next(self._numbers), leg, remote, caller=caller, resumed=resumed)
             life = self._life
             try:
                 await opened.open()
@@ -128,6 +134,7 @@ class ProcessMediaEngine:
                 if self._life == life or not lives_left:
                     raise
                 _log.info("media.unopened", leg=leg, why=str(error))
+                resumed = replace(resumed, processes=resumed.processes + 1)
         return opened
 
     async def open_browser(self, leg: str, offer: str) -> tuple[ProcessMediaLeg, str]:
@@ -151,7 +158,9 @@ class ProcessMediaEngine:
 
     # --- for legs (Commands) ---------------------------------------------------------------------------------
 
-    async def bind(self, leg: ProcessMediaLeg, remote: MediaDescription | None, port: int) -> MediaDescription:
+    async def bind(
+        self, leg: ProcessMediaLeg, remote: MediaDescription | None, port: int, resumed: Resumption
+    ) -> MediaDescription:
         """Ports for ``leg``, waiting for a restart under way: ``port`` and the next where they are free. Raises
         NoCommonCodec or MediaUnavailable."""
         number = leg.number
@@ -160,7 +169,7 @@ class ProcessMediaEngine:
         self._legs[number] = leg
         life = self._life
         try:
-            order = [wire.described(remote), leg.caller, port]
+            order = [wire.described(remote), leg.caller, port, wire.resumption(resumed)]
             local = wire.description(await self.request(Kind.OPEN, number, order))
         except BaseException as error:
             self._legs.pop(number, None)
@@ -268,3 +277,19 @@ class ProcessMediaEngine:
             _log.error("media.lost", reason=reason, legs=len(legs))
         else:
             _log.error("media.restart_failed", error=reason, retry_in_s=restart_in_s)
+
+
+def _resumed(
+    leg: str, remote: MediaDescription | None, kept: Confidential | None
+) -> tuple[MediaDescription | None, Resumption]:
+    """``remote`` with the keys that were ``kept``, and what its session goes on with."""
+    if kept is None or remote is None or remote.secure is None:
+        return remote, NEW
+    try:
+        secure, resumed = wire.parse_kept(kept.value)
+    except (KeyError, TypeError, ValueError) as error:
+        _log.warning("media.keys_unreadable", leg=leg, error=type(error).__name__)
+        return remote, NEW
+    if type(secure) is not type(remote.secure):
+        return remote, NEW
+    return replace(remote, secure=secure), resumed

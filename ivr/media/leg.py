@@ -23,13 +23,15 @@ from ivr.events import (
 from ivr.media import wire
 from ivr.media.browser_sdp import BrowserOffer, read_offer
 from ivr.media.clip import Clip, LegStats
-from ivr.media.description import Dtls, MediaDescription, NoCommonCodec, Sdes, Secrets
+from ivr.media.description import Dtls, MediaDescription, NoCommonCodec, Resumption, Sdes, Secrets
 from ivr.media.resolution import resolved
 from ivr.media.wire import KEYS, Kind
+from ivr.sealing import Confidential
 
 _MOST_AUDIO = 500  # frames (10 s) that may wait to be read
 _MOST_TAPPED = 60 * 8000  # bytes (60 s) likewise: a recording's disk may stand still for a while
 _FRAME = 160  # bytes of G.711
+NEW = Resumption()
 
 
 class Commands(Protocol):
@@ -40,7 +42,9 @@ class Commands(Protocol):
 
     def send(self, kind: Kind, leg: int, value: object = None) -> None: ...
     async def request(self, kind: Kind, leg: int, value: object = None) -> Any: ...
-    async def bind(self, leg: ProcessMediaLeg, remote: MediaDescription | None, port: int) -> MediaDescription: ...
+    async def bind(
+        self, leg: ProcessMediaLeg, remote: MediaDescription | None, port: int, resumed: Resumption
+    ) -> MediaDescription: ...
     def send_play(self, leg: int, token: int, clips: Sequence[Clip], *, stop_on_key: bool, gap_ms: int) -> None: ...
     def forget_leg(self, leg: int) -> None: ...
     def candidates(self) -> list[str]: ...
@@ -64,8 +68,16 @@ class ProcessMediaLeg:
     tap, hear) is kept and done then. After ``close`` commands that would need media raise MediaUnavailable."""
 
     def __init__(
-        self, commands: Commands, number: int, name: str, remote: MediaDescription | None, *, caller: bool = True
+        self,
+        commands: Commands,
+        number: int,
+        name: str,
+        remote: MediaDescription | None,
+        *,
+        caller: bool = True,
+        resumed: Resumption = NEW,
     ) -> None:
+        """``resumed``: what another media process had agreed on with the far end."""
         self._commands = commands
         self.caller = caller
         self.number = number
@@ -86,8 +98,7 @@ class ProcessMediaLeg:
         self._closed = False
         self._answers = 0  # to browsers' offers
         self._stats = LegStats()
-        self._agreed: tuple[Sdes, ...] = ()  # keys of a DTLS association, for the next media process
-        self._resumes = False  # this one goes on with them
+        self._resumed = resumed  # what the next media process goes on with, but for the keys of the SDP
 
     @property
     def local(self) -> MediaDescription:
@@ -98,7 +109,7 @@ class ProcessMediaLeg:
 
     async def open(self) -> None:
         """Bind ports. Raises NoCommonCodec or MediaUnavailable."""
-        self._local = await self._commands.bind(self, self._remote, 0)
+        self._local = await self._commands.bind(self, self._remote, 0, self._resumed)
 
     async def reopen(self) -> MediaDescription:
         """Bind ports in the process that followed the lost one, the same ones where they are free; our description.
@@ -108,7 +119,8 @@ class ProcessMediaLeg:
         self._check()
         if not self._lost:
             return self.local
-        self._local = self._as_told(await self._commands.bind(self, self._resumed(self._remote), self.local.port))
+        self._resumed = replace(self._resumed, processes=self._resumed.processes + 1)
+        self._local = await self._commands.bind(self, self._remote, self.local.port, self._resumed)
         self._lost = ""
         if self._listening:
             self._tell(Kind.LISTEN, True)
@@ -129,10 +141,8 @@ class ProcessMediaLeg:
         if self._lost:
             self._remote = remote
             raise MediaUnavailable(f"the media of {self.name} is lost: {self._lost}", remedy="reopen it")
-        if not _same_certificate(self._remote, remote):
-            self._agreed = ()
         try:
-            order = wire.described(self._resumed(await resolved(remote, self._commands.versions)))
+            order = wire.described(await resolved(remote, self._commands.versions))
             local = wire.description(await self._commands.request(Kind.UPDATE, self.number, order))
         except NoCommonCodec:
             raise
@@ -140,7 +150,7 @@ class ProcessMediaLeg:
             self._remote = remote
             raise
         assert local is not None
-        self._remote, self._local = remote, self._as_told(local)
+        self._remote, self._local = remote, local
         return self._local
 
     async def reoffer(self, offer: str) -> str:
@@ -235,6 +245,14 @@ class ProcessMediaLeg:
             raise ValueError("keys are 0-9, *, # and A-D")
         self._tell(Kind.PRESS, keys)
 
+    def kept(self) -> Confidential | None:
+        """What ``ProcessMediaEngine.open`` goes on with in another process, by the keys that were agreed on; None:
+        there are none, or not yet, or they are a browser's."""
+        secure = None if self._remote is None else self._remote.secure
+        if isinstance(secure, Sdes) or (isinstance(secure, Dtls) and self._resumed.dtls is not None):
+            return Confidential(wire.kept(secure, self._resumed))
+        return None
+
     async def events(self) -> AsyncIterator[MediaEvent]:
         """For one reader. Ends after ``close``."""
         while True:
@@ -285,7 +303,7 @@ class ProcessMediaLeg:
         elif kind == Kind.CONNECTED:
             self._events.put_nowait(Connected(self.name, *value))
         elif kind == Kind.KEYED:
-            self._agreed = wire.parse_keys(value)
+            self._resumed = replace(wire.parse_resumption(value), processes=self._resumed.processes)
         elif kind == Kind.TIMEOUT:
             self._events.put_nowait(MediaTimeout(self.name, value))
         elif kind == Kind.DONE:
@@ -323,17 +341,6 @@ class ProcessMediaLeg:
 
     def _send_play(self, token: int, play: _Play) -> None:
         self._commands.send_play(self.number, token, play.clips, stop_on_key=play.stop_on_key, gap_ms=play.gap_ms)
-
-    def _resumed(self, remote: MediaDescription | None) -> MediaDescription | None:
-        """``remote``, with the keys that it agreed on with a media process that is no more."""
-        self._resumes = bool(self._agreed) and (self._resumes or bool(self._lost))
-        if remote is None or not isinstance(remote.secure, Dtls) or not self._resumes:
-            return remote
-        return replace(remote, secure=replace(remote.secure, agreed=self._agreed))
-
-    def _as_told(self, local: MediaDescription) -> MediaDescription:
-        """``local``, with the certificate that the far end has seen, where its association goes on."""
-        return replace(local, secure=self.local.secure) if self._resumes else local
 
     @property
     def _browser(self) -> bool:
@@ -384,8 +391,3 @@ class ProcessMediaLeg:
             raise MediaUnavailable(
                 f"the media of {self.name} is closed", remedy="end the call; new calls get new media"
             )
-
-
-def _same_certificate(before: MediaDescription | None, now: MediaDescription) -> bool:
-    one, other = before.secure if before is not None else None, now.secure
-    return isinstance(one, Dtls) and isinstance(other, Dtls) and one.fingerprint == other.fingerprint

@@ -7,12 +7,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from enum import IntEnum
 from struct import Struct
 from typing import Any
 
-from ivr.media.description import Codec, Crypto, Direction, Dtls, Keying, MediaDescription, Sdes, Secrets
+from ivr.media.description import (
+    Codec,
+    Crypto,
+    Direction,
+    Dtls,
+    DtlsAgreement,
+    Keying,
+    MediaDescription,
+    Resumption,
+    Sdes,
+    Secrets,
+)
 from ivr.workers.frames import FIRST
 
 _FRAME = Struct("!IdH")  # leg, time, length of the PCM
@@ -26,7 +37,8 @@ class Kind(IntEnum):
     """Every message of the protocol beside ``workers.frames.Life``, with its body. A frame's number is the leg's."""
 
     # line to media; the first four are requests
-    # [the far end's description or null, whether it is a caller's, the port to have again or 0]; the answer: ours
+    # [the far end's description or null, whether it is a caller's, the port to have again or 0, what ``resumption``
+    # makes of what it goes on with]; the answer: ours
     OPEN = FIRST
     UPDATE = 17  # the far end's description, for a leg that is open; the answer: ours
     STATS = 18  # null; the answer: LegStats
@@ -49,7 +61,7 @@ class Kind(IntEnum):
     HEARD = 54  # null; the far end, for the first time
     TAPPED = 56  # see ``tapped``
     CONNECTED = 57  # [state, why], as in ``ivr.events.Connected``
-    KEYED = 58  # what ``keys`` makes of the keys that DTLS has agreed on
+    KEYED = 58  # what ``resumption`` makes of what another process would need to go on: changed, seldom
 
 
 def audio(leg: int, at: float, pcm: bytes) -> bytes:
@@ -94,9 +106,7 @@ def described(description: MediaDescription | None) -> Any:
         return None
     given = {name: getattr(description, name) for name in _DESCRIBED}
     codecs = [asdict(codec) for codec in description.codecs]
-    secure = description.secure
-    keying = None if secure is None else [type(secure).__name__, asdict(secure)]
-    return given | {"codecs": codecs, "secure": keying}
+    return given | {"codecs": codecs, "secure": keying(description.secure)}
 
 
 def description(value: Any) -> MediaDescription | None:
@@ -104,29 +114,53 @@ def description(value: Any) -> MediaDescription | None:
     if value is None:
         return None
     codecs = tuple(Codec(**codec) for codec in value["codecs"])
-    direction, secure = Direction(value["direction"]), _keying(value["secure"])
+    direction, secure = Direction(value["direction"]), parse_keying(value["secure"])
     return MediaDescription(**value | {"codecs": codecs, "direction": direction, "secure": secure})
 
 
-def _keying(value: Any) -> Keying | None:
+def keying(secure: Keying | None) -> Any:
+    """How packets are protected, as JSON values."""
+    return None if secure is None else [type(secure).__name__, asdict(secure)]
+
+
+def parse_keying(value: Any) -> Keying | None:
+    """The opposite."""
     match value:
         case ["Secrets", given]:
             return Secrets(**given)
         case ["Sdes", given]:
             return _sdes(given)
         case ["Dtls", given]:
-            return Dtls(**given | {"agreed": parse_keys(given["agreed"])})
+            return Dtls(**given)
     return None
 
 
-def keys(agreed: tuple[Sdes, ...]) -> Any:
-    """The keys of an association as JSON values."""
-    return [asdict(each) for each in agreed]
+def resumption(resumed: Resumption) -> dict[str, Any]:
+    """As JSON values."""
+    return asdict(resumed)
 
 
-def parse_keys(value: Any) -> tuple[Sdes, ...]:
-    """The opposite."""
-    return tuple(_sdes(each) for each in value)
+def parse_resumption(value: Any) -> Resumption:
+    """The opposite. Raises KeyError, TypeError and ValueError for what is none."""
+    dtls, stream = value["dtls"], value["stream"]
+    if dtls is not None:
+        dtls = DtlsAgreement(**dtls | {"keys": tuple(_sdes(each) for each in dtls["keys"])})
+    if stream is not None:
+        ssrc, rollovers = stream
+        stream = int(ssrc), int(rollovers)
+    return Resumption(int(value["processes"]), dtls, stream)
+
+
+def kept(secure: Keying, resumed: Resumption) -> dict[str, Any]:
+    """What a media process of another line goes on with, as JSON values."""
+    return {"secure": keying(secure), "resumed": resumption(resumed)}
+
+
+def parse_kept(value: Any) -> tuple[Keying | None, Resumption]:
+    """The opposite; the process that goes on is one more. Raises KeyError, TypeError and ValueError for what no line of
+    ours kept."""
+    resumed = parse_resumption(value["resumed"])
+    return parse_keying(value["secure"]), replace(resumed, processes=resumed.processes + 1)
 
 
 def _sdes(value: Any) -> Sdes:

@@ -86,7 +86,7 @@ class Bridge:
     def kept(self) -> Mapping[str, Any] | None:
         """What another process needs to go on with it (``ivr.phones.rejoining``): the leg of whoever has the caller,
         and the offer that they took. None for a browser, whose page is this process's."""
-        agent, leg = self._agent, self._agent.participant.leg.kept()
+        agent, leg = self._agent, self._agent.participant.kept()
         if leg is None or self._over.done():
             return None
         offer = replace(self._ring.offer, agent=agent.name)

@@ -265,6 +265,10 @@ class WarmMedia:
     async def reoffer(self, offer: str) -> str:
         return await self.warm.reoffer(offer)
 
+    def kept(self) -> None:
+        """Nothing: its page connects anew."""
+        return
+
     async def events(self) -> AsyncIterator[MediaEvent]:
         while True:
             yield await self._call.media.get()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -76,6 +76,12 @@ class Participant:
             case Sdes(theirs=key):
                 return key.suite
         return "DTLS"
+
+    def kept(self) -> Mapping[str, Any] | None:
+        """What another process goes on with (``SipEndpoint.restore``, and ``MediaEngine.open`` with its "media"); None:
+        it ends with this process."""
+        leg, media = self.leg.kept(), self.media.kept()
+        return leg if leg is None or media is None else {**leg, "media": media}
 
     async def aim(self, remote: MediaDescription) -> None:
         """Send where ``remote`` says. Media that are lost just now are aimed once they are restored.

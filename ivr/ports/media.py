@@ -11,6 +11,7 @@ from typing import Protocol
 from ivr.events import MediaEvent
 from ivr.media.clip import Clip, LegStats
 from ivr.media.description import MediaDescription
+from ivr.sealing import Confidential
 
 
 class MediaLeg(Protocol):
@@ -57,6 +58,10 @@ class MediaLeg(Protocol):
     async def reoffer(self, offer: str) -> str:
         """A browser's leg gets a new transport under the same leg (its page was loaded again); our answer."""
 
+    def kept(self) -> Confidential | None:
+        """The keys of its encryption, for the process that goes on with the call should this one die; None: there are
+        none that another could go on with."""
+
     def events(self) -> AsyncIterator[MediaEvent]: ...
     async def close(self) -> LegStats: ...
 
@@ -64,8 +69,11 @@ class MediaLeg(Protocol):
 class MediaEngine(Protocol):
     """The media process, seen from the line. Restarts a dead process; its legs get MediaLost and can be reopened."""
 
-    async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> MediaLeg:
-        """Bind an RTP/RTCP port pair and negotiate. Raises MediaUnavailable. None: we make the offer.
+    async def open(
+        self, leg: str, remote: MediaDescription | None, *, caller: bool = True, kept: Confidential | None = None
+    ) -> MediaLeg:
+        """Bind an RTP/RTCP port pair and negotiate. Raises MediaUnavailable. None: we make the offer. ``kept``: what
+        another process had of the same far end (``MediaLeg.kept``).
 
         ``caller``: it is a caller's. Half of the ports are kept for those whom callers are joined with."""
 

@@ -21,8 +21,9 @@ import structlog
 
 from ivr.errors import ConfigError, RecordingUnreadable, StoreUnavailable
 from ivr.ports import Clock, OpenPlayer, OpenRecording, RecordingAbout, RecordingRow
-from ivr.recording.container import STEREO_PCMU, Keys, Player, WavFormat, Writer, unwritten
+from ivr.recording.container import STEREO_PCMU, Player, WavFormat, Writer, unwritten
 from ivr.recording.rotation import destroy, rewrap, sealed_by
+from ivr.sealing import Keys
 
 log = structlog.get_logger(__name__)
 

@@ -14,14 +14,12 @@ Who writes a recording holds a lock on it (flock), which ends with their process
 
 from __future__ import annotations
 
-import base64
 import fcntl
-import hashlib
 import json
 import os
 import secrets
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,17 +27,15 @@ from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
-from ivr.errors import ConfigError, RecordingUnreadable
+from ivr.errors import RecordingUnreadable, SealBroken
+from ivr.sealing import TAG_BYTES, Keys
 
 MAGIC, FORMER_MAGIC = b"IVRREC2\n", b"IVRREC1\n"
 _BEFORE = struct.Struct("!I12s")
 _NONCE = struct.Struct("!IQ")
 _LAST = 1 << 63
-KEY_BYTES = 32
 LONGEST_HEADER = 4096
-TAG_BYTES = 16  # of AES-GCM
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +59,6 @@ class WavFormat:
 
 
 STEREO_PCMU = WavFormat(7, 2, 8000, 8)
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """``current`` seals what is written, "" for nothing; all of ``known`` open what was. By their ids."""
-
-    current: str = ""
-    known: Mapping[str, bytes] | None = None
-
-    @classmethod
-    def of(cls, texts: tuple[str, ...]) -> Keys:
-        """Base64 of 32 bytes each, the current one first; none: nothing is sealed. Raises ConfigError."""
-        known = {}
-        for text in texts:
-            try:
-                key = base64.b64decode(text, validate=True)
-            except ValueError:  # binascii.Error is one
-                key = b""
-            if len(key) != KEY_BYTES:
-                raise ConfigError(
-                    "[recording] key: it is not 32 bytes in base64", remedy="make one: openssl rand -base64 32"
-                )
-            known[hashlib.sha256(b"ivr recording " + key).hexdigest()[:12]] = key
-        return cls(next(iter(known), ""), known)
 
 
 class Writer:
@@ -125,8 +97,7 @@ def wrapping(keys: Keys, data_key: bytes) -> bytes:
     """The line that a rotation replaces: the data key, wrapped by the current key."""
     if not data_key:
         return _line(key="")
-    wrapped = aes_key_wrap((keys.known or {})[keys.current], data_key)
-    return _line(key=keys.current, data_key=base64.b64encode(wrapped).decode())
+    return _line(key=keys.current, data_key=keys.wrap(data_key))
 
 
 def _line(**values: object) -> bytes:
@@ -187,15 +158,10 @@ class Head:
         """b"" for a recording in the clear. Raises RecordingUnreadable."""
         if not self.key:
             return b""
-        key = (keys.known or {}).get(self.key)
-        if key is None:
-            raise RecordingUnreadable(
-                f"its key {self.key} is not configured", remedy="put it into [recording] key or former_keys"
-            )
         try:
-            return aes_key_unwrap(key, base64.b64decode(self.wrapped))
-        except (InvalidUnwrap, ValueError) as error:
-            raise RecordingUnreadable("the recording's key was changed") from error
+            return keys.unwrap(self.key, self.wrapped)
+        except SealBroken as error:
+            raise RecordingUnreadable(error.args[0], remedy=error.remedy) from error
 
 
 def _scan(file: BinaryIO, *, sealed: bool) -> tuple[list[tuple[int, int]], bool]:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from ivr.errors import RecordingUnreadable
-from ivr.recording.container import Head, Keys, Player, Writer, wrapping
+from ivr.recording.container import Head, Player, Writer, wrapping
+from ivr.sealing import Keys
 
 PART = ".part"
 Rewrapped = Literal["rewrapped", "current", "busy"]

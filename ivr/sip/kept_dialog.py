@@ -16,7 +16,7 @@ from ivr.sip.session_timer import SessionTimer
 CREDENTIALS = frozenset({"authorization", "proxy-authorization"})
 LONGEST_HEADER = 500
 
-# Media keys are worth nothing in another process, and a database is no place for them: zeros stand for theirs.
+# A database is no place for media keys: zeros stand for them here, media keeps them sealed, or nobody does.
 _KEYS = re.compile(r"(?im)^(a=crypto:\s*\S+\s+\S+\s+inline:)([^\s|=;]+)|^a=(?:ice-pwd|key-mgmt):.*\r?\n?")
 
 
@@ -36,7 +36,8 @@ class Keeping(Protocol):
 
 
 def kept(leg: Keeping) -> dict[str, Any]:
-    """As JSON. The keys of a secured leg (SDES) are left out: the re-INVITE agrees on new ones."""
+    """As JSON. The keys of a secured leg (SDES) are left out: ``MediaLeg.kept`` has them, else the re-INVITE agrees on
+    new ones."""
     audio, arrival = leg.audio, leg.arrival
     return {
         "far": leg.far,

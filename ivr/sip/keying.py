@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ _SAVP = ("RTP/SAVP", "RTP/SAVPF")
 _DTLS = ("UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF")
 SERVED = (*PLAIN, *_SAVP, *_DTLS)
 _FINGERPRINT = re.compile(r"([\w-]{1,16})\s+((?:[0-9A-Fa-f]{2}:){15,63}[0-9A-Fa-f]{2})")
+_TLS_ID = re.compile(r"[A-Za-z0-9+/_-]{20,255}")
 _SETUPS: Mapping[str, Setup] = {"": "active", "active": "active", "passive": "passive", "actpass": "actpass"}
 
 Attributes = Mapping[str, Sequence[str]]
@@ -69,7 +71,8 @@ def _certificate(stream: Attributes, session: Attributes) -> Dtls:
     for algorithm, (_, size) in DIGESTS.items():
         digest = digests.get(algorithm, "")
         if len(digest) == 3 * size - 1:
-            return Dtls(digest, setup, "rtcp-mux" in stream, algorithm)
+            named = _TLS_ID.fullmatch(_value(stream, session, "tls-id").strip())
+            return Dtls(digest, setup, "rtcp-mux" in stream, algorithm, named[0] if named else "")
     raise BadBody(488, f"DTLS-SRTP without a fingerprint by {', '.join(DIGESTS)}")
 
 
@@ -84,6 +87,7 @@ class KeyAgreement:
         self.policy = policy
         self.insisting = policy == "require"  # our offers are of nothing but SRTP
         self.offered: tuple[Crypto, ...] = ()
+        self._named: tuple[tuple[str, str, str], str] | None = None  # an association, and our tls-id of it
 
     @property
     def proto(self) -> str:
@@ -93,6 +97,16 @@ class KeyAgreement:
     def offer(self) -> tuple[Crypto, ...]:
         """The keys for a first offer of ours."""
         return () if self.policy == "off" else sdes.offer()
+
+    def named(self, ours: Keying | None, theirs: Keying | None) -> Keying | None:
+        """``ours`` with the tls-id of our end of the association, where the far end names its own (RFC 8842 section
+        4): the same as long as it is one with the same certificates."""
+        if not isinstance(ours, Dtls) or not isinstance(theirs, Dtls) or not theirs.tls_id:
+            return ours
+        of = ours.fingerprint, theirs.fingerprint, theirs.tls_id
+        if self._named is None or self._named[0] != of:
+            self._named = of, ours.tls_id or secrets.token_urlsafe(18)
+        return replace(ours, tls_id=self._named[1])
 
     def answering(self, theirs: Protected, before: Keying | None) -> Keying | None:
         """How an offer of theirs is answered, as media is told; ``before``: what was agreed on. A key of ours stays
@@ -139,7 +153,7 @@ def attributes(ours: Keying | None, offered: Sequence[Crypto]) -> dict[str, list
     match ours:
         case Sdes(ours=key):
             return {"crypto": [sdes.written(key)]}
-        case Dtls(fingerprint=fingerprint, setup=setup, mux=mux):
+        case Dtls(fingerprint=fingerprint, setup=setup, mux=mux, tls_id=tls_id):
             said: dict[str, list[str]] = {"fingerprint": [f"sha-256 {fingerprint}"], "setup": [setup]}
-            return {**said, "rtcp-mux": []} if mux else said
+            return said | ({"tls-id": [tls_id]} if tls_id else {}) | ({"rtcp-mux": []} if mux else {})
     return {"crypto": [sdes.written(key) for key in offered]} if offered else {}

@@ -93,9 +93,12 @@ class OfferAnswer:
         if kept["theirs"]:
             heard = self._parsed(str(kept["theirs"]))
             self._offer = heard if kept["offered"] else None
-            secure = self._keys.answering(heard.protected, None)  # fresh ones of ours; theirs come with their answer
+            secure = self._keys.answering(heard.protected, None)  # the keys themselves are media's to know
             self._latest = self.remote = replace(heard.audio, secure=secure)
             self.heard = str(kept["theirs"])
+            if isinstance(secure, Dtls):
+                told = self._parsed(self._last)
+                self.local = replace(told.audio, secure=self._keys.named(told.protected.dtls, secure))
 
     def take_offer(self, text: str) -> None:
         """Take the first offer. Raises BadBody."""
@@ -202,7 +205,8 @@ class OfferAnswer:
     def _write(self, local: MediaDescription, keys: tuple[Crypto, ...] = ()) -> str:
         """Put ``local`` in the place of the offer's chosen stream and refuse every other stream with port 0; without an
         offer it stands alone. ``keys``: to choose from, while none is agreed on."""
-        self.local = local
+        theirs = self._latest.secure if self._latest is not None else None
+        self.local = local = replace(local, secure=self._keys.named(local.secure, theirs))
         self._keys.offered = (local.secure.ours,) if isinstance(local.secure, Sdes) else keys
         self._proto = self._keys.proto if self._offer is None else self._offer.streams[self._offer.chosen].proto
         sections = [_section(local, self._proto, keys)]

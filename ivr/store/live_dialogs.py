@@ -12,10 +12,13 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, Row, Select, delete, func, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ivr.errors import SealBroken
 from ivr.ports.takeover import Orphan
+from ivr.sealing import Keys, opened, sealed
 from ivr.store.database import Database, TableGroup, fit, insert_new, moment, reads, writes
 from ivr.store.deaths import Deaths
 from ivr.store.lease import SILENT_S, LineLease
@@ -28,12 +31,16 @@ LATE_ENTRIES = 1000  # numbers left free for what the dead one had written and n
 STRAY_LOOKS = 10  # of so many one is for calls of lines that somebody else has struck out
 MOST_AT_ONCE = 50  # calls that one process takes over in one look
 
+UNSEALED = Keys(section="takeover")
+
 _OF = live_dialogs.c
+log = structlog.get_logger(__name__)
 
 
 class LiveDialogLog(TableGroup):
     """Implements ``ivr.ports.LiveDialogs`` and ``ivr.ports.Orphans``. ``lease``: of this process, None for one that
-    serves no calls; ``node``: the service that it is of."""
+    serves no calls; ``node``: the service that it is of; ``keys``: of all lines, which seal what is confidential in a
+    snapshot, as belonging to its call. Without any it is not kept."""
 
     def __init__(
         self,
@@ -43,8 +50,10 @@ class LiveDialogLog(TableGroup):
         lease: LineLease | None,
         deaths: Deaths,
         node: str,
+        keys: Keys = UNSEALED,
     ) -> None:
         super().__init__(database, now)
+        self._keys = keys
         self._deaths = deaths
         self._looks = 0
         self._writer = writer
@@ -57,7 +66,7 @@ class LiveDialogLog(TableGroup):
             "call_id": call_id,
             "line": self._line,
             "sip_call_id": fit(sip_call_id, 255),
-            "snapshot": dict(snapshot),
+            "snapshot": sealed(snapshot, self._keys, call_id.encode()),
         }
         return self._writer.write(Write("dialog", values))
 
@@ -156,11 +165,20 @@ class LiveDialogLog(TableGroup):
         await connection.execute(update(places).where(theirs).values(line=self._line))
         return [
             _orphan(
-                *(row, known.get(row.call_id), entries.get(row.call_id)),
+                *(row, self._opened(row), known.get(row.call_id), entries.get(row.call_id)),
                 (now - beaten.get(row.taken_from, row.at)).total_seconds(),
             )
             for row in rows
         ]
+
+    def _opened(self, row: Row[Any]) -> Mapping[str, Any]:
+        """Its snapshot, without what this line's keys don't open."""
+
+        def broken(error: SealBroken) -> None:
+            log.warning("takeover.keys_unreadable", call_id=row.call_id, error=str(error))
+
+        snapshot: Mapping[str, Any] = opened(row.snapshot, self._keys, row.call_id.encode(), broken)
+        return snapshot
 
     @reads
     async def lost(self, connection: AsyncConnection) -> Collection[str]:
@@ -180,11 +198,13 @@ async def _by_key(connection: AsyncConnection, pairs: Select[Any]) -> dict[str, 
     return {row[0]: row[1] for row in await connection.execute(pairs)}
 
 
-def _orphan(row: Row[Any], call: Row[Any] | None, entries: int | None, silent_s: float) -> Orphan:
+def _orphan(
+    row: Row[Any], snapshot: Mapping[str, Any], call: Row[Any] | None, entries: int | None, silent_s: float
+) -> Orphan:
     """``call`` None: its beginning was not written, or it has ended after all."""
     return Orphan(
         row.call_id,
-        row.snapshot,
+        snapshot,
         node=(call.node or "") if call is not None else "",
         line=row.taken_from,
         silent_s=max(0.0, silent_s),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.ports import Clock, Orphan
+from ivr.sealing import Keys
 from ivr.store import callbacks, calls, handoff_contexts, live_dialogs, migration, resume_points, tables
 from ivr.store.accounts import AccountTables
 from ivr.store.announced import AnnouncementTable
@@ -64,7 +65,7 @@ class Store:
     ``branches``: migrations of tables beside the store's own. ``node``: this service, among those that share the
     database. ``line``: this process, where it serves calls: it ``begin``s after the upgrade and is ``run``; "" for one
     that only looks. ``spool``: the folder where writes of lines wait for a database that is away, at most ``spool_mb``
-    for each; None for nowhere. ``gather_s``: what calls have to write goes into one transaction in so many seconds."""
+    for each; None for nowhere. ``keys``: what live calls need confidentially is sealed by these. ``gather_s``: what calls have to write goes into one transaction in so many seconds."""
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class Store:
         spool: Path | None = None,
         spool_mb: int = 64,
         gather_s: float = 0.0,
+        keys: Keys = live_dialogs.UNSEALED,
     ) -> None:
         self.database = Database(url, timeout_s=timeout_s)
         self.now = now
@@ -93,7 +95,7 @@ class Store:
         self._writer = writer = Writer(self.database, RULES, self._spool, gather_s)
         self.calls = CallLog(self.database, now, writer, node, self._lease)
         self._inherited: Sequence[Orphan] = ()
-        self.dialogs = LiveDialogLog(self.database, now, writer, self._lease, self._deaths, node)
+        self.dialogs = LiveDialogLog(self.database, now, writer, self._lease, self._deaths, node, keys)
         self.handoffs = HandoffContexts(self.database, now, writer)
         self.flow_versions = FlowVersions(self.database, now)
         self.callbacks = CallbackRequests(self.database, now, writer)

@@ -72,6 +72,7 @@ from ivr.ports import (
     SpeechService,
 )
 from ivr.record import Entry
+from ivr.sealing import Confidential
 from ivr.sip.traffic import SipTraffic
 from tests.call.line import FakeLine
 
@@ -182,8 +183,10 @@ class FakeMediaLeg:
     """Plays clips in (virtual) real time, in order, and keeps what was played. Its far end is heard as soon as we aim
     at it, unless ``silent``."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, resumed: Confidential | None = None) -> None:
         self.name = name
+        self.resumed = resumed  # of another process
+        self.secret: Confidential | None = None  # for another
         self.local = SDP
         self.heard: list[str] = []
         self.cut: list[str] = []
@@ -277,6 +280,9 @@ class FakeMediaLeg:
             raise MediaUnavailable("closed")
         self.hears = list(others)
 
+    def kept(self) -> Confidential | None:
+        return self.secret
+
     async def tap(self, on: bool) -> None:
         self.tapped = on
 
@@ -321,8 +327,10 @@ class FakeMedia:
     async def start(self) -> None:
         return None
 
-    async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
-        self.legs.append(FakeMediaLeg(leg))
+    async def open(
+        self, leg: str, remote: MediaDescription | None, *, caller: bool = True, kept: Confidential | None = None
+    ) -> FakeMediaLeg:
+        self.legs.append(FakeMediaLeg(leg, kept))
         return self.legs[-1]
 
     async def open_browser(self, leg: str, offer: str) -> tuple[FakeMediaLeg, str]:

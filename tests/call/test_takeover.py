@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from ivr.call.acceptor import Acceptor
 from ivr.call.live_dialog import BEGIN_S
 from ivr.call.registry import CallRegistry
-from ivr.call.session import Acceptor, CallSession
+from ivr.call.session import CallSession
 from ivr.call.takeover import Takeovers
 from ivr.dialogue.engine.contract import Installed
 from ivr.dialogue.engine.dialogue import Dialogue

@@ -12,6 +12,7 @@ from ivr.media.description import MediaDescription
 from ivr.phones.tie_line import TieLine
 from ivr.ports import HandoffContext, Offer, Party, Ring
 from ivr.record import Spoken
+from ivr.sealing import Confidential
 from tests.call.fakes import EPOCH, FakeLeg, FakeMedia, FakeMediaLeg, FakeRecords, VirtualClock, services
 from tests.call.told_line import ToldLine
 from tests.call.virtual import run
@@ -21,7 +22,9 @@ async def noted(records: FakeRecords) -> None:
     """A call in which both say something, and whose records are there once it is over."""
 
     class Media(FakeMedia):
-        async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
+        async def open(
+            self, leg: str, remote: MediaDescription | None, *, caller: bool = True, kept: Confidential | None = None
+        ) -> FakeMediaLeg:
             call.note(Spoken("caller", "my disc skips"))
             call.note(Spoken("ben", "let me see", late=True))
             return await super().open(leg, remote, caller=caller)

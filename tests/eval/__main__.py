@@ -21,7 +21,7 @@ from ivr.config import load_config
 from ivr.dialogue.spoken.language import served
 from ivr.errors import ConfigError, IvrError
 from ivr.recording.archive import Archive
-from ivr.recording.container import Keys
+from ivr.sealing import Keys
 from ivr.speech.worker.engines import Recogniser
 from ivr.speech.worker.prefork import build_recognisers
 from ivr.store import Store

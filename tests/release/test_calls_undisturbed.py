@@ -16,6 +16,7 @@ from ivr.call.session import CallSession
 from ivr.clock import SystemClock
 from ivr.media.description import MediaDescription
 from ivr.ports import Clip, Ears
+from ivr.sealing import Confidential
 from tests.call.fakes import FakeEars, FakeLeg, FakeMedia, FakeMediaLeg, FakeRecords, services
 from tests.call.fakes import FakeSpeech as Slow
 from tests.release.edition import Desk, Press
@@ -65,7 +66,9 @@ class ListenedTo(FakeMediaLeg):
 
 
 class Exchange(FakeMedia):
-    async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
+    async def open(
+        self, leg: str, remote: MediaDescription | None, *, caller: bool = True, kept: Confidential | None = None
+    ) -> FakeMediaLeg:
         self.legs.append(ListenedTo(leg))
         return self.legs[-1]
 

@@ -28,7 +28,8 @@ from ivr.config.fields import Secret
 from ivr.errors import ConfigError, MediaUnavailable, UnavailableError
 from ivr.ports import RecordingRow
 from ivr.readiness import Lifecycle
-from ivr.recording.container import STEREO_PCMU, Keys, Writer
+from ivr.recording.container import STEREO_PCMU, Writer
+from ivr.sealing import Keys
 from ivr.store.recordings import RecordingTable
 from ivr.store.store import Store
 from ivr.web.app import HttpServer

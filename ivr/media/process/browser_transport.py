@@ -7,7 +7,7 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 
-from ivr.media.description import Keying, Sdes, Secrets
+from ivr.media.description import Keying, Secrets
 from ivr.media.process.dtls_srtp import Association, Identities
 from ivr.media.process.ice import IceLite
 from ivr.media.process.latch import Address, KeyLatch, Latch
@@ -43,9 +43,9 @@ class BrowserTransport:
         return self._dtls
 
     @property
-    def agreed(self) -> tuple[Sdes, ...]:
+    def agreement(self) -> None:
         """None: a page connects again by itself."""
-        return ()
+        return None
 
     @property
     def refused(self) -> int:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
@@ -31,22 +31,11 @@ _SUITES = {b"SRTP_AEAD_AES_128_GCM": "AEAD_AES_128_GCM", b"SRTP_AES128_CM_SHA1_8
 
 
 class Identity:
-    """A self-signed certificate (ECDSA P-256), never written down. Its fingerprint in the SDP vouches for it."""
+    """A self-signed certificate (ECDSA P-256), and its key. Its fingerprint in the SDP vouches for it."""
 
-    def __init__(self, now: datetime) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ivr")])
-        self.ends = now + _LIFE
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))  # clocks differ
-            .not_valid_after(self.ends)
-            .sign(key, hashes.SHA256())
-        )
+    def __init__(self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
+        self._key, self._certificate = key, certificate
+        self.ends = certificate.not_valid_after_utc
         self.fingerprint = certificate.fingerprint(hashes.SHA256()).hex(":").upper()
         context = SSL.Context(SSL.DTLS_METHOD)
         context.set_min_proto_version(_DTLS_1_2)
@@ -60,6 +49,38 @@ class Identity:
         context.set_options(SSL.OP_NO_QUERY_MTU | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
         self.context = context
 
+    @classmethod
+    def made(cls, now: datetime) -> Identity:
+        """A new one, good from now on."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ivr")])
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))  # clocks differ
+            .not_valid_after(now + _LIFE)
+            .sign(key, hashes.SHA256())
+        )
+        return cls(key, certificate)
+
+    @classmethod
+    def read(cls, pem: str) -> Identity:
+        """Another process's. Raises ValueError."""
+        key = serialization.load_pem_private_key(pem.encode(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError("no ECDSA key")
+        return cls(key, x509.load_pem_x509_certificate(pem.encode()))
+
+    @property
+    def pem(self) -> str:
+        """Certificate and private key, for the process that follows this one."""
+        pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+        secret = self._key.private_bytes(pem, form, serialization.NoEncryption())
+        return (self._certificate.public_bytes(pem) + secret).decode()
+
 
 class Identities:
     """The identity of a process, made anew before it ends: a process may live for longer."""
@@ -71,7 +92,7 @@ class Identities:
         """The one for a new association."""
         now = now or datetime.now(UTC)
         if self._identity is None or now > self._identity.ends - _RENEWED:
-            self._identity = Identity(now)
+            self._identity = Identity.made(now)
         return self._identity
 
 
@@ -194,6 +215,10 @@ class Association:
     def open_rtcp(self, packet: bytes) -> bytes | None:
         """An RTCP compound, likewise."""
         return None if self._srtp is None else self._srtp.open_rtcp(packet)
+
+    def rollovers(self, ssrc: int, first: int, latest: int) -> int:
+        """Of the far end's stream; see ``Srtp``."""
+        return 0 if self._srtp is None else self._srtp.rollovers(ssrc, first, latest)
 
     def _sealing(self) -> Srtp:
         if self._srtp is None or self.state != "up":

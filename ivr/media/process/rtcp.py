@@ -23,8 +23,8 @@ class Reception:
         self.ssrc = 0
         self.received = 0
         self.jitter = 0.0
-        self._first = 0  # extended sequence number
-        self._highest = 0
+        self.first = 0  # extended sequence number, as the next
+        self.highest = 0
         self._transit: float | None = None
         self._lost_before = 0  # streams that this one replaced
         self._received_before = 0
@@ -37,7 +37,7 @@ class Reception:
         self._received_before += self.received
         self.ssrc = ssrc
         self.received = 0
-        self._first = self._highest = 0x10000 + sequence
+        self.first = self.highest = 0x10000 + sequence
         self._transit = None
         self._expected_at_report = self._received_at_report = 0
 
@@ -54,14 +54,14 @@ class Reception:
 
     def advance(self, sequence: int) -> None:
         """A packet whose timestamp says nothing about jitter (telephone-events repeat theirs)."""
-        ahead = sequence_ahead(sequence, self._highest & 0xFFFF)
+        ahead = sequence_ahead(sequence, self.highest & 0xFFFF)
         if ahead > 0:
-            self._highest += ahead
+            self.highest += ahead
 
     @property
     def expected(self) -> int:
         """Packets that this source must have sent so far."""
-        return self._highest - self._first + 1 if self._first else 0
+        return self.highest - self.first + 1 if self.first else 0
 
     @property
     def lost(self) -> int:
@@ -81,7 +81,7 @@ class Reception:
         fraction = min(255, lost * 256 // expected) if expected > 0 and lost > 0 else 0
         cumulative = min(max(0, self.expected - self.received), 0x7FFFFF)
         return ReportBlock(
-            self.ssrc, fraction, cumulative, self._highest & 0xFFFFFFFF, int(self.jitter) & 0xFFFFFFFF, lsr, dlsr
+            self.ssrc, fraction, cumulative, self.highest & 0xFFFFFFFF, int(self.jitter) & 0xFFFFFFFF, lsr, dlsr
         )
 
 

@@ -11,7 +11,7 @@ from random import uniform
 from ivr.events import DigitSource
 from ivr.media import wire
 from ivr.media.clip import LegStats
-from ivr.media.description import MediaDescription, Sdes, expects_audio, host_for, negotiate
+from ivr.media.description import MediaDescription, Resumption, expects_audio, host_for, negotiate
 from ivr.media.process import rtcp
 from ivr.media.process.dtmf_event import KeyChange
 from ivr.media.process.echo import EchoGuard
@@ -25,6 +25,7 @@ from ivr.media.process.transport import Reader, Transport
 from ivr.media.wire import Kind
 
 _REPORT_S = 5.0  # RFC 3550 section 6.2's minimum
+_KEYED_S = 60.0  # a far end's numbers begin anew every 11 minutes at most
 
 
 class RtpSession:
@@ -40,7 +41,9 @@ class RtpSession:
         tell: Callable[[Kind, int, bytes], None],
         *,
         caller: bool,
+        processes: int = 0,
     ) -> None:
+        """``processes``: how many had the far end before this one, under the same keys."""
         self.number = number
         self.caller = caller
         self.transport = transport
@@ -54,7 +57,7 @@ class RtpSession:
         self.dropped_frames = 0
         self.dropped_tap_frames = 0
         self.failed_packets = 0
-        self.sender = Sender(transport.send, self._done)
+        self.sender = Sender(transport.send, self._done, processes)
         self._echo = EchoGuard()
         self.receiver = Receiver(preferences, self._key, transport.latch, self._echo)
         self._preferences = preferences
@@ -70,7 +73,8 @@ class RtpSession:
         self._far_report: tuple[int, float] | None = None  # middle of its NTP time, when it came
         self._far_rtcp: Address | None = None
         self._counted = 0  # packets, when it was noted what protected them
-        self._agreed: tuple[Sdes, ...] = ()
+        self._keyed = Resumption(dtls=transport.agreement)
+        self._keyed_at = -_KEYED_S
         self._suites: set[str] = set()  # that did; "" for none
 
     def aim(self, remote: MediaDescription | None, now: float) -> MediaDescription:
@@ -102,14 +106,14 @@ class RtpSession:
         """After the tick's urgent work: RTCP, and whether the far end still sends."""
         transport = self.transport
         transport.watch(now)
-        if transport.agreed != self._agreed:
-            self._agreed = transport.agreed
-            self._tell(Kind.KEYED, self.number, wire.pack(wire.keys(self._agreed)))
+        if transport.agreement is not self._keyed.dtls:
+            self._tell_keyed(Resumption(dtls=transport.agreement))
         remote = self.remote
         if remote is None or not self.transport.established:
             return
         if now >= self._report_at:
             self._report_at = now + uniform(0.75, 1.25) * _REPORT_S
+            self._follow_stream(now)
             self._report(now)
         if not self._heard and self.receiver.heard_at > self._aimed_at:
             self._heard = True
@@ -120,6 +124,22 @@ class RtpSession:
         elif not self._timed_out and expects_audio(remote):
             self._timed_out = True
             self._tell(Kind.TIMEOUT, self.number, wire.pack(silent))
+
+    def _follow_stream(self, now: float) -> None:
+        """What no packet says of the far end's stream, and another process would have to know."""
+        protection, reception = self.transport.protection, self.receiver.reception
+        if protection is None or not reception.received:
+            return
+        turns = protection.rollovers(reception.ssrc, reception.first & 0xFFFF, reception.highest & 0xFFFF)
+        stream, told = (reception.ssrc, turns), self._keyed.stream
+        anew = told is not None and turns < told[1]  # by another key: what is told is of no use any more
+        if stream != told and (anew or now - self._keyed_at >= _KEYED_S):
+            self._keyed_at = now
+            self._tell_keyed(replace(self._keyed, stream=stream))
+
+    def _tell_keyed(self, resumption: Resumption) -> None:
+        self._keyed = resumption
+        self._tell(Kind.KEYED, self.number, wire.pack(wire.resumption(resumption)))
 
     def _rtp(self, data: bytes, source: Address, now: float) -> None:
         self.receiver.datagram(data, source, now)

@@ -202,10 +202,11 @@ class Gaps:
 class Sender:
     """What we send. Sequence numbers and timestamps go on for ever, whatever the source of the audio."""
 
-    def __init__(self, send: Send, done: Done) -> None:
+    def __init__(self, send: Send, done: Done, processes: int = 0) -> None:
+        """``processes``: how many sent to the far end before this one: by the same key, no SSRC may serve two."""
         self.queue = PlayQueue(done)
         self.gaps = Gaps()
-        self.ssrc = getrandbits(32)
+        self.ssrc = getrandbits(24) << 8 | processes & 0xFF
         self.timestamp = getrandbits(32)
         self.packets = 0
         self.octets = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from pylibsrtp import Error as SrtpError
@@ -41,15 +41,18 @@ class Protection(Protocol):
     def seal_rtcp(self, packet: bytes, /) -> bytes: ...
     def open(self, packet: bytes, /) -> bytes | None: ...
     def open_rtcp(self, packet: bytes, /) -> bytes | None: ...
+    def rollovers(self, ssrc: int, first: int, latest: int, /) -> int: ...
 
 
 class Srtp:
     """``suite`` is one of SUITES; ``ours`` and ``theirs`` are master key and salt. ``by`` is told before the suite: how
-    they were agreed on. Raises ValueError for others."""
+    they were agreed on. ``stream``: of the far end, as its ``Resumption`` says. Raises ValueError for others."""
 
     up = True
 
-    def __init__(self, suite: str, ours: bytes, theirs: bytes, by: str = "") -> None:
+    def __init__(
+        self, suite: str, ours: bytes, theirs: bytes, by: str = "", stream: tuple[int, int] | None = None
+    ) -> None:
         self._suite, self._by = suite, by
         self.refused = 0
         self._ours, self._theirs = ours, theirs
@@ -58,11 +61,15 @@ class Srtp:
         self._former: Session | None = None
         self._opened = 0  # under this key
         self._searches = _SEARCHES
+        self._awaited = None if stream is None else (stream[0].to_bytes(4, "big"), stream[1])
+        self._joined: tuple[int, int] | None = None  # a stream whose beginning we missed: SSRC, index of its first here
+        self._followed = (0, -1)  # SSRC, index
+        self._rekeyed = False
 
     @classmethod
-    def of(cls, keys: Sdes, by: str = "") -> Srtp:
+    def of(cls, keys: Sdes, by: str = "", stream: tuple[int, int] | None = None) -> Srtp:
         """What both ends have agreed on. Raises ValueError."""
-        return cls(keys.ours.suite, b64decode(keys.ours.key), b64decode(keys.theirs.key), by)
+        return cls(keys.ours.suite, b64decode(keys.ours.key), b64decode(keys.theirs.key), by, stream)
 
     @property
     def suite(self) -> str:
@@ -79,6 +86,8 @@ class Srtp:
         if not (same_suite and new._theirs == self._theirs):
             self._former, self._in, self._theirs = self._in, new._in, new._theirs
             self._opened, self._searches = 0, _SEARCHES
+            self._awaited = self._joined = None
+            self._followed, self._rekeyed = (0, -1), True
         self._suite, self._by = new._suite, new._by
 
     def seal(self, packet: bytes) -> bytes:
@@ -94,6 +103,8 @@ class Srtp:
             raise OSError(str(error)) from error
 
     def open(self, packet: bytes) -> bytes | None:
+        if self._awaited is not None and packet[8:12] == self._awaited[0]:
+            return self._rejoined(packet, self._awaited[1])
         try:
             clear = self._in.unprotect(packet)
         except (SrtpError, ValueError):  # the latter: longer than any packet
@@ -115,34 +126,68 @@ class Srtp:
             self._former = None
         if self._former is not None:
             clear = _tried(self._former.unprotect, packet)
-        if clear is None and not self._opened and self._searches and len(packet) >= HEADER.size:
+        if clear is None and not self._opened and self._searches:
             self._searches -= 1
-            clear = self._found(packet)
+            clear = self._found(packet, range(1, _ROLLOVERS))
         if clear is None:
             self.refused += 1
         return clear
 
-    def _found(self, packet: bytes) -> bytes | None:
+    def _rejoined(self, packet: bytes, rollovers: int) -> bytes | None:
+        """The first packet here of a stream that another process had heard: never of a time before that, so that what
+        was recorded then cannot be played back now. Its numbers may have begun anew once since that was noted."""
+        clear = self._found(packet, range(rollovers, rollovers + 2))
+        if clear is None and self._searches:
+            self._searches -= 1
+            clear = self._found(packet, range(rollovers + 2, _ROLLOVERS))
+        if clear is None:
+            self.refused += 1
+        return clear
+
+    def _found(self, packet: bytes, rollovers: range) -> bytes | None:
         """The packet of a stream whose sequence numbers have begun anew before we came (a media process that follows
         one that died): how often, no packet says, and libsrtp takes it for never. So a copy of its context is led
         through the numbers with packets of our own making until this one opens."""
+        if len(packet) < HEADER.size:
+            return None
         first, _, sequence, _, ssrc = HEADER.unpack_from(packet)
         if first & 0xC0 != VERSION:
             return None
         far = _session(self._suite, self._theirs, Policy.SSRC_ANY_OUTBOUND)
         near = _session(self._suite, self._theirs, Policy.SSRC_ANY_INBOUND)
+        at = 0
         try:
-            for _ in range(_ROLLOVERS):
-                for step in (_THIRD, 2 * _THIRD, -1):
-                    made = HEADER.pack(VERSION, 0, (sequence + step) & 0xFFFF, 0, ssrc)
-                    near.unprotect(far.protect(made))
+            for turns in rollovers:
+                index = turns << 16 | sequence
+                for number in _steps(at, index - 1):
+                    near.unprotect(far.protect(HEADER.pack(VERSION, 0, number & 0xFFFF, 0, ssrc)))
                 clear = _tried(near.unprotect, packet)
                 if clear is not None:
-                    self._in, self._opened = near, 1
+                    self._in, self._opened, self._awaited = near, 1, None
+                    self._joined = ssrc, index
                     return clear
+                at = index
         except SrtpError:
             return None
         return None
+
+    def rollovers(self, ssrc: int, first: int, latest: int) -> int:
+        """How often the sequence numbers of the far end's stream have begun anew, of which ``latest`` has come now and
+        ``first`` was the first here. To be asked more often than they do."""
+        followed, index = self._followed
+        if followed != ssrc or index < 0:
+            index = latest if self._rekeyed else first
+            if self._joined is not None and self._joined[0] == ssrc:
+                index = self._joined[1]
+        index += (latest - index + 0x8000) % 0x10000 - 0x8000
+        self._followed = ssrc, max(0, index)
+        return self._followed[1] >> 16
+
+
+def _steps(after: int, last: int) -> Iterator[int]:
+    """From ``after``, an index that is behind, to ``last``; none so long that it could be one backwards."""
+    if last >= after:
+        yield from range(after + (last - after) % _THIRD, last + 1, _THIRD)
 
 
 def _session(suite: str, key: bytes, direction: int) -> Session:

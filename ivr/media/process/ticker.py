@@ -283,9 +283,10 @@ class MediaProcess:
 
         return handle
 
-    def _open_leg(self, leg: int, order: tuple[Any, bool, int]) -> object:
+    def _open_leg(self, leg: int, order: tuple[Any, bool, int, Any]) -> object:
         assert self._ports is not None
-        values, caller, port = order
+        values, caller, port, resumed = order
+        resumption = wire.parse_resumption(resumed)
         remote = wire.description(values)
         callers = sum(session.caller for session in self._sessions.values()) if caller else None
         transport: Transport
@@ -295,10 +296,14 @@ class MediaProcess:
         else:
             both = remote is None and len(self._bind) > 1  # an offer: who answers it decides
             host = "::" if both else host_for(remote, self._bind)
-            transport = UdpTransport(*self._ports.bind(host, callers, port, both=both), self._identities)
+            transport = UdpTransport(*self._ports.bind(host, callers, port, both=both), self._identities, resumption)
             timeout_s = self._timeout_s
         try:
-            session = RtpSession(leg, transport, self._codecs, self._hosts, timeout_s, self._outbox.put, caller=caller)
+            session = RtpSession(
+                *(leg, transport, self._codecs, self._hosts, timeout_s, self._outbox.put),
+                caller=caller,
+                processes=resumption.processes,
+            )
             local = session.aim(remote, time.monotonic())
             for sock, read in session.readers():
                 self._poll.register(sock.fileno(), select.EPOLLIN)

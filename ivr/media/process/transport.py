@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Literal, Protocol, TypeAlias
 
-from ivr.media.description import Keying, Sdes, socket_address
+from ivr.media.description import DtlsAgreement, Keying, socket_address
 from ivr.media.process.latch import Address, Latch
 from ivr.media.process.srtp import Protection
 
@@ -36,8 +36,8 @@ class Transport(Protocol):
     @property
     def refused(self) -> int: ...
     @property
-    def agreed(self) -> tuple[Sdes, ...]:
-        """The keys of an association that a later process may go on with, once there are all."""
+    def agreement(self) -> DtlsAgreement | None:
+        """What a later process may go on with, once there are all keys; None: of no association, or a browser's."""
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]: ...

@@ -7,7 +7,7 @@ import socket
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ivr.media.description import Dtls, Keying, Sdes
+from ivr.media.description import Dtls, DtlsAgreement, Keying, Resumption, Sdes
 from ivr.media.process.dtls_srtp import Association, Identities, Identity
 from ivr.media.process.latch import Address, Latch, SourceLatch
 from ivr.media.process.rtcp import plausible
@@ -29,7 +29,10 @@ class _Handshake:
 class UdpTransport:
     """For whoever the latch takes for the far end: by addresses in the clear, else by who has the keys."""
 
-    def __init__(self, rtp: socket.socket, rtcp: socket.socket, identities: Identities) -> None:
+    def __init__(
+        self, rtp: socket.socket, rtcp: socket.socket, identities: Identities, resumed: Resumption | None = None
+    ) -> None:
+        """``resumed``: what the far end has agreed on with another process. Raises ValueError where that is nothing."""
         self._latch = SourceLatch()
         self.latch: Latch = self._latch
         self._rtp, self._rtcp = UdpPort(rtp), UdpPort(rtcp)
@@ -38,9 +41,14 @@ class UdpTransport:
         self._control: Protection | None = None  # of what comes on RTCP's port
         self._identities = identities
         self._identity: Identity | None = None  # kept: our SDP has told its fingerprint
+        self.agreement = resumed.dtls if resumed is not None else None
+        if self.agreement is not None:
+            self._identity = Identity.read(self.agreement.identity)
+        self._stream = resumed.stream if resumed is not None else None
         self._theirs: Keying | None = None
         self._ours: Keying | None = None
         self._handshakes: list[_Handshake] = []  # RTP's first
+        self._renewing = False  # by those: until they are over, what was agreed on before counts
         self._mux = False
         self._refused = 0  # by protections that are no more
         self._told = ""
@@ -59,12 +67,6 @@ class UdpTransport:
         """Packets that no key opened."""
         protections = {id(each): each for each in (self.protection, self._control) if each is not None}
         return self._refused + sum(each.refused for each in protections.values())
-
-    @property
-    def agreed(self) -> tuple[Sdes, ...]:
-        """Of RTP's association, and of RTCP's where that has one."""
-        keys = [handshake.dtls.keys for handshake in self._handshakes]
-        return tuple(each for each in keys if each is not None) if all(keys) else ()
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
@@ -95,8 +97,9 @@ class UdpTransport:
         """One datagram of anybody's, while there is a protection; ``control``: it came to RTCP's port. What it is, its
         first bytes tell (RFC 7983, RFC 5761)."""
         first = data[0] if data else 255
-        if 20 <= first <= 63 and self._handshakes:
-            self._shake(self._handshakes[-1 if control else 0], data, address, now)
+        if 20 <= first <= 63:
+            if self._handshakes or self._renewed(data, address, now):
+                self._shake(self._handshakes[-1 if control else 0], data, address, now)
         elif not 128 <= first <= 191:
             return  # a keep-alive, or noise
         elif control or (self._mux and plausible(data)):
@@ -136,7 +139,7 @@ class UdpTransport:
                 self._ours = self._associate(theirs, now)
             case _:
                 self._protect(None, None)
-                self._ours = None
+                self._ours = self.agreement = None
         self._theirs = theirs
         self._latch.authentic = self.protection is not None
         self._latch.ready = self.established
@@ -166,15 +169,16 @@ class UdpTransport:
     def _protect(self, protection: Protection | None, control: Protection | None, mux: bool = False) -> None:
         self._refused = self.refused
         self.protection, self._control = protection, control
-        self._handshakes = []
+        self._handshakes, self._renewing = [], False
         self._mux = mux
 
     def _key(self, keys: Sdes) -> None:
         if isinstance(self.protection, Srtp):
             self.protection.rekey(keys)
         else:
-            srtp = Srtp.of(keys)
+            srtp = Srtp.of(keys, stream=self._stream)
             self._protect(srtp, srtp)
+            self._stream = self.agreement = None
 
     # --- DTLS -------------------------------------------------------------------------------------------------
 
@@ -182,36 +186,58 @@ class UdpTransport:
         """Passive, unless the far end can only be that: who begins is found behind its NAT. An association that stands
         with the same certificate goes on (RFC 8842 section 5)."""
         active = theirs.setup == "passive"
-        if theirs.agreed and not self._handshakes:
-            self._resume(theirs)
-            return Dtls(self._identities.current().fingerprint, "active" if active else "passive", theirs.mux)
-        former = self._handshakes[0].dtls if self._handshakes else None
-        stands = former is not None and former.their_fingerprint == theirs.fingerprint and self._mux == theirs.mux
+        agreement = self.agreement
+        if agreement is not None and not self._stands(agreement, theirs):
+            agreement = self.agreement = None
+        if agreement is not None and (not self._handshakes or self._renewing):
+            assert self._identity is not None
+            if self.protection is None:
+                srtp = [Srtp.of(keys, "DTLS ", None if n else self._stream) for n, keys in enumerate(agreement.keys)]
+                self._protect(srtp[0], srtp[-1], theirs.mux)
+                self._stream = None
+            return Dtls(self._identity.fingerprint, "active" if active else "passive", theirs.mux)
+        former, before = self._handshakes[0].dtls if self._handshakes else None, self._theirs
+        stands = former is not None and isinstance(before, Dtls) and _alike(before, theirs)
         if former is None or not stands or not (former.up or (former.state == "new" and former.active == active)):
-            self._identity = self._identity or self._identities.current()
-            for handshake in self._handshakes:
-                handshake.dtls.close()
-                self._flush(handshake)
-            ports = [self._rtp] if theirs.mux else [self._rtp, self._rtcp]
-            made = [
-                _Handshake(
-                    Association(self._identity, theirs.fingerprint, active=active, algorithm=theirs.algorithm), port
-                )
-                for port in ports
-            ]
-            self._protect(made[0].dtls, made[-1].dtls, theirs.mux)
-            self._handshakes = made
-            self._told = ""
-            self._given_up_at = now + _CONNECT_S
+            self._begin(theirs, active, now)
+            self._protect_by_handshakes(theirs.mux)
         dtls = self._handshakes[0].dtls
         return Dtls(dtls.fingerprint, "active" if dtls.active else "passive", theirs.mux)
 
-    def _resume(self, theirs: Dtls) -> None:
-        """Go on with keys that are agreed on already; the far end knows of no other process."""
-        before = self._theirs
-        if not (isinstance(before, Dtls) and before.agreed == theirs.agreed):
-            srtp = [Srtp.of(keys, by="DTLS ") for keys in theirs.agreed]
-            self._protect(srtp[0], srtp[-1], theirs.mux)
+    @staticmethod
+    def _stands(agreement: DtlsAgreement, theirs: Dtls) -> bool:
+        """Whether it is one with whoever says so now."""
+        same = (agreement.fingerprint, agreement.tls_id) == (theirs.fingerprint, theirs.tls_id)
+        return same and len(agreement.keys) == (1 if theirs.mux else 2)
+
+    def _begin(self, theirs: Dtls, active: bool, now: float) -> None:
+        """A handshake for each port, in the place of those before."""
+        identity = self._identity = self._identity or self._identities.current()
+        for handshake in self._handshakes:
+            handshake.dtls.close()
+            self._flush(handshake)
+        self._handshakes = [
+            _Handshake(Association(identity, theirs.fingerprint, active=active, algorithm=theirs.algorithm), port)
+            for port in ([self._rtp] if theirs.mux else [self._rtp, self._rtcp])
+        ]
+        self._told = ""
+        self._given_up_at = now + _CONNECT_S
+
+    def _protect_by_handshakes(self, mux: bool) -> None:
+        made = self._handshakes
+        self._protect(made[0].dtls, made[-1].dtls, mux)
+        self._handshakes = made
+
+    def _renewed(self, data: bytes, address: Address, now: float) -> bool:
+        """The far end agreed on keys with another process, and begins anew with this one, which has its certificate:
+        our SDP told of another address. What was agreed on before counts until that is done."""
+        theirs = self._theirs
+        hello = len(data) > 13 and (data[0], data[13]) == (22, 1)
+        if self.agreement is None or not (hello and isinstance(theirs, Dtls) and self._latch.may_be(address[0])):
+            return False
+        self._begin(theirs, False, now)
+        self._renewing = True
+        return True
 
     def _shake(self, handshake: _Handshake, data: bytes, address: Address, now: float) -> None:
         """Part of a handshake, which proves nothing until it is over: of strangers' hosts it is forgotten."""
@@ -226,12 +252,33 @@ class UdpTransport:
         """What became of RTP's association by now."""
         for handshake in self._handshakes:
             self._flush(handshake)
+        if self._renewing and not self._over():
+            return
         dtls = self._handshakes[0].dtls
         self._latch.ready = dtls.up
+        self._note_agreement()
         if dtls.state != "new" and dtls.state != self._told:
             self._told = dtls.state
             if self._changed is not None:
                 self._changed(dtls.state, dtls.why, now)
+
+    def _over(self) -> bool:
+        """Whether new keys are agreed on in the place of those before; a renewal that fails is forgotten."""
+        if all(handshake.dtls.up for handshake in self._handshakes):
+            self._protect_by_handshakes(self._mux)
+            return True
+        if any(handshake.dtls.state != "new" and not handshake.dtls.up for handshake in self._handshakes):
+            self._handshakes, self._renewing = [], False
+        return False
+
+    def _note_agreement(self) -> None:
+        keys = [handshake.dtls.keys for handshake in self._handshakes]
+        told = tuple(each for each in keys if each is not None)
+        known = self.agreement
+        if len(told) == len(keys) and isinstance(self._theirs, Dtls) and (known is None or known.keys != told):
+            assert self._identity is not None
+            theirs = self._theirs
+            self.agreement = DtlsAgreement(theirs.fingerprint, theirs.tls_id, told, self._identity.pem)
 
     def _flush(self, handshake: _Handshake) -> None:
         target = handshake.address or self._signalled(handshake.port)
@@ -246,3 +293,8 @@ class UdpTransport:
         if signalled is None or port is self._rtp:
             return signalled
         return signalled[0], signalled[1] + 1
+
+
+def _alike(one: Dtls, other: Dtls) -> bool:
+    """Whether it is the same association's, whoever begins."""
+    return (one.fingerprint, one.mux, one.tls_id) == (other.fingerprint, other.mux, other.tls_id)

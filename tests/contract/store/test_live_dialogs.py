@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import os
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Executable, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from structlog.testing import capture_logs
 
 from ivr.clock import SystemClock
 from ivr.ports import Arrival, Orphan
 from ivr.record import Entry, Keyed
+from ivr.sealing import Confidential, Keys
 from ivr.store import Store
 from ivr.store.live_dialogs import LATE_ENTRIES
 from ivr.store.tables import line_processes, live_dialogs
@@ -75,6 +80,107 @@ async def test_a_dead_lines_call_is_one_heirs(stores: dict[str, Store], now: Tim
     assert orphan.entries == 2 + LATE_ENTRIES and orphan.started_at == now()
     assert await dead.dialogs.lost() == {"one"} and not await heir.dialogs.lost()
     assert not await claimed(heir) and not await claimed(stores[OTHER])
+
+
+SECRET = {"inline": "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"}
+KEYS = [base64.b64encode(bytes([number] * 32)).decode() for number in (1, 2)]
+
+
+@asynccontextmanager
+async def sealing(url: str, now: Time, folder: Path, line: str, *keys: str) -> AsyncIterator[Store]:
+    made = Store(
+        url,
+        timeout_s=10.0,
+        now=now,
+        node=f"node-{line}",
+        line=line,
+        spool=folder / line,
+        keys=Keys.of(keys, "takeover"),
+    )
+    await made.upgrade()
+    await made.begin()
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def left_by(dead: Store, now: Time) -> None:
+    """A call, one leg of which has keys, and another's row beside it."""
+    media = Confidential(SECRET)
+    for call_id in ("one", "two"):
+        await call(dead, now, call_id, agent={"leg": {"media": media}}, list=[media])
+
+
+async def rows(store: Store) -> dict[str, Any]:
+    found = await store.database.read(lambda connection: connection.execute(select(live_dialogs)))
+    return {row.call_id: row.snapshot for row in found}
+
+
+@pytest.mark.parametrize("heirs", [KEYS[:1], KEYS[::-1]], ids=["the same key", "a newer one beside it"])
+async def test_media_keys_are_kept_sealed_for_who_has_the_key(
+    url: str, now: Time, tmp_path: Path, heirs: list[str]
+) -> None:
+    async with (
+        sealing(url, now, tmp_path, DEAD, KEYS[0]) as dead,
+        sealing(url, now, tmp_path, HEIR, *heirs) as heir,
+    ):
+        await left_by(dead, now)
+        kept = await rows(dead)
+        assert SECRET["inline"] not in json.dumps(kept) and KEYS[0] not in json.dumps(kept)
+        assert set(kept["one"]["agent"]["leg"]["media"]) == {"key", "data_key", "sealed"}
+        await died(dead)
+        orphans = await claimed(heir)
+        for orphan in orphans:
+            assert orphan.snapshot["agent"]["leg"]["media"] == Confidential(SECRET) == orphan.snapshot["list"][0]
+            assert SECRET["inline"] not in repr(orphan)
+        assert len(orphans) == 2
+        await heir.dialogs.keep("one", "one@far", orphans[0].snapshot)
+        kept = await rows(heir)
+        newest = Keys.of((heirs[0],), "takeover").current
+        assert kept["one"]["list"][0]["key"] == newest, "the newest seals"
+        await heir.dialogs.forget("one")
+        await heir.dialogs.forget("two")
+        assert not await rows(heir)
+
+
+async def test_who_has_another_key_or_none_goes_on_without(url: str, now: Time, tmp_path: Path) -> None:
+    for heirs in ([KEYS[1]], []):
+        async with (
+            sealing(url, now, tmp_path, DEAD, KEYS[0]) as dead,
+            sealing(url, now, tmp_path, HEIR, *heirs) as heir,
+        ):
+            await left_by(dead, now)
+            await died(dead)
+            with capture_logs() as logs:
+                orphans = await claimed(heir)
+            assert [orphan.snapshot["list"] for orphan in orphans] == [[None], [None]]
+            told = [line for line in logs if line["event"] == "takeover.keys_unreadable"]
+            assert {line["call_id"] for line in told} == {"one", "two"} and "[takeover] key" in told[0]["error"]
+            for orphan in orphans:
+                await heir.dialogs.forget(orphan.call_id)
+
+
+async def test_without_a_key_no_media_key_is_kept(url: str, now: Time, tmp_path: Path) -> None:
+    async with sealing(url, now, tmp_path, DEAD) as dead:
+        await left_by(dead, now)
+        assert (await rows(dead))["one"] == {"caller": {}, "agent": {"leg": {"media": None}}, "list": [None]}
+        await dead.dialogs.forget("one")
+        await dead.dialogs.forget("two")
+
+
+async def test_what_is_sealed_opens_for_its_own_call_only(url: str, now: Time, tmp_path: Path) -> None:
+    """Nobody who may write there can have one call go on with the keys of another."""
+    async with sealing(url, now, tmp_path, DEAD, KEYS[0]) as dead, sealing(url, now, tmp_path, HEIR, KEYS[0]) as heir:
+        await left_by(dead, now)
+        other = (await rows(dead))["two"]
+        moved = update(live_dialogs).where(live_dialogs.c.call_id == "one").values(snapshot=other)
+        await dead.database.write(partial(executed, moved))
+        await died(dead)
+        found = {orphan.call_id: orphan.snapshot["list"] for orphan in await claimed(heir)}
+        assert found == {"one": [None], "two": [Confidential(SECRET)]}
+        for call_id in found:
+            await heir.dialogs.forget(call_id)
 
 
 async def test_what_a_line_still_writes_of_a_call_that_is_anothers_changes_nothing(

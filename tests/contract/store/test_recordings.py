@@ -91,7 +91,7 @@ from pathlib import Path
 import structlog
 from ivr.ports import RecordingAbout
 from ivr.recording.archive import Archive
-from ivr.recording.container import Keys
+from ivr.sealing import Keys
 from ivr.store import Store
 
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))

@@ -13,7 +13,7 @@ from ivr.cli.options import age
 from ivr.config import Config, RecordingConfig, StoreConfig
 from ivr.errors import ConfigError, RecordingUnreadable
 from ivr.ports import RecordingAbout
-from ivr.recording.container import Keys
+from ivr.sealing import Keys
 from ivr.store import Store
 from tests.recordings import KEY, OTHER_KEY, archived, conversation
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ivr.errors import ConfigError, RecordingUnreadable
-from ivr.recording.container import STEREO_PCMU, Extent, Keys, Player, WavFormat, Writer, unwritten
+from ivr.recording.container import STEREO_PCMU, Extent, Player, WavFormat, Writer, unwritten
+from ivr.sealing import Keys
 from tests.recordings import KEY, OTHER_KEY
 
 SECONDS = [bytes([number]) * STEREO_PCMU.second for number in range(4)]

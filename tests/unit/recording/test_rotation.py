@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 from ivr.errors import RecordingUnreadable
 from ivr.recording import rotation
-from ivr.recording.container import STEREO_PCMU, Head, Keys, Player, Writer
+from ivr.recording.container import STEREO_PCMU, Head, Player, Writer
 from ivr.recording.rotation import destroy, rewrap, sealed_by
+from ivr.sealing import Keys
 from tests.recordings import KEY, OTHER_KEY
 
 OLD, NEW, BOTH = Keys.of((KEY,)), Keys.of((OTHER_KEY,)), Keys.of((OTHER_KEY, KEY))

@@ -62,7 +62,7 @@ class BrowserPeer:
         formats: str = "0 8 111 126",
         profiles: bytes = b"SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80",
     ) -> None:
-        own = Identity(datetime.now(UTC))
+        own = Identity.made(datetime.now(UTC))
         self.fingerprint = (identity or own).fingerprint
         self.ufrag, self.password = secrets.token_hex(4), secrets.token_hex(12)
         self.formats = formats

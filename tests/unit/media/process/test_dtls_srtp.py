@@ -14,7 +14,7 @@ from ivr.media.process.rtp import Packet, build
 from tests.unit.examples import examples
 from tests.wire.media.browser_peer import BrowserPeer
 
-IDENTITY = Identity(datetime.now(UTC))
+IDENTITY = Identity.made(datetime.now(UTC))
 
 
 def met(peer: BrowserPeer) -> Association:
@@ -71,7 +71,7 @@ def test_what_is_forged_or_replayed_is_nothing() -> None:
 
 
 def test_a_certificate_that_the_offer_did_not_name_gets_no_keys() -> None:
-    peer = BrowserPeer(Identity(datetime.now(UTC)))
+    peer = BrowserPeer(Identity.made(datetime.now(UTC)))
     association = met(peer)
     shaken(peer, association)
     assert association.state == "failed"

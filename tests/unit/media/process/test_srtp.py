@@ -166,3 +166,61 @@ def test_strangers_cannot_make_it_search_for_ever() -> None:
     packets = [stranger.seal(packet(number)) for number in range(2000)]
     assert all(near.open(each) is None for each in packets)
     assert near.refused == len(packets)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("last", [3, 0x8001, 0xFFF0])
+@pytest.mark.parametrize("noted", [3, 2])
+def test_a_stream_that_another_process_heard_goes_on_where_it_is(suite: str, last: int, noted: int) -> None:
+    """Its numbers had begun anew three times; the last time may have come since that was noted."""
+    ours, theirs = keys(suite)
+    far = Srtp(suite, theirs, ours)
+    played = [far.seal(packet(index & 0xFFFF)) for index in range(0, 3 * 65536 + last, 20_000)]
+    near = Srtp(suite, ours, theirs, stream=(7, noted))
+    early = [each for number, each in enumerate(played) if number * 20_000 < noted << 16]
+    assert [near.open(each) for each in early[-8:]] == [None] * len(early[-8:]), "what was recorded then"
+    for number in range(last, last + 40):
+        assert near.open(far.seal(packet(number & 0xFFFF))) == packet(number & 0xFFFF)
+    assert near.open(played[-1]) is None, "behind the window, or long ago"
+
+
+def test_strangers_keep_nobody_from_going_on() -> None:
+    ours, theirs = keys()
+    far, (stranger, _) = Srtp(SUITE, theirs, ours), pair()
+    for index in range(0, 3 * 65536, 20_000):
+        far.seal(packet(index & 0xFFFF))
+    near = Srtp(SUITE, ours, theirs, stream=(7, 3))
+    assert all(near.open(stranger.seal(packet(number, ssrc=ssrc))) is None for number in range(99) for ssrc in (7, 8))
+    assert near.open(far.seal(packet(1))) == packet(1)
+
+
+def test_a_far_end_with_another_stream_begins_at_nought() -> None:
+    ours, theirs = keys()
+    far, near = Srtp(SUITE, theirs, ours), Srtp(SUITE, ours, theirs, stream=(7, 3))
+    assert near.open(far.seal(packet(60_000, ssrc=8))) == packet(60_000, ssrc=8)
+    assert near.rollovers(8, 60_000, 60_000) == 0
+
+
+def test_another_key_ends_what_was_awaited() -> None:
+    ours, theirs = keys()
+    near = Srtp(SUITE, ours, theirs, stream=(7, 3))
+    new = keys()[0]
+    near.rekey(agreed(SUITE, ours, new))
+    assert near.open(Srtp(SUITE, new, ours).seal(packet(5))) == packet(5)
+
+
+def test_how_often_numbers_have_begun_anew_is_followed() -> None:
+    ours, theirs = keys()
+    far, near = Srtp(SUITE, theirs, ours), Srtp(SUITE, ours, theirs)
+    turns = []
+    for index in range(65_000, 65_000 + 3 * 65536, 250):
+        assert near.open(far.seal(packet(index & 0xFFFF))) is not None
+        turns.append(near.rollovers(7, 65_000, index & 0xFFFF) == index >> 16)
+    assert all(turns)
+    later = Srtp(SUITE, ours, theirs, stream=(7, 3))
+    assert later.open(far.seal(packet(65_400))) == packet(65_400)
+    assert later.rollovers(7, 65_400, 65_400) == 3
+    assert later.open(far.seal(packet(10))) == packet(10)
+    assert later.rollovers(7, 65_400, 10) == 4
+    later.rekey(agreed(SUITE, ours, keys()[0]))
+    assert later.rollovers(7, 65_400, 20) == 0

@@ -12,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from ivr.media.description import SUITES, Crypto, Dtls, Sdes
+from ivr.media.description import SUITES, Crypto, Dtls, Resumption, Sdes
 from ivr.media.process import rtcp
 from ivr.media.process.dtls_srtp import Association, Identities
 from ivr.media.process.latch import Address
@@ -57,10 +57,11 @@ class Socket:
 class End:
     """A transport at ``host``, its two sockets and what it hands on, admitted by its latch."""
 
-    def __init__(self, host: str = "192.0.2.1") -> None:
+    def __init__(self, host: str = "192.0.2.1", resumed: Resumption | None = None) -> None:
         self.host = host
         self.rtp, self.rtcp = Socket(4000), Socket(4001)
-        self.transport = UdpTransport(cast(socket.socket, self.rtp), cast(socket.socket, self.rtcp), Identities())
+        sockets = cast(socket.socket, self.rtp), cast(socket.socket, self.rtcp)
+        self.transport = UdpTransport(*sockets, Identities(), resumed)
         self.heard: list[bytes] = []
         self.reports: list[bytes] = []
         self.changes: list[tuple[str, str]] = []
@@ -270,19 +271,20 @@ def test_the_same_certificate_again_changes_nothing_and_another_begins_anew() ->
 def test_another_process_goes_on_with_what_an_association_has_agreed_on(mux: bool) -> None:
     """Its far end shakes hands no more: it knows of no other process."""
     passive, active = shaking(mux)
-    assert passive.transport.agreed == ()
+    assert passive.transport.agreement is None
     active.transport.watch(100.0)
     carried(passive, active)
-    told = Dtls(active.transport._identities.current().fingerprint, "active", mux, agreed=passive.transport.agreed)
-    assert len(told.agreed) == (1 if mux else 2)
-    assert told.agreed[0].ours.key not in repr(told)
-    later = End(passive.host)
-    later.signalled((active.host, 4000))
-    later.transport.aim(told, 200.0)
+    agreement = passive.transport.agreement
+    assert agreement is not None and len(agreement.keys) == (1 if mux else 2)
+    assert agreement.keys[0].ours.key not in repr(agreement) and "PRIVATE" not in repr(agreement)
+    told = Dtls(active.transport._identities.current().fingerprint, "active", mux)
+    later = resuming(passive, active)
+    said = later.transport.aim(told, 200.0)
+    assert said == Dtls(passive.transport._identities.current().fingerprint, "passive", mux), "as its SDP said before"
     protection = later.transport.protection
     later.transport.aim(replace(told, setup="actpass"), 201.0)
     assert later.transport.protection is protection
-    assert later.transport.established
+    assert later.transport.established and later.transport.agreement is agreement
     for sender, receiver in ((later, active), (active, later)):
         target = sender.transport.latch.source
         assert target is not None
@@ -290,6 +292,80 @@ def test_another_process_goes_on_with_what_an_association_has_agreed_on(mux: boo
         sender.transport.send_rtcp(REPORT, (target[0], target[1] + 1))
         carried(later, active)
         assert (receiver.heard, receiver.reports) == ([b"x" * 160], [REPORT])
+
+
+def resuming(before: End, far: End) -> End:
+    """Another process at the same host, with what the one before had agreed on."""
+    resumed = Resumption(1, before.transport.agreement)
+    later = End(before.host, resumed)
+    later.signalled((far.host, 4000))
+    return later
+
+
+@pytest.mark.parametrize("mux", [False, True])
+def test_a_far_end_that_begins_anew_with_another_process_meets_the_same_certificate(mux: bool) -> None:
+    passive, active = shaking(mux)
+    active.transport.watch(100.0)
+    carried(passive, active)
+    later = resuming(passive, active)
+    later.transport.aim(Dtls(active.transport._identities.current().fingerprint, "active", mux), 200.0)
+    before, agreement = later.transport.protection, later.transport.agreement
+    for data in (b"\x16" * 60, b"\x14", b"\x16"):
+        later.come(data, (active.host, 4000))
+    assert not later.rtp.took(), "no hello"
+    active.transport.aim(None, 201.0)  # and it forgets what it had
+    active.transport.aim(Dtls(passive.transport._identities.current().fingerprint, "passive", mux), 201.0)
+    active.transport.watch(201.0)
+    hellos = list(active.rtp.sent)
+    for data, _ in hellos:
+        later.come(data, STRANGER)
+    assert not later.rtp.took() and later.transport.protection is before, "strangers begin nothing"
+    carried(later, active)
+    assert later.transport.agreement is not agreement
+    assert later.transport.established and active.transport.established
+    for sender, receiver in ((later, active), (active, later)):
+        target = sender.transport.latch.source
+        assert target is not None
+        sender.transport.send(packet(1), target)
+        sender.transport.send_rtcp(REPORT, (target[0], target[1] + 1))
+        carried(later, active)
+        assert (receiver.heard, receiver.reports) == ([b"x" * 160], [REPORT])
+
+
+def test_a_renewal_that_fails_costs_nothing() -> None:
+    passive, active = shaking(True)
+    active.transport.watch(100.0)
+    carried(passive, active)
+    later = resuming(passive, active)
+    fingerprint = active.transport._identities.current().fingerprint
+    later.transport.aim(Dtls(fingerprint, "active", True), 200.0)
+    protection = later.transport.protection
+    other = End(active.host)  # has another certificate
+    other.signalled((later.host, 4000))
+    other.transport.aim(Dtls(passive.transport._identities.current().fingerprint, "passive", True), 201.0)
+    other.transport.watch(201.0)
+    carried(later, other)
+    assert later.transport.protection is protection and later.transport.established
+    assert not later.changes
+    active.transport.send(packet(1), (later.host, 4000))
+    carried(later, active)
+    assert later.heard == [b"x" * 160]
+
+
+def test_another_association_is_agreed_on_anew() -> None:
+    """Another certificate, another tls-id (RFC 8842), RTCP elsewhere: what was agreed on before counts no more."""
+    passive, active = shaking(True)
+    active.transport.watch(100.0)
+    carried(passive, active)
+    told = Dtls(active.transport._identities.current().fingerprint, "active", True)
+    for other in (
+        replace(told, fingerprint="AB" + told.fingerprint[2:]),
+        replace(told, tls_id="x" * 24),
+        replace(told, mux=False),
+    ):
+        later = resuming(passive, active)
+        later.transport.aim(other, 200.0)
+        assert later.transport.agreement is None and not later.transport.established
 
 
 def test_a_certificate_that_its_sdp_did_not_name_gets_no_keys() -> None:
