@@ -104,6 +104,10 @@ async def running(
 
         clock, serving, feed = SystemClock(), ServingVersions(), Feed()
         telemetry = LineTelemetry(config, clock)
+
+        def drains() -> bool:
+            return lifecycle.life is not Life.SERVING
+
         lifespan.ends(telemetry.close)
         registry = CallRegistry(feed.touch, telemetry.observers)
         company = company_of(config)
@@ -115,6 +119,7 @@ async def running(
             spool=config.store.spool_folder,
             spool_mb=config.store.spool_mb,
             gather_s=GATHER_S,
+            drains=drains,
         )
         store.database.on_transaction = telemetry.transaction
         office = company.on(store.database, Times(clock.now, ZoneInfo(time_zone)))
@@ -126,6 +131,7 @@ async def running(
             near=store.ties.near,
             full=lambda calls: speech.load(calls).refuses,
             unready=lambda: watch.unready(),
+            leases=store.registrations,
         )
         endpoint.on_refused = telemetry.refused
         centre = ContactCentre.opened(
@@ -301,7 +307,7 @@ async def running(
             tie=centre.tie,
             dialogs=store.dialogs if heir else None,
         )
-        lifespan.beside(CallBacks(services, line, centre.seats.deliver).run(), "call backs")
+        lifespan.beside(CallBacks(services, line, centre.seats.deliver, drains).run(), "call backs")
         lifespan.beside(entry.follow_vocabularies(actions, clock), "vocabularies")
         lifespan.beside(flows.run(), "flows")
         store.retention.apply(config.retention)

@@ -32,6 +32,7 @@ from ivr.store.live_dialogs import LiveDialogLog
 from ivr.store.migration import CORE, Branch
 from ivr.store.person import PersonTables
 from ivr.store.recordings import RecordingTable
+from ivr.store.registrations import RegistrationLeaseTable
 from ivr.store.retention import Retention
 from ivr.store.spool import Spool, folder_for, waiting_in
 from ivr.store.verification import VerificationLog
@@ -64,7 +65,8 @@ class Store:
     ``branches``: migrations of tables beside the store's own. ``node``: this service, among those that share the
     database. ``line``: this process, where it serves calls: it ``begin``s after the upgrade and is ``run``; "" for one
     that only looks. ``spool``: the folder where writes of lines wait for a database that is away, at most ``spool_mb``
-    for each; None for nowhere. ``gather_s``: what calls have to write goes into one transaction in so many seconds."""
+    for each; None for nowhere. ``gather_s``: what calls have to write goes into one transaction in so many seconds.
+    ``drains``: whether the line begins no calls now."""
 
     def __init__(
         self,
@@ -78,6 +80,7 @@ class Store:
         spool: Path | None = None,
         spool_mb: int = 64,
         gather_s: float = 0.0,
+        drains: Callable[[], bool] = lambda: False,
     ) -> None:
         self.database = Database(url, timeout_s=timeout_s)
         self.now = now
@@ -86,7 +89,7 @@ class Store:
         self._spool = (
             Spool(self.spool_folder, line, spool_mb * 1_000_000) if line and self.spool_folder is not None else None
         )
-        self._lease = LineLease(self.database, now, line, node) if line else None
+        self._lease = LineLease(self.database, now, line, node, drains) if line else None
         self._deaths = Deaths(self.database, now, line, self.spool_folder)
         if self._lease is not None:
             self._lease.learn_of(lambda: self._deaths.certain)
@@ -108,6 +111,7 @@ class Store:
         self.desk_settings = DeskSettingsTable(self.database, now)
         self.desk_history = DeskHistory(self.database, now)
         self.recordings = RecordingTable(self.database, now)
+        self.registrations = RegistrationLeaseTable(self.database, now, self._lease, node)
         self.retention = Retention(self.database, now, self.spool_folder)
         self.persons = PersonTables(self.database, now, self.retention)
 
