@@ -263,7 +263,7 @@ async def running(
         lifespan.push_async_callback(centre.seats.stop)  # once the pages are closed
         await lifespan.begin(http.start(), http.stop)
         lifecycle.begin("opening the database")
-        await lifespan.begin(store.upgrade(), store.close)
+        await lifespan.begin(store.prepare(), store.close)
         lifespan.push_async_callback(probe.settle)
         lifespan.push_async_callback(engines.stop)
         engines.begin()

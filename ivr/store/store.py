@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
+
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.ports import Clock, Orphan
 from ivr.store import callbacks, calls, handoff_contexts, live_dialogs, migration, resume_points, tables
@@ -43,24 +45,26 @@ RULES = {
 }  # fmt: skip
 TIDY_S = 30.0
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """``revision`` is "" for an empty database; ``up_to_date`` says whether ``upgrade`` has nothing to do.
+    """``revision`` is "" for an empty database. ``newer``: a later release has upgraded some of it; ``usable``: this
+    one runs on it as it is; ``pending``: how many migrations ``upgrade`` would run.
 
-    Both read like "0002", or "0002, films 0001" with a company's own branch."""
+    Both revisions read like "0002", or "0002, films 0001" with a company's own branch."""
 
     database: str
     revision: str
     head: str
-
-    @property
-    def up_to_date(self) -> bool:
-        return self.revision == self.head
+    newer: bool = False
+    usable: bool = True
+    pending: int = 0
 
 
 class Store:
-    """All persistence behind one URL. Connections are made when first needed; ``upgrade`` before first use.
+    """All persistence behind one URL. Connections are made when first needed, after ``upgrade`` or ``prepare``.
 
     ``branches``: migrations of tables beside the store's own. ``node``: this service, among those that share the
     database. ``line``: this process, where it serves calls: it ``begin``s after the upgrade and is ``run``; "" for one
@@ -120,22 +124,45 @@ class Store:
         """The URL without its password."""
         return self.database.name
 
-    async def upgrade(self) -> None:
-        """Create or migrate the tables; nothing to do when they are current. Raises StoreUnavailable.
+    async def upgrade(self, tell: migration.Tell = lambda applied: None, *, patient: bool = False) -> None:
+        """Create or migrate the tables; nothing to do when they are current, or newer and of use. ``tell`` hears of
+        each migration; ``patient``: it may take long. Raises StoreUnavailable.
 
         A database in memory belongs to this process alone and is simply created."""
         if self.database.in_memory:
             await self.database.write(lambda connection: connection.run_sync(tables.metadata.create_all))
             return
-        await migration.upgrade(self.database.url, self._branches)
+        timeout_s = None if patient else migration.UPGRADE_S
+        await migration.upgrade(self.database.url, self._branches, tell, timeout_s)
+
+    async def prepare(self) -> None:
+        """Before a line begins. A file is this machine's, and upgraded; PostgreSQL is shared with lines of another
+        release, perhaps, and only looked at. Raises StoreUnavailable, with what the operator has to do."""
+        if self.database.sqlite:
+            await self.upgrade()
+            return
+        now = await self.status()
+        if now.usable:
+            if now.newer:
+                log.info("store.newer", revision=now.revision, head=now.head)
+            return
+        if now.newer:
+            raise StoreUnavailable(
+                f"{now.database} is at revision {now.revision}, which keeps this release ({now.head}) out",
+                remedy=migration.NEWER,
+            )
+        said = f"is at revision {now.revision}, this release needs {now.head}" if now.revision else "is empty"
+        raise StoreUnavailable(f"{now.database} {said}", remedy="run: ivr db upgrade")
 
     async def status(self) -> StoreStatus:
         """Raises StoreUnavailable when the database cannot be asked."""
         head = migration.head(self._branches)
         if self.database.in_memory:
             return StoreStatus(self.name, head, head)
-        revision = await self.database.read(lambda connection: migration.revision(connection, self._branches))
-        return StoreStatus(self.name, revision, head)
+        found = await self.database.read(lambda connection: migration.standings(connection, self._branches))
+        revision = migration.joined(self._branches, [each.revision for each in found])
+        newer, usable = any(each.newer for each in found), all(each.runs for each in found)
+        return StoreStatus(self.name, revision, head, newer, usable, sum(each.pending for each in found))
 
     async def begin(self, *, heir: bool = False) -> int:
         """This line serves calls from now on; how many calls of dead ones were ended. Who waited with one of these is
