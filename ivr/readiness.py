@@ -155,7 +155,8 @@ class Readiness:
     def _unregistered(self) -> Iterator[str]:
         for each in self.registrations:
             if each.state != "registered":
-                yield f"trunk {each.trunk}: {each.state}" + (f", {each.detail}" if each.detail else "")
+                where = f" at {each.by}" if each.by else ""
+                yield f"trunk {each.trunk}: {each.state}{where}" + (f", {each.detail}" if each.detail else "")
 
     def verdict(self) -> dict[str, Any]:
         """For everybody: whether, which kind of part is missing, how far the start is; of no trunk or call anything."""

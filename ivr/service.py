@@ -104,6 +104,10 @@ async def running(
 
         clock, serving, feed = SystemClock(), ServingVersions(), Feed()
         telemetry = LineTelemetry(config, clock)
+
+        def drains() -> bool:
+            return lifecycle.life is not Life.SERVING
+
         lifespan.ends(telemetry.close)
         registry = CallRegistry(feed.touch, telemetry.observers)
         company = company_of(config)
@@ -116,6 +120,7 @@ async def running(
             spool_mb=config.store.spool_mb,
             gather_s=GATHER_S,
             keys=config.takeover.keys(),
+            drains=drains,
         )
         store.database.on_transaction = telemetry.transaction
         office = company.on(store.database, Times(clock.now, ZoneInfo(time_zone)))
@@ -127,6 +132,7 @@ async def running(
             near=store.ties.near,
             full=lambda calls: speech.load(calls).refuses,
             unready=lambda: watch.unready(),
+            leases=store.registrations,
         )
         endpoint.on_refused = telemetry.refused
         centre = ContactCentre.opened(
@@ -258,7 +264,7 @@ async def running(
         lifespan.push_async_callback(centre.seats.stop)  # once the pages are closed
         await lifespan.begin(http.start(), http.stop)
         lifecycle.begin("opening the database")
-        await lifespan.begin(store.upgrade(), store.close)
+        await lifespan.begin(store.prepare(), store.close)
         lifespan.push_async_callback(probe.settle)
         lifespan.push_async_callback(engines.stop)
         engines.begin()
@@ -304,7 +310,7 @@ async def running(
             tie=centre.tie,
             dialogs=store.dialogs if heir else None,
         )
-        lifespan.beside(CallBacks(services, line, centre.seats.deliver).run(), "call backs")
+        lifespan.beside(CallBacks(services, line, centre.seats.deliver, drains).run(), "call backs")
         lifespan.beside(entry.follow_vocabularies(actions, clock), "vocabularies")
         lifespan.beside(flows.run(), "flows")
         store.retention.apply(config.retention)

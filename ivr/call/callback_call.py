@@ -277,9 +277,16 @@ class CallBackCall:
 
 class CallBacks:
     """Those of this process, each in a task of its own. ``deliver``: what is offered of messages, which nobody
-    dials."""
+    dials; ``drains``: whether this line begins no calls now, and leaves them to others, or to its next start."""
 
-    def __init__(self, services: CallServices, line: Line, deliver: Callable[[Offer], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        services: CallServices,
+        line: Line,
+        deliver: Callable[[Offer], Awaitable[None]],
+        drains: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._drains = drains
         self._services = services
         self._line = line
         self._deliver = deliver
@@ -294,6 +301,8 @@ class CallBacks:
         try:
             if offer.place.arrival.channel == "message":
                 await self._deliver(offer)
+            elif self._drains():  # paired just before the others heard of it
+                await self._line.released(offer, "withdrawn")
             else:
                 await self._call_back(offer)
         except IvrError as error:

@@ -19,6 +19,7 @@ from ivr.config import Config, RetentionConfig
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.store import Store
 from ivr.store.database import missing_file
+from ivr.store.migration import Applied
 from ivr.store.retention import about_calls
 from ivr.store.upkeep import wipe
 
@@ -119,9 +120,17 @@ async def opened_current(config: Config) -> AsyncIterator[Opened]:
 
 
 async def upgrade(opened: Opened, _: argparse.Namespace) -> str:
-    await opened.store.upgrade()
+    def tell(applied: Applied) -> None:
+        print(f"{applied.revision}: {applied.title} ({applied.took_s:.1f} s)", flush=True)
+
+    before = await opened.store.status()
+    if before.pending:
+        print(f"{before.database}: {before.pending} to run", flush=True)
+    await opened.store.upgrade(tell, patient=True)
     now = await opened.store.status()
     told = f"{now.database} is at revision {now.revision}"
+    if now.newer:
+        told += f", newer than this release ({now.head}), which runs on it"
     return told if await wipe(opened.store.database) else f"{told}\n{db_copies.UNWIPED}"
 
 
@@ -142,7 +151,10 @@ async def status(opened: Opened, _: argparse.Namespace | None = None) -> str:
         raise StoreUnavailable(f"{error}{spooled}") from error
     if not now.revision:
         return f"{now.database} is empty: {UPGRADE}{spooled}"
-    if not now.up_to_date:
+    if now.newer:
+        runs = "which runs on it" if now.usable else "which it keeps out: start the newer release"
+        return f"{now.database} is at revision {now.revision}, newer than this release ({now.head}), {runs}{spooled}"
+    if not now.usable:
         return f"{now.database} is at revision {now.revision}, this release needs {now.head}: {UPGRADE}{spooled}"
     counts = await opened.company.counts()
     return f"{now.database} is current ({now.revision})" + (f": {_counted(counts, ', ')}" if counts else "") + spooled
@@ -204,7 +216,7 @@ async def purge(opened: Opened, arguments: argparse.Namespace) -> str:
 
 async def current(opened: Opened) -> None:
     """Raises ConfigError where the tables aren't there, or aren't this release's."""
-    if not (await opened.store.status()).up_to_date:
+    if not (await opened.store.status()).usable:
         raise ConfigError(await status(opened))
 
 

@@ -30,7 +30,7 @@ async def restore(store: Store, arguments: argparse.Namespace) -> str:
     await backup.restore(store.database, arguments.file)
     now = await store.status()
     told = f"{store.name} is what {arguments.file} was, at revision {now.revision}"
-    then = "" if now.up_to_date else f"\nthis release needs {now.head}: run ivr db upgrade"
+    then = "" if now.usable else f"\nthis release needs {now.head}: run ivr db upgrade"
     return (
         f"{told}{then}\nwho was forgotten after that backup is back: repeat ivr forget for them; then run ivr db check"
     )
@@ -41,7 +41,7 @@ async def check(store: Store, _: argparse.Namespace) -> str:
     database, now = store.database, await store.status()
     if not now.revision:
         raise ConfigError(f"{store.name} is empty", remedy="run ivr db upgrade, or ivr db restore FILE")
-    lines = [f"{store.name}: revision {now.revision}" + ("" if now.up_to_date else f"; this release needs {now.head}")]
+    lines = [f"{store.name}: revision {now.revision}" + ("" if now.usable else f"; this release needs {now.head}")]
     if database.sqlite:
         file = Path(str(database.url.database))
         if trouble := await asyncio.to_thread(backup.trouble_in, file):
@@ -51,7 +51,7 @@ async def check(store: Store, _: argparse.Namespace) -> str:
             lines.append(UNWIPED)
     counts = await database.read(_counts, timeout_s=LONG_S)
     lines.append("rows, all read: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
-    if not now.up_to_date:
+    if not now.usable:
         return "\n".join([*lines, "run ivr db upgrade, and check again"])
     recent = await store.calls.recent(1, live=False)
     if recent:

@@ -20,7 +20,8 @@ TIE_LINE = "tie line"
 class Trunk(Section):
     """A SIP peer. ``allow`` admits its addresses; ``inbound_auth`` demands digest credentials (RFC 8760) instead.
     ``vouches``: the calling numbers it sends are checked ones, so that a number on file makes a caller likely.
-    ``gateway``: where calls to telephone numbers are sent, "" for the registrar. ``srtp``: whether its media are
+    ``gateway``: where calls to telephone numbers are sent, "" for the registrar. ``contact``: where the registrar sends
+    calls to, "" for this line: the proxy before it. ``srtp``: whether its media are
     encrypted. ``tls_names``: who its certificate must name, ``tls_pin``: which certificates are its own, whoever signed
     them; it is known by these, and by ``allow`` only in addition."""
 
@@ -31,6 +32,7 @@ class Trunk(Section):
     password: SecretField = Secret("")
     realm: str = ""
     expires_s: int = Field(300, ge=30)
+    contact: Registrar = ""
     transport: Literal["", "udp", "tcp", "tls"] = ""
     tls_names: tuple[TlsName, ...] = ()
     tls_pin: TlsPins = ()
@@ -54,6 +56,8 @@ class Trunk(Section):
             raise ValueError('tls_names and tls_pin need transport = "tls": nothing else shows a certificate')
         if (self.register_with or self.inbound_auth) and not (self.username and self.password.source):
             raise ValueError(f"register and inbound_auth need username and password ({KEPT_AS})")
+        if self.contact and not self.register_with:
+            raise ValueError("contact is what a registrar is told: it needs register")
         if self.srtp == "require" and self.transport != "tls":
             raise ValueError(
                 'srtp = "require" needs transport = "tls": by udp and tcp whoever sees the SIP reads the keys; '

@@ -96,6 +96,8 @@ from ivr.ports.records import Messages as Messages
 from ivr.ports.records import PastCalls as PastCalls
 from ivr.ports.records import Publication as Publication
 from ivr.ports.records import ResumePoints as ResumePoints
+from ivr.ports.registration import Held as Held
+from ivr.ports.registration import RegistrationLeases as RegistrationLeases
 from ivr.ports.speech import Ears as Ears
 from ivr.ports.speech import EngineStatus as EngineStatus
 from ivr.ports.speech import ListenRequest as ListenRequest

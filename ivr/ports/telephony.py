@@ -97,12 +97,14 @@ class Leg(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RegistrationStatus:
-    """State of one registration: "registered", "trying", "failed"; ``expires_at`` is wall time."""
+    """State of one registration: "registered", "trying", "failed"; ``expires_at`` is wall time; ``by``: the node that
+    keeps it, "" this one."""
 
     trunk: str
     state: str
     detail: str = ""
     expires_at: datetime | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from typing import Any
 
 import structlog
 
-from ivr.config import Address, SipConfig, Trunk
+from ivr.config import Address, SipConfig
 from ivr.errors import DialFailed
 from ivr.limits.throttle import CountedLog
 from ivr.media.description import MediaDescription, SrtpPolicy, ip_version
 from ivr.numbering import NumberingPlan
-from ivr.ports import Leg, Party, RefusedCall, RegistrationStatus, SignallingLoad
+from ivr.ports import Leg, Party, RefusedCall, RegistrationLeases, RegistrationStatus, SignallingLoad
 from ivr.sip.addresses import WILDCARDS
 from ivr.sip.admission import Admission
 from ivr.sip.certificates import Shown
@@ -45,7 +45,8 @@ from ivr.sip.network import Network, Standing
 from ivr.sip.orphans import OrphanDialogs
 from ivr.sip.outbound_call import OutboundCall
 from ivr.sip.party import called_of, caller_of
-from ivr.sip.registration import Registration
+from ivr.sip.registration import OwnAccounts
+from ivr.sip.registrations import Registrations
 from ivr.sip.renewal import Renewal
 from ivr.sip.restored import RestoredLeg
 from ivr.sip.ringing import RingingPhones
@@ -56,12 +57,13 @@ from ivr.sip.transaction import InviteServerTransaction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-STOP_TIMEOUT_S = 3.0
+STOP_TIMEOUT_S = 5.0  # of which another line has two to take our registrations
 
 
 class SipUserAgent:
     """Implements ``ivr.ports.SipEndpoint``. ``codecs``: names in our order of preference; ``network``: sockets, or
-    what a test has instead, as ``lookup`` is for DNS; ``near``: see ``ivr.sip.policy``."""
+    what a test has instead, as ``lookup`` is for DNS; ``near``: see ``ivr.sip.policy``; ``leases``: who registers, of
+    the lines that share an account; None where there are no others."""
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class SipUserAgent:
         full: Callable[[int], str] = lambda calls: "",
         lookup: Lookup | None = None,
         unready: Callable[[], str] = lambda: "",
+        leases: RegistrationLeases | None = None,
         network: Callable[[Callable[[bytes, Peer], None], Callable[[Peer, str], None]], Network] = Network,
     ) -> None:
         self._config = config
@@ -92,7 +95,7 @@ class SipUserAgent:
         self._inbound: set[SipLeg] = set()
         self._ringing = RingingPhones(self._core)
         self._orphans = OrphanDialogs(self._dialogs)
-        self._registrations: list[Registration] = []
+        self._registrations = Registrations(self._core, leases or OwnAccounts())
         self._draining: tuple[int, int] | None = None
         now = self._core.timers.time
         self._admission = Admission(now, config.max_calls, self._knows)
@@ -124,9 +127,7 @@ class SipUserAgent:
             log.info("sip.tls_listening", addresses=addresses, names=contexts.own.names)
             self._renewal = Renewal(contexts, self._config.tls)
             self._core.spawn(self._renewal.run(), "sip-certificates")
-        for trunk in self._config.trunks:
-            if trunk.register_with:
-                self._register(trunk)
+        self._registrations.begin(self._config.trunks)
 
     async def dial(
         self,
@@ -163,7 +164,7 @@ class SipUserAgent:
         return leg
 
     def registrations(self) -> Sequence[RegistrationStatus]:
-        return [registration.status for registration in self._registrations]
+        return self._registrations.statuses
 
     def load(self) -> SignallingLoad:
         transactions = self._core.transactions
@@ -181,39 +182,21 @@ class SipUserAgent:
 
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
         self._draining = (status, retry_after_s)
+        self._registrations.offer(True)
 
     def take_new_calls(self) -> None:
         self._draining = None
+        self._registrations.offer(False)
 
     def apply(self, config: SipConfig) -> None:
         """Trunks and limits of ``config``, for calls that begin from now on. What is listened on, a drain and calls in
         progress stay; a registration that is changed is withdrawn and made anew, the others are kept."""
-        before = {trunk.name: trunk for trunk in self._config.trunks}
-        self._config = config
+        before, self._config = self._config, config
         self._core.apply(config)
         self._admission.apply(config.max_calls)
-        wanted = {trunk.name: trunk for trunk in config.trunks}
-        over = {r.status.trunk: r for r in self._registrations if wanted.get(r.status.trunk) != before[r.status.trunk]}
-        self._registrations = [r for r in self._registrations if r.status.trunk not in over]
-        for trunk in config.trunks:
-            if trunk.register_with and trunk != before.get(trunk.name):
-                self._register(trunk, over.pop(trunk.name, None))
-        self._registrations.sort(key=lambda registration: list(wanted).index(registration.status.trunk))
-        for name, registration in over.items():
-            self._core.spawn(registration.end(), f"sip-unregister-{name}")
+        self._registrations.apply(before.trunks, config.trunks)
         if self._renewal is not None:
             self._core.spawn(self._renewal.renew(), "sip-renewal")
-
-    def _register(self, trunk: Trunk, instead_of: Registration | None = None) -> None:
-        registration = Registration(self._core, trunk)
-        self._registrations.append(registration)
-
-        async def keep() -> None:
-            if instead_of is not None:  # both name the same contact: withdrawn later, it would take the new one along
-                await instead_of.end()
-            await registration.run()
-
-        registration.task = self._core.spawn(keep(), f"sip-register-{trunk.name}")
 
     async def stop(self) -> None:
         """Hang up what is left, unregister, close. Idempotent; takes a few seconds at most."""
@@ -221,7 +204,7 @@ class SipUserAgent:
             return
         self.refuse_new_calls(503, self._config.retry_after_s)
         work = [leg.hangup("service stopping") for leg in self._dialogs.legs]
-        work += [registration.end() for registration in self._registrations]
+        work += self._registrations.ended()
         if work:
             tasks = [asyncio.ensure_future(item) for item in work]
             _, late = await asyncio.wait(tasks, timeout=STOP_TIMEOUT_S)
@@ -318,8 +301,7 @@ class SipUserAgent:
     def _unreachable(self, peer: Peer, reason: str) -> None:
         if self._core.transactions.unreachable(peer, reason):
             self._lost.note(peer.host, transport=peer.transport, reason=reason)
-        for registration in self._registrations:
-            registration.unreachable(peer)
+        self._registrations.unreachable(peer)
 
     def _knows(self, call_id: str) -> bool:
         return self._dialogs.knows(call_id) or self._core.transactions.knows(call_id)

@@ -148,9 +148,15 @@ class Signalling:
     def readdress(self, request: SipRequest, peer: Peer) -> None:
         """Make it a new transaction with ``peer``: a Via of its own, and the Contact that reaches us from there."""
         request.headers.set("Via", self.via(peer), *request.headers.get("via")[1:])
-        if request.headers.get("contact"):
+        contacts = request.headers.get("contact")
+        if contacts and not self._by_proxy(request.contact.uri):
             contact = self.contact(peer, request.contact.uri.user)
-            request.headers.set("Contact", secured(contact) if is_secure(request.uri) else contact)
+            request.headers.set("Contact", secured(contact) if is_secure(request.uri) else contact, *contacts[1:])
+
+    def _by_proxy(self, contact: Uri) -> bool:
+        """Whether it is reached by the proxy that a trunk names, from wherever."""
+        named = (Uri.parse(trunk.contact) for trunk in self.config.trunks if trunk.contact)
+        return any((uri.host, uri.port) == (contact.host, contact.port) for uri in named)
 
     # --- where to send ---
 

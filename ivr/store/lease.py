@@ -39,10 +39,19 @@ class _Seen:
 
 
 class LineLease(TableGroup):
-    """``line`` is this process, ``node`` the service that it serves. Methods raise StoreUnavailable, but ``run``."""
+    """``line`` is this process, ``node`` the service that it serves; ``drains``: whether it begins no calls now.
+    Methods raise StoreUnavailable, but ``run``."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime], line: str, node: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], datetime],
+        line: str,
+        node: str,
+        drains: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__(database, now)
+        self.drains = drains
         self._line = line
         self._node = fit(node, 100)
         self._seen: dict[str, _Seen] = {}
@@ -150,7 +159,7 @@ class LineLease(TableGroup):
         """How many of the calls in progress somebody had ended because this line was silent."""
         mine, beat = (
             line_processes.c.id == self._line,
-            {"beat_at": await moment(connection), "sip": self._sip, "room": self.room},
+            {"beat_at": await moment(connection), "sip": self._sip, "room": self.room, "drains": self.drains()},
         )
         if (await connection.execute(update(line_processes).where(mine).values(beat))).rowcount:
             return 0

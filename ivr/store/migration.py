@@ -2,32 +2,41 @@
 
 The store's own tables and a company's are separate branches, each with a version table of its own: a company may come
 or go without the other noticing.
+
+A release expands the schema (tables, columns that may be left out, indexes) and a later one contracts it, so that
+lines of two releases share a database while they are upgraded one by one. A program therefore runs on a schema that is
+newer than itself, unless a migration that contracts has raised the branch's floor above what the program knows.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.migration import MigrationContext
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, inspect, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from ivr.errors import StoreUnavailable
 from ivr.store.faults import Unreachable, fault
+from ivr.store.process_tables import schema_floors
 
 SCRIPTS = Path(__file__).parent / "migrations"
 UPGRADE_S = 120.0
-ADVISORY_LOCK = 0x49565242  # PostgreSQL: several instances starting at once upgrade one after the other
+TURN_S = 0.2  # between two looks whether another upgrade is done
+ADVISORY_LOCK = 0x49565242  # PostgreSQL: several upgrades run one after the other
+NEWER = "it was made by a newer release: start that one, or restore a backup"
 
 # Alembic's own context is one a process, so upgrades of two stores take turns.
 _ONE_AT_A_TIME = threading.Lock()
@@ -55,67 +64,124 @@ class Branch:
     def named(self, revision: str) -> str:
         return f"{self.name} {revision or 'none'}" if self.name else revision
 
+    def steps(self) -> Sequence[Script]:
+        """Every migration, the first one first."""
+        return [*ScriptDirectory.from_config(self.config()).walk_revisions()][::-1]
+
 
 CORE = Branch("", SCRIPTS / "versions")
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A branch of a database as this program sees it. ``revision``: "" where there is none. ``newer``: a program of a
+    later release has upgraded it; ``runs``: this one may run on it; ``pending``: migrations that it has not yet."""
+
+    revision: str
+    newer: bool
+    runs: bool
+    pending: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A migration that was run: its revision, with its branch's name, what it is, and how long it took."""
+
+    revision: str
+    title: str
+    took_s: float
+
+
+Tell = Callable[[Applied], None]
+
+
 def head(branches: Sequence[Branch]) -> str:
     """The newest revisions in the packages: "0002, films 0001"."""
-    scripts = (ScriptDirectory.from_config(branch.config()) for branch in branches)
-    return _joined(branches, [each.get_current_head() or "" for each in scripts])
+    return joined(branches, [steps[-1].revision if (steps := branch.steps()) else "" for branch in branches])
 
 
-async def revision(connection: AsyncConnection, branches: Sequence[Branch]) -> str:
-    """The database's revisions, "" when it has none."""
-
-    def current(sync: Connection) -> list[str]:
-        contexts = (
-            MigrationContext.configure(sync, opts={"version_table": branch.version_table}) for branch in branches
-        )
-        return [context.get_current_revision() or "" for context in contexts]
-
-    return _joined(branches, await connection.run_sync(current))
-
-
-def _joined(branches: Sequence[Branch], revisions: Sequence[str]) -> str:
+def joined(branches: Sequence[Branch], revisions: Sequence[str]) -> str:
+    """ "" where there is none."""
     if not any(revisions):
         return ""
     return ", ".join(branch.named(each) for branch, each in zip(branches, revisions, strict=True))
 
 
-async def upgrade(url: URL, branches: Sequence[Branch]) -> None:
-    """To head, in a thread with a loop of its own: Alembic reads files and blocks. Raises StoreUnavailable."""
+async def standings(connection: AsyncConnection, branches: Sequence[Branch]) -> Sequence[Standing]:
+    return [await connection.run_sync(_standing, branch) for branch in branches]
+
+
+def _standing(connection: Connection, branch: Branch) -> Standing:
+    context = MigrationContext.configure(connection, opts={"version_table": branch.version_table})
+    revision = context.get_current_revision() or ""
+    known = [step.revision for step in branch.steps()]
+    if revision and revision not in known:
+        floor = _floor(connection, branch)
+        return Standing(revision, newer=True, runs=floor is None or floor in known)
+    pending = len(known) - (known.index(revision) + 1 if revision else 0)
+    return Standing(revision, newer=False, runs=not pending, pending=pending)
+
+
+def _floor(connection: Connection, branch: Branch) -> str | None:
+    """Who does not know this revision does not run; None: nobody is kept out."""
+    if not inspect(connection).has_table(schema_floors.name):
+        return ""  # from before there were floors: no program knows of any
+    query = select(schema_floors.c.revision).where(schema_floors.c.branch == branch.name)
+    return connection.execute(query).scalar_one_or_none()
+
+
+async def upgrade(
+    url: URL,
+    branches: Sequence[Branch],
+    tell: Tell = lambda applied: None,
+    timeout_s: float | None = UPGRADE_S,
+) -> None:
+    """To this program's head, in a thread with a loop of its own: Alembic reads files and blocks. A branch that is
+    newer and that this program may run on stays as it is. ``tell`` hears, in that thread, of each migration once it is
+    done; ``timeout_s`` None: as long as it takes. Raises StoreUnavailable."""
     try:
-        async with asyncio.timeout(UPGRADE_S):
-            await asyncio.to_thread(_upgrade_in_thread, url, branches)
+        async with asyncio.timeout(timeout_s):
+            await asyncio.to_thread(_upgrade_in_thread, url, branches, tell)
     except CommandError as error:
-        raise StoreUnavailable(
-            f"the database could not be upgraded: {error}",
-            remedy="it was made by a newer release: start that one, or restore a backup",
-        ) from error
+        raise StoreUnavailable(f"the database could not be upgraded: {error}", remedy=NEWER) from error
     except Unreachable as error:
         raise fault(error, "the database could not be upgraded") from error
 
 
-def _upgrade_in_thread(url: URL, branches: Sequence[Branch]) -> None:
+def _upgrade_in_thread(url: URL, branches: Sequence[Branch], tell: Tell) -> None:
     with _ONE_AT_A_TIME:
-        asyncio.run(_upgrade(url, branches))
+        asyncio.run(_upgrade(url, branches, tell))
 
 
-async def _upgrade(url: URL, branches: Sequence[Branch]) -> None:
+async def _upgrade(url: URL, branches: Sequence[Branch], tell: Tell) -> None:
+    """On SQLite all at once, since any line that starts may do it; on PostgreSQL each migration by itself, as an index
+    that is made while lines write is in no transaction."""
     sqlite = url.get_backend_name() == "sqlite"
     engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": 30.0})
     if sqlite:
         event.listen(engine.sync_engine, "connect", _own_transactions)
         event.listen(engine.sync_engine, "begin", _begin_immediate)
     try:
-        async with engine.begin() as connection:
-            if not sqlite:
-                await connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
+        async with engine.connect() as connection:
+            if sqlite:
+                async with connection.begin():
+                    for branch in branches:
+                        await connection.run_sync(_run, branch, tell, False)
+                return
+            await _alone(connection)
             for branch in branches:
-                await connection.run_sync(_run, branch)
+                await connection.run_sync(_run, branch, tell, True)
+                await connection.commit()
     finally:
-        await engine.dispose()
+        await engine.dispose()  # which ends the session, and its lock
+
+
+async def _alone(connection: AsyncConnection) -> None:
+    """Never waiting inside of a statement: an index made concurrently waits for everybody who does."""
+    while not (await connection.execute(text(f"SELECT pg_try_advisory_lock({ADVISORY_LOCK})"))).scalar_one():
+        await connection.commit()
+        await asyncio.sleep(TURN_S)
+    await connection.commit()
 
 
 def _own_transactions(connection: object, _record: object) -> None:
@@ -127,7 +193,35 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _run(connection: Connection, branch: Branch) -> None:
+def _run(connection: Connection, branch: Branch, tell: Tell, step_by_step: bool) -> None:
+    standing = _standing(connection, branch)
+    if step_by_step:
+        connection.commit()  # what was read began a transaction, and each migration has its own
+    if standing.newer:
+        if not standing.runs:
+            raise CommandError(f"revision {branch.named(standing.revision)} is not known here, and keeps this one out")
+        return
+    began = time.monotonic()
+
+    def applied(ctx: MigrationContext, step: Any, **_: Any) -> None:
+        nonlocal began
+        assert ctx.connection is not None
+        _raise_floor(ctx.connection, branch, step.up_revision)
+        script, now = step.up_revision, time.monotonic()
+        title = (script.doc or "").partition("\n")[0].rstrip(".")
+        tell(Applied(branch.named(script.revision), title, now - began))
+        began = now
+
     made = branch.config()
-    made.attributes["connection"] = connection
+    made.attributes |= {"connection": connection, "applied": applied, "step_by_step": step_by_step}
     command.upgrade(made, "head")
+
+
+def _raise_floor(connection: Connection, branch: Branch, script: Script) -> None:
+    """A migration that contracts says ``oldest = "0016"``: the newest revision that a program must know to run on
+    what is left."""
+    oldest = getattr(script.module, "oldest", None)
+    if oldest is None:
+        return
+    connection.execute(schema_floors.delete().where(schema_floors.c.branch == branch.name))
+    connection.execute(schema_floors.insert().values(branch=branch.name, revision=oldest))

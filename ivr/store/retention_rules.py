@@ -114,5 +114,7 @@ KEPT: Mapping[str, str] = {
     "flow_versions": "the flows themselves, with who published them",
     "flow_publications": "which flows served when, with who published them: what a record is read by",
     "line_processes": "which processes run; nobody's data",
+    "registrations": "which of them registers a trunk; nobody's data",
+    "schema_floors": "which programs may run on the schema; nobody's data",
 }
 """Why, by table."""

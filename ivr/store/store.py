@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
+
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.ports import Clock, Orphan
 from ivr.sealing import Keys
@@ -33,6 +35,7 @@ from ivr.store.live_dialogs import LiveDialogLog
 from ivr.store.migration import CORE, Branch
 from ivr.store.person import PersonTables
 from ivr.store.recordings import RecordingTable
+from ivr.store.registrations import RegistrationLeaseTable
 from ivr.store.retention import Retention
 from ivr.store.spool import Spool, folder_for, waiting_in
 from ivr.store.verification import VerificationLog
@@ -43,29 +46,33 @@ RULES = {
 }  # fmt: skip
 TIDY_S = 30.0
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """``revision`` is "" for an empty database; ``up_to_date`` says whether ``upgrade`` has nothing to do.
+    """``revision`` is "" for an empty database. ``newer``: a later release has upgraded some of it; ``usable``: this
+    one runs on it as it is; ``pending``: how many migrations ``upgrade`` would run.
 
-    Both read like "0002", or "0002, films 0001" with a company's own branch."""
+    Both revisions read like "0002", or "0002, films 0001" with a company's own branch."""
 
     database: str
     revision: str
     head: str
-
-    @property
-    def up_to_date(self) -> bool:
-        return self.revision == self.head
+    newer: bool = False
+    usable: bool = True
+    pending: int = 0
 
 
 class Store:
-    """All persistence behind one URL. Connections are made when first needed; ``upgrade`` before first use.
+    """All persistence behind one URL. Connections are made when first needed, after ``upgrade`` or ``prepare``.
 
     ``branches``: migrations of tables beside the store's own. ``node``: this service, among those that share the
     database. ``line``: this process, where it serves calls: it ``begin``s after the upgrade and is ``run``; "" for one
     that only looks. ``spool``: the folder where writes of lines wait for a database that is away, at most ``spool_mb``
-    for each; None for nowhere. ``keys``: what live calls need confidentially is sealed by these. ``gather_s``: what calls have to write goes into one transaction in so many seconds."""
+    for each; None for nowhere. ``keys``: what live calls need confidentially is sealed by these. ``gather_s``: what
+    calls have to write goes into one transaction in so many seconds. ``drains``: whether the line begins no calls
+    now."""
 
     def __init__(
         self,
@@ -80,6 +87,7 @@ class Store:
         spool_mb: int = 64,
         gather_s: float = 0.0,
         keys: Keys = live_dialogs.UNSEALED,
+        drains: Callable[[], bool] = lambda: False,
     ) -> None:
         self.database = Database(url, timeout_s=timeout_s)
         self.now = now
@@ -88,7 +96,7 @@ class Store:
         self._spool = (
             Spool(self.spool_folder, line, spool_mb * 1_000_000) if line and self.spool_folder is not None else None
         )
-        self._lease = LineLease(self.database, now, line, node) if line else None
+        self._lease = LineLease(self.database, now, line, node, drains) if line else None
         self._deaths = Deaths(self.database, now, line, self.spool_folder)
         if self._lease is not None:
             self._lease.learn_of(lambda: self._deaths.certain)
@@ -110,6 +118,7 @@ class Store:
         self.desk_settings = DeskSettingsTable(self.database, now)
         self.desk_history = DeskHistory(self.database, now)
         self.recordings = RecordingTable(self.database, now)
+        self.registrations = RegistrationLeaseTable(self.database, now, self._lease, node)
         self.retention = Retention(self.database, now, self.spool_folder)
         self.persons = PersonTables(self.database, now, self.retention)
 
@@ -118,22 +127,45 @@ class Store:
         """The URL without its password."""
         return self.database.name
 
-    async def upgrade(self) -> None:
-        """Create or migrate the tables; nothing to do when they are current. Raises StoreUnavailable.
+    async def upgrade(self, tell: migration.Tell = lambda applied: None, *, patient: bool = False) -> None:
+        """Create or migrate the tables; nothing to do when they are current, or newer and of use. ``tell`` hears of
+        each migration; ``patient``: it may take long. Raises StoreUnavailable.
 
         A database in memory belongs to this process alone and is simply created."""
         if self.database.in_memory:
             await self.database.write(lambda connection: connection.run_sync(tables.metadata.create_all))
             return
-        await migration.upgrade(self.database.url, self._branches)
+        timeout_s = None if patient else migration.UPGRADE_S
+        await migration.upgrade(self.database.url, self._branches, tell, timeout_s)
+
+    async def prepare(self) -> None:
+        """Before a line begins. A file is this machine's, and upgraded; PostgreSQL is shared with lines of another
+        release, perhaps, and only looked at. Raises StoreUnavailable, with what the operator has to do."""
+        if self.database.sqlite:
+            await self.upgrade()
+            return
+        now = await self.status()
+        if now.usable:
+            if now.newer:
+                log.info("store.newer", revision=now.revision, head=now.head)
+            return
+        if now.newer:
+            raise StoreUnavailable(
+                f"{now.database} is at revision {now.revision}, which keeps this release ({now.head}) out",
+                remedy=migration.NEWER,
+            )
+        said = f"is at revision {now.revision}, this release needs {now.head}" if now.revision else "is empty"
+        raise StoreUnavailable(f"{now.database} {said}", remedy="run: ivr db upgrade")
 
     async def status(self) -> StoreStatus:
         """Raises StoreUnavailable when the database cannot be asked."""
         head = migration.head(self._branches)
         if self.database.in_memory:
             return StoreStatus(self.name, head, head)
-        revision = await self.database.read(lambda connection: migration.revision(connection, self._branches))
-        return StoreStatus(self.name, revision, head)
+        found = await self.database.read(lambda connection: migration.standings(connection, self._branches))
+        revision = migration.joined(self._branches, [each.revision for each in found])
+        newer, usable = any(each.newer for each in found), all(each.runs for each in found)
+        return StoreStatus(self.name, revision, head, newer, usable, sum(each.pending for each in found))
 
     async def begin(self, *, heir: bool = False) -> int:
         """This line serves calls from now on; how many calls of dead ones were ended. Who waited with one of these is

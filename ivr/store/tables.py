@@ -21,6 +21,8 @@ from sqlalchemy import (
 from ivr.store import account_tables as account_tables  # all tables share the metadata
 from ivr.store.columns import Json, Moment
 from ivr.store.columns import metadata as metadata
+from ivr.store.process_tables import line_processes as line_processes
+from ivr.store.process_tables import live_dialogs as live_dialogs
 
 callbacks = Table(
     "callbacks",
@@ -80,27 +82,6 @@ calls = Table(
     Column("seconds", Float, nullable=True),
     # All that a search looks at: it reads this and never the rows, which are thirty times as long.
     Index("ix_calls_listed", *LISTED),
-)
-
-line_processes = Table(
-    "line_processes",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("node", String(100), nullable=False),
-    Column("beat_at", Moment, nullable=False),  # changes every few seconds while the process lives
-    Column("sip", String(200), nullable=False, server_default=text("''")),  # HOST:PORT where others dial it, "" none
-    Column("room", Integer, nullable=True),  # for how many calls of dead lines; NULL: it takes none over
-)
-
-live_dialogs = Table(
-    "live_dialogs",
-    metadata,
-    Column("call_id", String(100), primary_key=True),
-    Column("line", String(32), nullable=False, index=True),  # the process that has the call
-    Column("taken_from", String(32), nullable=False, server_default=text("''")),  # and which had it before
-    Column("sip_call_id", String(255), nullable=False, index=True),
-    Column("at", Moment, nullable=False),
-    Column("snapshot", Json, nullable=False),  # all that another process needs to go on with it; gone with the call
 )
 
 call_entries = Table(

@@ -156,7 +156,9 @@ def _sip(out: _Gauges, state: LineState, labels: Labels) -> None:
     registered = {
         one_of(labels.trunks, each.trunk): each.state == "registered" for each in state.readiness.registrations
     }
-    out.by("ivr_trunk_registered", "1 while registered.", "trunk", registered)
+    out.by("ivr_trunk_registered", "1 while registered, by whichever line.", "trunk", registered)
+    here = {one_of(labels.trunks, each.trunk): not each.by for each in state.readiness.registrations}
+    out.by("ivr_trunk_registered_here", "1 where this line registers, of those that share the account.", "trunk", here)
 
 
 def _kept(out: _Gauges, state: LineState) -> None:

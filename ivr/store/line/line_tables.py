@@ -113,8 +113,8 @@ class LineTables(TableGroup):
 
     async def pair(self) -> Offer | None:
         """One place is offered to one agent; None where nobody can be paired."""
-
-        return await self._database.write(lambda connection: self._pairing.pair(connection, self.line))
+        drains = self._lease is not None and self._lease.drains()
+        return await self._database.write(lambda connection: self._pairing.pair(connection, self.line, drains=drains))
 
     async def look_after(self, phones: Collection[Phone]) -> None:
         """Phones of the configuration, as they are to be now."""

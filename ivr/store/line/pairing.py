@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    Boolean,
     ColumnElement,
     Row,
     Select,
@@ -42,7 +43,7 @@ from ivr.ports.line import GENERAL, MESSAGE, Offer
 from ivr.store.columns import Moment
 from ivr.store.database import clock
 from ivr.store.line.turn import BEGIN_ALONE, CHANNEL, Turn, in_order, offer_of
-from ivr.store.tables import agent_events, agent_skills, agents, place_events, places
+from ivr.store.tables import agent_events, agent_skills, agents, line_processes, place_events, places
 
 _at = bindparam("now", type_=Moment)
 _until = bindparam("lease", type_=Moment)
@@ -51,21 +52,32 @@ _line = bindparam("process", type_=places.c.line.type)
 _WAITING, _CALLBACK = literal("waiting", literal_execute=True), literal("callback", literal_execute=True)
 
 
-def _there(name: str, *states: ColumnElement[bool]) -> CTE:
-    """Agents for callers, and for messages: a telephone plays nobody's message, a console does."""
-    callers = select(agents.c.name, false().label("message")).where(*states)
-    heard = select(agents.c.name, true()).where(agents.c.console, agents.c.line != "", *states)
-    return callers.union_all(heard).cte(name)
+# What agents are for.
+_CALLER, _MESSAGE, _TO_CALL = (literal(each, literal_execute=True) for each in ("caller", "message", "call back"))
+_DRAINING = select(line_processes.c.id).where(line_processes.c.drains)
+# Whoever drives a call back begins a call: the process of the agent's console, or else this one.
+_MAY_DIAL = case(
+    (agents.c.console, agents.c.line.not_in(_DRAINING)), else_=bindparam("drains", type_=Boolean) == false()
+)
+
+
+def _there(name: str, state: ColumnElement[bool], may_dial: ColumnElement[bool]) -> CTE:
+    """Agents for callers, for messages, and for call backs: a telephone plays nobody's message, a console does, and
+    a line that drains dials nobody."""
+    callers = select(agents.c.name, _CALLER.label("kind")).where(state)
+    heard = select(agents.c.name, _MESSAGE).where(agents.c.console, agents.c.line != "", state)
+    return callers.union_all(heard, select(agents.c.name, _TO_CALL).where(state, may_dial)).cte(name)
 
 
 def _skills(there: CTE) -> Select[Any]:
-    """Skills that somebody has, for callers and for messages."""
-    return select(agent_skills.c.skill, there.c.message).join_from(
+    """Skills that somebody has, for each kind of place."""
+    return select(agent_skills.c.skill, there.c.kind).join_from(
         agent_skills, there, agent_skills.c.agent == there.c.name
     )
 
 
-_DUTY, _IDLE = _there("duty", agents.c.state != "away"), _there("idle", agents.c.state == "idle")
+_DUTY = _there("duty", agents.c.state != "away", true())
+_IDLE = _there("idle", agents.c.state == "idle", _MAY_DIAL)
 _ON_DUTY, _FREE = _skills(_DUTY), _skills(_IDLE)
 
 
@@ -94,9 +106,9 @@ class Pairing:
         self._found = select(*caller.c, *theirs).join_from(caller, seat, true())
         self._offered = _offered(self._found.cte("found"))
 
-    async def pair(self, connection: AsyncConnection, line: str) -> Offer | None:
+    async def pair(self, connection: AsyncConnection, line: str, *, drains: bool = False) -> Offer | None:
         """None where there is no such pair. A call back is driven by the process of the agent's console, or else by
-        this one."""
+        this one; by none that drains, which this one does where ``drains`` says so."""
         postgres = connection.dialect.name == "postgresql"
         begun = (await connection.execute(_COULD[postgres])).one_or_none()
         if begun is None:
@@ -104,6 +116,7 @@ class Pairing:
         turn = Turn(connection, begun.at, self._rules, line)
         known: dict[str, Any] = {
             "now": turn.at,
+            "drains": drains,
             **{name: turn.before(seconds) for name, seconds in self._before.items()},
         }
         if not postgres:
@@ -145,7 +158,7 @@ class Pairing:
         caller = places.c
         ready = (caller.state == _WAITING) | ((caller.state == _CALLBACK) & (caller.due_at <= _at))
         # Whom nobody on duty is there for: generalists take them, or else whoever there is.
-        general, somebody = _for(caller, literal(GENERAL)), (caller.channel == MESSAGE).in_(select(_IDLE.c.message))
+        general, somebody = _for(caller, literal(GENERAL)), _kind(caller).in_(select(_IDLE.c.kind))
         anybody = general.in_(_FREE) | (general.not_in(_ON_DUTY) & somebody)
         can_be_taken = or_(
             _for(caller, caller.skill).in_(_FREE),
@@ -184,6 +197,7 @@ class Pairing:
         has = select(agent_skills.c.agent, agent_skills.c.skill)
         very = tuple_(agents.c.name, caller.c.skill).in_(has)
         able = self._able(caller.c) & ((caller.c.channel != MESSAGE) | (agents.c.console & (agents.c.line != "")))
+        able &= (_kind(caller.c) != _TO_CALL) | _MAY_DIAL
         order = (agents.c.name != caller.c.named, ~very, agents.c.idle_at, agents.c.seat)
         query = select(agents).join_from(agents, caller, true())
         query = query.where(agents.c.state == "idle", able).order_by(*order).limit(1)
@@ -191,8 +205,12 @@ class Pairing:
 
 
 def _for(caller: ReadOnlyColumnCollection[str, Any], what: Any) -> Tuple:
-    """A skill, or an agent, for whoever this is: a caller or a message."""
-    return tuple_(what, caller.channel == MESSAGE)
+    """A skill, or an agent, for whoever this is: a caller, a message or a call back."""
+    return tuple_(what, _kind(caller))
+
+
+def _kind(caller: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[Any]:
+    return case((caller.channel == MESSAGE, _MESSAGE), (caller.state == _CALLBACK, _TO_CALL), else_=_CALLER)
 
 
 class _Seat:

@@ -1,4 +1,4 @@
-"""Alembic's entry point. Only ever run by ``ivr.store.migration``, which passes an open transaction."""
+"""Alembic's entry point, run only by ``ivr.store.migration``, which passes a connection and hears of each step."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from alembic import context
 
 from ivr.store.tables import metadata
 
+given = context.config.attributes
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=given["connection"],
     target_metadata=metadata,
-    version_table=context.config.attributes["version_table"],
+    version_table=given["version_table"],
     transactional_ddl=True,
-    transaction_per_migration=False,
+    transaction_per_migration=given["step_by_step"],
+    on_version_apply=given["applied"],
 )
-context.run_migrations()
+with context.begin_transaction():
+    context.run_migrations()

@@ -17,7 +17,7 @@ from .conftest import opened
 
 OFFERED = Pairing(LineConfig())._offered
 ANY = datetime(2026, 3, 2, tzinfo=UTC)
-VALUES = {"now": ANY, "late": ANY, "patient": ANY, "lease": ANY, "process": "here"}
+VALUES = {"now": ANY, "late": ANY, "patient": ANY, "lease": ANY, "process": "here", "drains": False}
 
 
 pytestmark = pytest.mark.postgres

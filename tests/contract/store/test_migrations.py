@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,7 +81,7 @@ async def test_a_database_from_before_the_company_had_a_branch(empty_url: str) -
     await engine.dispose()
     assert "run ivr db upgrade" in await told(db.status, empty_url)
     await store.upgrade()
-    assert (await store.status()).up_to_date
+    assert (await store.status()).usable
     assert (await films_on(store).counts())["members"] == 8
     assert await drift_of(empty_url) == []
     await store.close()
@@ -157,30 +158,82 @@ async def test_status_and_seed_commands(empty_url: str) -> None:
 async def test_instances_starting_together_upgrade_once(empty_url: str) -> None:
     stores = [films_store(empty_url) for _ in range(4)]
     await asyncio.gather(*(store.upgrade() for store in stores))
-    assert (await stores[0].status()).up_to_date
+    assert (await stores[0].status()).usable
     for store in stores:
         await store.close()
 
 
-async def test_a_newer_database_is_left_alone(empty_url: str) -> None:
+async def at(url: str, revision: str, floor: str = "") -> None:
+    """A later release has been here; ``floor``: who does not know that revision is kept out."""
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
+        await connection.exec_driver_sql("DELETE FROM schema_floors")
+        if floor:
+            await connection.exec_driver_sql(f"INSERT INTO schema_floors VALUES ('', '{floor}')")
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("floor", ["", "0015"])
+async def test_a_database_of_a_later_release_that_only_expanded_serves(empty_url: str, floor: str) -> None:
     store = films_store(empty_url)
     await store.upgrade()
-    engine = create_async_engine(empty_url)
-    async with engine.begin() as connection:
-        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    await engine.dispose()
-    with pytest.raises(StoreUnavailable, match="newer release"):
-        await store.upgrade()
-    assert not (await store.status()).up_to_date
-    assert "9999" in await told(db.status, empty_url)
+    await at(empty_url, "9999", floor)
+    await store.prepare()
+    await store.upgrade()
+    now = await store.status()
+    assert (now.newer, now.usable, now.pending) == (True, True, 0) and "9999" in now.revision
+    assert "9999, films 0003, newer than this release" in await told(db.status, empty_url)
+    assert "which runs on it" in await told(db.upgrade, empty_url)
+    assert "added 420 titles" in await told(db.seed, empty_url)
     await store.close()
+
+
+async def test_one_that_contracted_keeps_it_out(empty_url: str) -> None:
+    store = films_store(empty_url)
+    await store.upgrade()
+    await at(empty_url, "9999", "9998")
+    for refused in (store.upgrade, store.prepare):
+        with pytest.raises(StoreUnavailable, match="keeps this") as caught:
+            await refused()
+        assert "newer release" in str(caught.value)
+    assert not (await store.status()).usable
+    assert "which it keeps out: start the newer release" in await told(db.status, empty_url)
+    await store.close()
+
+
+async def test_a_line_upgrades_its_own_file_and_asks_for_it_on_a_server(empty_url: str) -> None:
+    store = films_store(empty_url)
+    if store.database.sqlite:
+        await store.prepare()
+    else:
+        with pytest.raises(StoreUnavailable, match=r"is empty.*run: ivr db upgrade"):
+            await store.prepare()
+        await store.upgrade()
+        await at(empty_url, "0014")
+        with pytest.raises(StoreUnavailable, match=r"0014, films 0003, this release needs .*run: ivr db upgrade"):
+            await store.prepare()
+        await store.upgrade()
+        await store.prepare()
+    assert (await store.status()).usable
+    await store.close()
+
+
+async def test_an_upgrade_says_how_far_it_is(empty_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    await told(db.upgrade, empty_url)
+    said = capsys.readouterr().out
+    assert f"{len(CORE.steps()) + 3} to run" in said
+    assert re.search(r"^0015: Which line registers an account.* \(\d+\.\d s\)$", said, re.M)
+    assert said.count("\n") == len(CORE.steps()) + 4
+    await told(db.upgrade, empty_url)
+    assert capsys.readouterr().out == ""
 
 
 async def test_a_store_in_memory_needs_no_file() -> None:
     store = films_store("sqlite+aiosqlite://")
     await store.upgrade()
     assert (await films_on(store).seed())["members"] == 8
-    assert (await store.status()).up_to_date
+    assert (await store.status()).usable
     await store.close()
 
 
