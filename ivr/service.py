@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from ivr.accounts.authentication import Authentication
+from ivr.accounts.first_link import offered, withdrawn
 from ivr.accounts.oidc import Oidc
 from ivr.actions import ActionRegistry, consent
 from ivr.actions.history import HistoryActions
@@ -66,9 +67,8 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Service:
     """One running line. The addresses are HOST:PORT, with the ports that were bound, ``tls_address`` "" without TLS;
-    ``console_url`` opens in a
-    browser: the configured one, or one of this machine. ``reload``: on SIGHUP.
-    ``administrator``: the token that makes the first account, where one is needed; else ""."""
+    ``console_url`` opens in a browser: the configured one, or one of this machine. ``reload``: on SIGHUP.
+    ``first_link``: what makes the first account, where one is needed; else ""."""
 
     sip_address: str
     http_address: str
@@ -79,7 +79,7 @@ class Service:
     drain: Drain
     reload: Reload
     telemetry: LineTelemetry
-    administrator: str = ""
+    first_link: str = ""
     tls_address: str = ""
 
 
@@ -249,6 +249,7 @@ async def running(
                 drain=drain,
                 retry_after_s=lambda: reload.config.sip.retry_after_s,
                 configuration=lambda: shown(reload.config),
+                node=config.node,
             ),
             feed,
             authentication=authentication,
@@ -274,9 +275,10 @@ async def running(
             log.warning("takeover.keys_unkept", meaning=UNKEPT, remedy="set [takeover] key, the same on every node")
         if count := await store.begin(heir=heir):
             log.warning("calls.reconciled", count=count)
-        if token and not await store.accounts.exist():
-            authentication.administrator = secrets.token_urlsafe(24)
-            log.warning("accounts.none", remedy="make one at /login, or by ivr accounts add")
+        asked = token or config.http.public_url or config.http.trusted_proxies  # others come than who is at the machine
+        first_link = await offered(authentication, console_url, config.store.spool_folder) if asked else ""
+        if first_link:
+            lifespan.beside(withdrawn(authentication, config.store.spool_folder), "first link")
         lifespan.beside(store.run(clock, lambda: [call.call_id for call in registry]), "store")
         await lifespan.begin(entry.load_vocabularies(actions), company_http.aclose)
         lifecycle.begin("checking the flows")
@@ -368,10 +370,9 @@ async def running(
         tls_address = str(endpoint.tls_address) if config.sip.tls is not None else ""
         log.info("service.ready", sip=sip_address, tls=tls_address, http=http_address, flow_version=library.version)
         lifespan.beside(watch.run(), "readiness")
-        administrator = authentication.administrator
         yield Service(
             *(sip_address, http_address, console_url, registry, endpoint, watch, drain, reload, telemetry),
-            *(administrator, tls_address),
+            *(first_link, tls_address),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
+import secrets
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
@@ -24,8 +24,10 @@ from ivr.ports import Account, AccountRecord, AccountStore, Role, Session, Token
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 ONE_TIME = timedelta(hours=24)
+FIRST_LINK = timedelta(minutes=15)
 ANSWERED = timedelta(seconds=PENDING_S + SKEW_S)  # so long it is remembered that an answer came
 FRESH_S = 1.0
+FIRST = "first link"  # who it was, in the audit log
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,6 @@ class LogInRefused(AccountError):
 
 
 class Authentication:
-    """``administrator``: the token that makes the first account, once; "" for none."""
-
     def __init__(
         self,
         store: AccountStore,
@@ -66,10 +66,8 @@ class Authentication:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
         hashing: Hashing | None = None,
-        administrator: str = "",
     ) -> None:
         self.store = store
-        self.administrator = administrator
         self.guesses = Guesses(clock)
         self.sessions = Sessions(store, now, clock)
         self.tokens = Tokens(tokens, now, clock)
@@ -194,25 +192,31 @@ class Authentication:
         """What happened is in the audit trail now."""
         await asyncio.gather(*self._noting)
 
-    async def first(self, token: str, name: str, password: str, browser: Browser) -> LogIn:
-        """The first account, by the administrator token. Raises LogInRefused, AccountError, StoreUnavailable."""
+    async def first_secret(self) -> str:
+        """What makes the first account, once, within FIRST_LINK, in every process. Raises AccountError where there is
+        one, StoreUnavailable."""
+        secret = secrets.token_urlsafe(32)
+        await self.store.offer_first(digest(secret), self.now() + FIRST_LINK)
+        return secret
+
+    async def first(self, secret: str, name: str, password: str, browser: Browser) -> LogIn:
+        """The first account. Raises LogInRefused, AccountError, StoreUnavailable."""
         if wait_s := self.guesses.wait_s(browser.source):
             raise LogInRefused("too many attempts", wait_s)
-        given, right = token.strip().encode(errors="replace"), self.administrator.encode()
-        if not right or not hmac.compare_digest(given, right):
-            self.guesses.failed(browser.source, token)
-            self._refused.note(browser.source, reason="wrong administrator token")
-            raise LogInRefused("that is not the administrator token")
+        shown = digest(secret.strip().rpartition("#first=")[2])
+        if not await self.store.offered_first(shown):
+            self.guesses.failed(browser.source, secret)
+            self._refuse(None, browser, "wrong link for the first account")
+            raise LogInRefused("that link is not right, or it is over: ivr accounts link prints a new one")
         roles: frozenset[Role] = frozenset(("supervisor", "ops", "designer"))
-        account = await self.add(Account(name, roles), "administrator", password, first=True)
-        self.administrator = ""
+        account = await self.add(Account(name, roles), FIRST, password, first=shown)
         record = await self.store.find(account.name)
         if record is None:
             raise LogInRefused("the account is gone again")
         return await self._entered(record, browser)
 
-    async def add(self, account: Account, by: str, password: str = "", *, first: bool = False) -> Account:
-        """As it is kept then. Raises AccountError, StoreUnavailable."""
+    async def add(self, account: Account, by: str, password: str = "", *, first: str = "") -> Account:
+        """As it is kept then. ``first``: as the store's. Raises AccountError, StoreUnavailable."""
         name = passwords.new_name(account.name)
         made = replace(account, name=name, display=" ".join(account.display.split())[:100] or name)
         hashed = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -80,6 +80,20 @@ class Sessions:
             while len(self._known) > MOST_KNOWN:
                 self._known.popitem(last=False)
         return fresh
+
+    async def look_again(self, identities: Collection[str]) -> None:
+        """What is asked about them within FRESH_S is known then, by one look at the database for all. One that does not
+        answer changes nothing."""
+        clock = self._clock()
+        try:
+            found = {each.id: each for each in await self._store.find_sessions(identities)} if identities else {}
+        except StoreUnavailable:
+            return
+        for identity in identities:
+            self._known[identity] = _Known(found.get(identity), clock, clock)
+            self._known.move_to_end(identity)
+        while len(self._known) > max(MOST_KNOWN, len(identities)):
+            self._known.popitem(last=False)
 
     async def touch(self, session: Session) -> None:
         """It is in use. A database that does not answer is told later."""

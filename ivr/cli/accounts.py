@@ -12,10 +12,12 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from ivr.accounts.authentication import Authentication
+from ivr.accounts.first_link import first_link
 from ivr.accounts.passwords import check, name_of, new_name
 from ivr.cli.audit import as_json
 from ivr.cli.db import opened_current
 from ivr.cli.options import Subparsers, add_config, command, configuration, operator
+from ivr.cli.running_line import RunningLine
 from ivr.config import Config
 from ivr.errors import AccountError, ConfigError
 from ivr.ports import ROLES, Account, Role
@@ -31,6 +33,7 @@ examples:
   ivr accounts password rosa < secret.txt               from standard input; on a terminal it is asked for, unseen
   ivr accounts roles sam agent designer                 these, and no others
   ivr accounts log-out sam                              wherever Sam is logged in
+  ivr accounts link                                     for who makes the first account in a browser instead
 
 A running line notices within a second. While there is no account, whoever is at the line's machine may do everything
 in the console (where no http.token is set); with the first one, a supervisor's, everybody logs in. Sessions end when
@@ -44,6 +47,7 @@ class Opened:
     authentication: Authentication
     zone: ZoneInfo
     by: str
+    console_url: str
 
     def time(self, at: datetime | None) -> str:
         return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M}" if at is not None else "never"
@@ -77,6 +81,7 @@ def add(commands: Subparsers) -> None:
     roles_.add_argument("roles", nargs="*", metavar="ROLE", help=", ".join(ROLES))
     changed = action("password", "a new password, asked for or read from standard input", password)
     changed.add_argument("--one-time", action="store_true", help="print one that lets in once within a day instead")
+    action("link", "a link that makes the first account, once, within 15 minutes", link, named=False)
     action("disable", "keep them out; nothing of theirs is lost", disable)
     action("enable", "let them in again", enable)
     action("remove", "delete the account", remove)
@@ -96,7 +101,8 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
     """What to tell the operator. Raises AccountError, ConfigError, StoreUnavailable."""
     async with opened_current(config) as database:
         store = database.store
-        opened = Opened(Authentication(store.accounts, store.tokens, now=store.now), database.zone, operator())
+        authentication = Authentication(store.accounts, store.tokens, now=store.now)
+        opened = Opened(authentication, database.zone, operator(), console_url(config))
         answer: str = await arguments.work(opened, arguments)
         return answer
 
@@ -127,6 +133,10 @@ async def add_(opened: Opened, arguments: argparse.Namespace) -> str:
     made = await opened.authentication.add(account, opened.by, given)
     said = f"{made.name} may log in: {_told(made.roles)}"
     return f"{said}\n{await _one_time(opened, made.name)}" if arguments.one_time else said
+
+
+async def link(opened: Opened, _: argparse.Namespace) -> str:
+    return first_link(opened.console_url, await opened.authentication.first_secret())
 
 
 async def roles(opened: Opened, arguments: argparse.Namespace) -> str:
@@ -199,6 +209,13 @@ def asked(*personal: str) -> str:
 async def _one_time(opened: Opened, name: str) -> str:
     secret = await opened.authentication.set_one_time(name, opened.by)
     return f"{secret} lets {name} in once within 24 hours, to choose a password"
+
+
+def console_url(config: Config) -> str:
+    """As browsers know it; by this machine's own address where nobody said."""
+    at = RunningLine.of(config)
+    host = f"[{at.host}]" if ":" in at.host else at.host
+    return config.http.public_url.rstrip("/") or f"http://{host}:{at.port}"
 
 
 def _name(arguments: argparse.Namespace) -> str:

@@ -165,8 +165,8 @@ async def _serve(
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECT_AT)
-        if service.administrator:
-            notices.write(first_account(service.console_url, service.administrator))
+        if service.first_link:
+            notices.write(first_account(service.first_link))
         service.readiness.told = lambda readiness: notifier.status(status_line(readiness))
         notifier.ready("ready")
         secure = f" (sip over TLS {service.tls_address})" if service.tls_address else ""
@@ -190,12 +190,9 @@ async def _started(
     return service
 
 
-def first_account(console_url: str, token: str) -> str:
+def first_account(link: str) -> str:
     """What whoever starts a line that nobody has an account at is told, on their terminal only."""
-    return (
-        f"nobody has an account yet. Make the first one at {console_url}/login\n"
-        f"administrator token, told only now: {token}\n"
-    )
+    return f"nobody has an account yet. Make the first one within 15 minutes (later: ivr accounts link):\n{link}\n"
 
 
 def status_line(readiness: Readiness) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -89,8 +89,14 @@ class AccountStore(Protocol):
 
     async def find(self, name: str) -> AccountRecord | None: ...
 
-    async def add(self, account: Account, by: str, *, password: str = "", first: bool = False) -> None:
-        """``password``: a hash. ``first``: only while there is no other."""
+    async def add(self, account: Account, by: str, *, password: str = "", first: str = "") -> None:
+        """``password``: a hash. ``first``: only while there is no other, and by this link, which ends with it."""
+
+    async def offer_first(self, digest: str, until: datetime) -> None:
+        """A link, kept as SHA-256, by which the first account is made until then."""
+
+    async def offered_first(self, digest: str) -> bool:
+        """Whether there is such a link now."""
 
     async def set_roles(self, name: str, roles: frozenset[Role], by: str) -> None: ...
     async def set_disabled(self, name: str, disabled: bool, by: str) -> None: ...
@@ -119,6 +125,9 @@ class AccountStore(Protocol):
 
     async def begin_session(self, session: Session) -> None: ...
     async def find_session(self, identity: str) -> Session | None: ...
+    async def find_sessions(self, identities: Collection[str]) -> Sequence[Session]:
+        """Those of them that there are."""
+
     async def touch_session(self, identity: str, expires_at: datetime) -> None: ...
     async def end_session(self, identity: str, by: str) -> None: ...
     async def end_sessions(self, name: str, by: str) -> int: ...

@@ -41,6 +41,13 @@ used_log_ins = Table(
     Column("until", Moment, nullable=False, index=True),
 )
 
+first_links = Table(
+    "first_links",
+    metadata,
+    Column("id", String(64), primary_key=True),  # SHA-256 of what makes the first account
+    Column("until", Moment, nullable=False, index=True),
+)
+
 sessions = Table(
     "sessions",
     metadata,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from ivr.errors import AccountError
 from ivr.ports import Account, AccountRecord, AuditEvent, AuditRow, AuditSearch, Role, Session
 from ivr.ports.accounts import SOMEBODY
 from ivr.ports.audit import DONE
-from ivr.store.account_tables import accounts, sessions, used_log_ins
+from ivr.store.account_tables import accounts, first_links, sessions, used_log_ins
 from ivr.store.audit_log import append, found
 from ivr.store.database import TableGroup, fit, insert_new, reads, writes
 
@@ -47,12 +47,14 @@ class AccountTables(TableGroup):
 
     @writes
     async def add(
-        self, connection: AsyncConnection, account: Account, by: str, *, password: str = "", first: bool = False
+        self, connection: AsyncConnection, account: Account, by: str, *, password: str = "", first: str = ""
     ) -> None:
         await _alone(connection)
         there = set((await connection.execute(select(accounts.c.name))).scalars())
         if first and there:
             raise AccountError("there is an account by now", remedy="log in, or ask its owner to add you")
+        if first and not await _offered(connection, first, self._now()):
+            raise AccountError("that link is over", remedy="ivr accounts link prints a new one")
         if account.name in there:
             raise AccountError(f"there is an account {account.name} already", remedy="take another name, or change it")
         values = {
@@ -65,7 +67,20 @@ class AccountTables(TableGroup):
         }
         await connection.execute(insert(accounts).values(values))
         await _somebody_manages(connection)
+        await connection.execute(delete(first_links))
         await self._audit(connection, "added", account.name, by, after={"roles": sorted(account.roles)})
+
+    @writes
+    async def offer_first(self, connection: AsyncConnection, digest: str, until: datetime) -> None:
+        await _alone(connection)
+        if (await connection.execute(select(accounts.c.name).limit(1))).first() is not None:
+            raise AccountError("there is an account already", remedy="ivr accounts add NAME makes another")
+        await connection.execute(delete(first_links).where(first_links.c.until < self._now()))
+        await connection.execute(insert(first_links).values(id=digest, until=until))
+
+    @reads
+    async def offered_first(self, connection: AsyncConnection, digest: str) -> bool:
+        return await _offered(connection, digest, self._now())
 
     async def set_roles(self, name: str, roles: frozenset[Role], by: str) -> None:
         await self._change(name, "roles", by, {"roles": sorted(roles)})
@@ -186,6 +201,11 @@ class AccountTables(TableGroup):
         row = (await connection.execute(whose)).one_or_none()
         return _session(row) if row is not None else None
 
+    @reads
+    async def find_sessions(self, connection: AsyncConnection, identities: Collection[str]) -> Sequence[Session]:
+        those = _whose().where(sessions.c.id.in_(sorted(identities)), sessions.c.expires_at > self._now())
+        return [_session(row) for row in await connection.execute(those)]
+
     @writes
     async def touch_session(self, connection: AsyncConnection, identity: str, expires_at: datetime) -> None:
         used = update(sessions).where(sessions.c.id == identity)
@@ -237,6 +257,11 @@ async def _alone(connection: AsyncConnection) -> None:
     """Changes wait for each other; SQLite's writers do so anyway."""
     if connection.dialect.name == "postgresql":
         await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("accounts", 0))))
+
+
+async def _offered(connection: AsyncConnection, digest: str, now: datetime) -> bool:
+    is_it = (first_links.c.id == digest) & (first_links.c.until > now)
+    return (await connection.execute(select(first_links.c.id).where(is_it))).first() is not None
 
 
 async def _known(connection: AsyncConnection, name: str) -> Row[Any]:

@@ -50,6 +50,7 @@ NOBODYS: Mapping[str, str] = {
     "accounts": "people of the house, not callers",
     "sessions": "people of the house",
     "used_log_ins": "people of the house",
+    "first_links": "people of the house",
     "api_tokens": "programs",
     "audit_head": "where the audit log ends",
     "agents": "people of the house",

@@ -9,8 +9,6 @@ import ipaddress
 import math
 import secrets
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
@@ -21,13 +19,13 @@ from aiohttp import web
 from ivr.accounts.authentication import Authentication
 from ivr.accounts.oidc import Oidc
 from ivr.accounts.tokens import FORM
-from ivr.errors import StoreUnavailable
 from ivr.limits.throttle import Budgets, CountedLog, source_of
 from ivr.origin import asked_from
 from ivr.ports import SCOPES, Account, Scope, Session
 from ivr.ports.accounts import LOCAL, PROGRAM, STRANGER
 from ivr.web.bodies import Handler, form
 from ivr.web.connection import TrustedProxies, prove
+from ivr.web.held_connections import HeldConnections
 from ivr.web.rules import ACCOUNT, SCOPES_SHOWN, rule_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -35,7 +33,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 REFUSED_RATE, REFUSED_BURST = 20.0, 100.0  # refusals a source; beyond, each takes SLOWLY_S
 OPENED_RATE, OPENED_BURST = 100.0, 500.0  # what is served to everybody, likewise
 SLOWLY_S = 1.0
-STILL_S = 5.0  # how often it is looked whether who holds a connection open may still do so
 
 OPEN_PATHS = ("/healthz", "/readyz", "/metrics", "/handoff/", "/login", "/static/")
 COOKIE = "ivr_session"
@@ -43,6 +40,7 @@ HOST_PREFIX = "__Host-"  # by TLS: no other host, path or plain connection can s
 HOST_COOKIE = f"{HOST_PREFIX}{COOKIE}"
 SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 CSRF_HEADER = "X-CSRF-Token"
 COMMAND_HEADER = "X-IVR-Command"  # of `ivr` commands on this machine; no browser sends it for another site's page
 OWN_ACCOUNT = "/account"  # where one chooses a password
@@ -88,6 +86,10 @@ class Gate:
     opened: Budgets = field(default_factory=lambda: Budgets(OPENED_RATE, OPENED_BURST, time.monotonic))
     guessed: CountedLog = field(default_factory=lambda: CountedLog(log, "http.token_refused", time.monotonic))
     anybody: Session = field(default_factory=_anybody)
+    held: HeldConnections = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.held = HeldConnections(self.authentication.sessions.look_again)
 
     def cookie(self, request: web.Request) -> str:
         """The name of the session's cookie."""
@@ -120,7 +122,8 @@ class Gate:
         shown = await self.shown(request)
         if shown.scopes is not None:
             request[SCOPES_SHOWN] = shown.scopes
-            return await self._served(request, handler, shown.account)
+            with self.held.open(request, lambda: self._still_shown(request)):
+                return await self._served(request, handler, shown.account)
         wait_s = shown.wait_s
         if shown.void:
             raise _refused_token()
@@ -139,7 +142,7 @@ class Gate:
         if session.must_change and request.path not in ALWAYS:
             raise web.HTTPSeeOther(OWN_ACCOUNT) if wants_html(request) else _choose_first()
         await self.authentication.sessions.touch(session)
-        async with self._watched(request, touching=upgrading):
+        with self.held.open(request, lambda: self._still_in(request, touching=upgrading), session.id):
             return await self._served(request, handler, session.account)
 
     async def _served(self, request: web.Request, handler: Handler, account: Account) -> web.StreamResponse:
@@ -151,35 +154,29 @@ class Gate:
             raise web.HTTPForbidden(text="nobody may: there is no rule for it")
         return await handler(request)
 
-    @asynccontextmanager
-    async def _watched(self, request: web.Request, *, touching: bool) -> AsyncIterator[None]:
-        """What takes long (a WebSocket, an event stream) ends with the session; a conversation is use of it."""
+    async def _still_in(self, request: web.Request, *, touching: bool) -> bool:
+        """Whether the session goes on; ``touching``: a conversation is use of it. Raises StoreUnavailable."""
+        session = await self.session(request)
+        if session is not None and touching:
+            await self.authentication.sessions.touch(session)
+        return session is not None
 
-        async def watch() -> None:
-            while True:
-                await asyncio.sleep(STILL_S)
-                try:
-                    session = await self.session(request)
-                except StoreUnavailable:
-                    continue  # a conversation that is under way is not cut because nobody can be asked
-                if session is None and request.transport is not None:
-                    request.transport.close()
-                    return
-                if session is not None and touching:
-                    await self.authentication.sessions.touch(session)
-
-        watching = asyncio.create_task(watch())
-        try:
-            yield
-        finally:
-            watching.cancel()
+    async def _still_shown(self, request: web.Request) -> bool:
+        """Whether what a program showed counts still. Raises StoreUnavailable."""
+        given = bearer(request)
+        fixed = matches(given, self.own) or matches(given, self.token)
+        return fixed or await self.authentication.tokens.find(given) is not None
 
     def source(self, request: web.Request) -> str:
         """Who asks: the client, behind whatever proxies of ours. Refusals and guesses are counted by it."""
         return source_of(self.proxies.client(request.remote or "", request.headers.getall("X-Forwarded-For", ())))
 
     def local(self, request: web.Request) -> bool:
-        """Whether it comes from this machine, and from no page of another site."""
+        """Whether it comes from this machine, from no page of another site, and by no proxy for somebody elsewhere: one
+        that nobody told us of, or that does not say for whom."""
+        proxied = any(name in request.headers for name in FORWARDED)
+        if proxied and not self.proxies.told(request.remote or "", request.headers.getall("X-Forwarded-For", ())):
+            return False
         return from_loopback(self.source(request)) and addressed_plainly(request)
 
     def by_tls(self, request: web.Request) -> bool:
@@ -260,16 +257,13 @@ def from_loopback(address: str) -> bool:
 
 
 def addressed_plainly(request: web.Request) -> bool:
-    """By an address or as localhost. Under another name a foreign page may be asking (DNS rebinding)."""
+    """By an address of the loopback or as localhost. Under another name a foreign page may be asking (DNS rebinding),
+    under another address a proxy that says nothing of its clients."""
     try:
         host = urlsplit(f"//{request.host}").hostname or ""
     except ValueError:
         return False
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return True
+    return host == "localhost" or from_loopback(host)
 
 
 def same_origin(request: web.Request) -> bool:

@@ -21,6 +21,7 @@ from ivr.web.bodies import Handler, readable
 from ivr.web.connection import TrustedProxies, factory, watched
 from ivr.web.formats import dumps
 from ivr.web.pages import simulator
+from ivr.web.response_headers import guarded
 from ivr.web.rules import needs, rule_of
 
 log = structlog.get_logger(__name__)
@@ -53,6 +54,7 @@ def application(
     app[simulator.OPEN] = {}
     app[command_socket.OPEN] = set()
     rendering.prepare(app)
+    app.on_response_prepare.append(guarded)
     app.on_shutdown.append(_say_goodbye)
     app.add_routes([*api.ROUTES, *pages.ROUTES, *live.ROUTES, *map(_ruled, resources)])
     return app
@@ -95,7 +97,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except UnavailableError:
         refusal = web.HTTPServiceUnavailable(text="the store does not answer")
     except Exception:
-        log.exception("http.failed", path=request.rel_url.raw_path)
+        log.exception("http.failed", route=_route(request))
         refusal = web.HTTPInternalServerError(text="something inside failed; the log says what")
     text = refusal.text
     if text == f"{refusal.status}: {refusal.reason}":  # nobody said more than that
@@ -104,6 +106,12 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return rendering.refused(request, refusal.status, text or "", refusal.headers)
     refusal.text, refusal.content_type = dumps({"error": text}), "application/json"
     raise refusal
+
+
+def _route(request: web.Request) -> str:
+    """Which it is, without what stands in its place: a hand-over's secret, say, or a member's number."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else ""
 
 
 def bound(host: str, port: int) -> list[socket.socket]:

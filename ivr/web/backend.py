@@ -132,7 +132,8 @@ class Backend:
     ``seats``: live agents' consoles; None where there are none. ``recordings``: of conversations and messages; None
     where there are none. ``board``: the supervisors'; ``board_phone``: makes their phone, by name.
     ``metrics``: the exposition, None where there is none. ``drain``: of the line; ``retry_after_s``: for the calls it
-    refuses. ``configuration``: what the line serves with, without secrets."""
+    refuses. ``configuration``: what the line serves with, without secrets. ``node``: what this line is called among
+    those on one database."""
 
     calls: Calls
     flows: Flows
@@ -150,6 +151,7 @@ class Backend:
     drain: Drain | None = None
     retry_after_s: Callable[[], int] = lambda: 30
     configuration: Callable[[], Mapping[str, Any]] = lambda: {}
+    node: str = ""
 
 
 BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)

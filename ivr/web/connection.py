@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -41,14 +42,31 @@ class TrustedProxies:
     def client(self, peer: str, forwarded: Sequence[str]) -> str:
         """Return the address that a request came from: ``peer``, or for a proxy's the last in X-Forwarded-For
         (``forwarded``) that is no proxy of ours. What is before that, anybody may have written."""
-        hops = [hop.strip() for value in forwarded for hop in value.split(",")]
+        hops = _hops(forwarded)
         while peer in self and hops:
-            hop = hops.pop()
-            try:
-                peer = str(ipaddress.ip_address(hop))
-            except ValueError:
+            address = _address(hops.pop())
+            if not address:
                 break
+            peer = address
         return peer
+
+    def told(self, peer: str, forwarded: Sequence[str]) -> bool:
+        """Whether ``peer`` is a proxy of ours that said for whom it asks."""
+        hops = _hops(forwarded)
+        return peer in self and bool(hops) and all(map(_address, hops))
+
+
+def _hops(forwarded: Sequence[str]) -> list[str]:
+    return [hop.strip() for value in forwarded for hop in value.split(",")]
+
+
+def _address(hop: str) -> str:
+    """Of what stands in X-Forwarded-For, where some proxies write the port, too; "" for what is none."""
+    bare = re.sub(r"^\[(.+)\](:\d+)?$|^([\d.]+):\d+$", lambda found: found[1] or found[3], hop)
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        return ""
 
 
 class ServerLog(logging.LoggerAdapter[logging.Logger]):

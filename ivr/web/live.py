@@ -62,9 +62,7 @@ FEED: web.AppKey[Feed] = web.AppKey("feed", Feed)
 @needs(scope="calls:read")
 async def stream(request: web.Request) -> web.StreamResponse:
     """``data: {"calls": […], "flows": {version, banner, revision}}`` at once and whenever something changes."""
-    response = web.StreamResponse(
-        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    )
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     await response.prepare(request)
     with suppress(ConnectionError):  # the page was closed
         await _tell(request, response)

@@ -70,14 +70,7 @@ def page(
     shown = {"zone": request.app[BACKEND].zone, **context, "framed": framed, "path": request.path, "nonce": nonce}
     text = whole(aiohttp_jinja2.render_string(template, request, shown))
     response = web.Response(text=text, content_type="text/html", status=status)
-    response.headers.update(
-        {
-            "Content-Security-Policy": POLICY.format(nonce=nonce or secrets.token_urlsafe(12)),
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "same-origin",  # "no-referrer" would make a form's Origin "null"
-            "Cache-Control": "no-store",
-        }
-    )
+    response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce or secrets.token_urlsafe(12))
     return response
 
 

@@ -124,11 +124,11 @@ async def test_parts_stop_in_the_opposite_order_after_every_call_has(config: Con
     assert events[-1] == "service.stopped" and events.index("service.ready") < events.index("call.end")
 
 
-async def test_a_line_with_a_token_and_no_accounts_tells_an_administrator_token(
+async def test_a_line_with_a_token_and_no_accounts_tells_a_link_to_the_first_one(
     config: Config, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with service.running(config, Lifecycle()) as running:
-        assert running.administrator == "", "on loopback nothing is asked"
+        assert running.first_link == "", "on loopback nothing is asked"
     monkeypatch.setenv("TEST_HTTP_TOKEN", "hunter2")
     http = HttpConfig(listen=Address("127.0.0.1", 0), token=Secret("env:TEST_HTTP_TOKEN"))
     guarded = config.model_copy(update={"http": http})
@@ -137,14 +137,17 @@ async def test_a_line_with_a_token_and_no_accounts_tells_an_administrator_token(
             service.running(guarded, Lifecycle()) as running,
             aiohttp.ClientSession(f"http://{running.http_address}") as client,
         ):
-            token = running.administrator
-            assert len(token) >= 22 and token not in str(logs)
+            link, kept = running.first_link, guarded.store.spool_folder / "first-account"
+            home, _, secret = link.partition("/login#first=")
+            assert home == running.console_url and len(secret) == 43 and secret not in str(logs)
+            assert kept.read_text() == f"{link}\n" and kept.stat().st_mode & 0o777 == 0o600
             words = "correct horse battery"
-            form = {"token": token, "name": "ann", "password": words, "again": words}
+            form = {"secret": secret, "name": "ann", "password": words, "again": words}
             async with client.post("/login/first", data=form, allow_redirects=False) as answer:
                 assert answer.status == 303
+    assert not kept.exists(), "it is over"
     async with service.running(guarded, Lifecycle()) as running:
-        assert running.administrator == "", "once somebody has an account there is none"
+        assert running.first_link == "", "once somebody has an account there is none"
 
 
 async def test_the_console_has_an_address_that_opens(
@@ -157,7 +160,7 @@ async def test_the_console_has_an_address_that_opens(
         _, _, port = running.http_address.rpartition(":")
         assert running.console_url == f"http://127.0.0.1:{port}"
         async with aiohttp.ClientSession(running.console_url) as client, client.get("/login") as answer:
-            assert answer.status == 200 and "administrator token" in await answer.text()
+            assert answer.status == 200 and "ivr accounts link" in await answer.text()
     behind = everywhere.model_copy(update={"public_url": "https://line.example/"})
     async with service.running(config.model_copy(update={"http": behind}), Lifecycle()) as running:
         assert running.console_url == "https://line.example"

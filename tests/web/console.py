@@ -127,7 +127,6 @@ async def console(
     mask: bool = True,
     trusted_proxies: Sequence[str] = (),
     people: Roles | None = None,
-    administrator: str = "",
     clock: Callable[[], float] = time.monotonic,
     oidc: Callable[[str], Oidc] | None = None,
 ) -> AsyncIterator[Console]:
@@ -163,7 +162,7 @@ async def console(
     async def context(secret: str) -> Mapping[str, Any] | None:
         return CONTEXT if secret == "right" else None
 
-    authentication = Authentication(store.accounts, store.tokens, clock=clock, administrator=administrator)
+    authentication = Authentication(store.accounts, store.tokens, clock=clock)
     await hire(authentication, people or {})
     sockets = bound("127.0.0.1", 0)
     app = application(

@@ -12,7 +12,7 @@ import pytest
 
 from ivr.web.live import Feed
 from tests.web.console import Console, console
-from tests.web.people import EVERYTHING, PASSWORD
+from tests.web.people import EVERYTHING, PASSWORD, browser
 
 BEARER = {"Authorization": "Bearer hunter2"}
 BROWSER = {"Accept": "text/html"}
@@ -84,9 +84,30 @@ async def test_another_site_cannot_open_the_simulator(open_one: Console, client:
 async def test_without_a_token_only_plain_addresses_are_served(
     open_one: Console, client: aiohttp.ClientSession
 ) -> None:
-    for host, status in (("evil.example", 401), ("localhost", 200), ("127.0.0.1", 200)):
+    for host, status in (("evil.example", 401), ("203.0.113.7", 401), ("localhost", 200), ("127.0.0.1", 200)):
         async with client.get(f"{open_one.base}/api/calls", headers={"Host": host}) as answer:
             assert answer.status == status
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP"])
+async def test_a_proxy_that_nobody_told_us_of_makes_nobody_local(
+    open_one: Console, client: aiohttp.ClientSession, header: str
+) -> None:
+    """It runs beside us: whom it asks for is not at this machine."""
+    for path in ("/api/calls", "/metrics"):
+        async with client.get(f"{open_one.base}{path}", headers={header: "127.0.0.1"}) as answer:
+            assert answer.status in (401, 404), path
+    async with client.get(f"{open_one.base}/readyz", headers={header: "127.0.0.1"}) as answer:
+        assert "media" not in await answer.json()
+
+
+async def test_a_proxy_of_ours_makes_local_whom_it_names_as_such(tmp_path: Path) -> None:
+    async with console(tmp_path, trusted_proxies=["127.0.0.1"]) as served, browser() as session:
+        for client_, status in (("127.0.0.1", 200), ("203.0.113.5", 401), ("unknown", 401), ("", 401)):
+            async with session.get(f"{served.base}/api/calls", headers={"X-Forwarded-For": client_}) as answer:
+                assert answer.status == status, client_
+        async with session.get(f"{served.base}/api/calls", headers={"X-Forwarded-Proto": "https"}) as answer:
+            assert answer.status == 401, "it does not say for whom"
 
 
 async def test_programs_roll_back_with_a_bearer(guarded: Console, client: aiohttp.ClientSession) -> None:

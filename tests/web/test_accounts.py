@@ -20,7 +20,7 @@ from ivr.errors import StoreUnavailable
 from ivr.limits.throttle import FREE_GUESSES
 from ivr.ports import ROLES, Account, Role
 from ivr.store import Store
-from ivr.web import access
+from ivr.web import access, held_connections
 from ivr.web.access import COOKIE, HOST_COOKIE, OPEN_PATHS
 from ivr.web.app import application
 from ivr.web.backend import Backend, Board
@@ -237,7 +237,7 @@ async def test_ceremony_begins_with_the_first_account() -> None:
 
 
 async def test_streams_that_needed_no_log_in_end_with_the_first_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "STILL_S", 0.1)
+    monkeypatch.setattr(held_connections, "LOOK_S", 0.1)
     store = Store("sqlite+aiosqlite://")
     await store.upgrade()
     authentication = Authentication(store.accounts, store.tokens)
@@ -251,16 +251,17 @@ async def test_streams_that_needed_no_log_in_end_with_the_first_account(monkeypa
     await store.close()
 
 
-async def test_the_administrator_token_makes_one_account(tmp_path: Path) -> None:
-    async with console(tmp_path, token="hunter2", administrator="printed-once") as served, browser() as session:
-        base = served.base
+async def test_a_link_makes_one_account(tmp_path: Path) -> None:
+    async with console(tmp_path, token="hunter2") as served, browser() as session:
+        base, secret = served.base, await served.authentication.first_secret()
         status, page = await read(session, f"{base}/login")
-        assert status == 200 and "administrator token" in page
-        form = {"token": "guessed", "name": "ann", "password": PASSWORD, "again": PASSWORD}
-        for wrong, expected in ((form, 401), ({**form, "token": "printed-once", "again": "x"}, 400)):
+        assert status == 200 and "ivr accounts link" in page and secret not in page
+        form = {"secret": "guessed", "name": "ann", "password": PASSWORD, "again": PASSWORD}
+        good = {**form, "secret": secret}
+        for wrong, expected in ((form, 401), ({**good, "again": "x"}, 400), ({**good, "password": "short"}, 400)):
             async with session.post(f"{base}/login/first", data=wrong) as answer:
                 assert answer.status == expected
-        form["token"] = "printed-once"
+        form["secret"] = f"{base}/login#first={secret}"  # as a whole, however it was told
         async with session.post(f"{base}/login/first", data=form, headers={"Origin": "http://evil.example"}) as answer:
             assert answer.status == 403
         async with session.post(f"{base}/login/first", data=form, allow_redirects=False) as answer:
@@ -405,7 +406,7 @@ async def test_log_out_everywhere(guarded: Console) -> None:
 async def test_open_streams_and_conversations_end_with_the_session(
     guarded: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "STILL_S", 0.1)
+    monkeypatch.setattr(held_connections, "LOOK_S", 0.1)
     await guarded.store.accounts.set_roles("rosa", frozenset(ROLES), "test")
     async with browser() as session:
         await log_in(session, guarded.base)

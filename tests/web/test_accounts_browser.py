@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from ivr.accounts.first_link import first_link
 from tests.web.accessibility import violations
 from tests.web.browser import window
 from tests.web.console import console
@@ -26,15 +27,17 @@ async def enter(page: Page, base: str, name: str, password: str) -> None:
 
 async def test_from_the_first_account_to_an_agents_log_in(tmp_path: Path, browser: Browser) -> None:
     async with (
-        console(tmp_path, token="hunter2", administrator="printed-once") as served,
+        console(tmp_path, token="hunter2") as served,
         window(browser) as boss,
         window(browser) as agent,
     ):
         page = boss.page
         await page.goto(f"{served.base}/accounts")
         await expect(page.locator("h1")).to_have_text("Make the first account")
-        await page.get_by_label("Administrator token").fill("printed-once")
-        await page.get_by_label("Name", exact=True).fill("Rosa")
+        await page.goto(first_link(served.base, await served.authentication.first_secret()))
+        await expect(page).to_have_url(f"{served.base}/login")
+        await expect(page.get_by_label("Name", exact=True)).to_be_focused()
+        await page.keyboard.type("Rosa")
         await page.get_by_label("Password", exact=True).fill(PASSWORD)
         await page.get_by_label("Password, again").fill(PASSWORD)
         await page.keyboard.press("Enter")

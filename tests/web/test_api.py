@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import aiohttp.web
 import pytest
+from structlog.testing import capture_logs
 from yarl import URL
 
 from ivr.call_search import CallSearch
@@ -224,8 +225,27 @@ async def test_a_handover_opens_with_its_own_token_only() -> None:
 async def test_failures_are_told_plainly() -> None:
     async with serving(calls=FakeCalls(broken=True)) as (base, session):
         assert (await fetch(f"{base}/api/calls", session))[0] == 503
-        status, body = await fetch(f"{base}/handoff/boom", session)
+        with capture_logs() as logs:
+            status, body = await fetch(f"{base}/handoff/boom", session)
         assert status == 500 and "bug" not in body["error"]
+        (line,) = (line for line in logs if line["event"] == "http.failed")
+        assert line["route"] == "/handoff/{token}" and "boom" not in str(line), "the link's secret is in its address"
+
+
+async def test_every_answer_tells_browsers_what_to_refuse_and_caches_to_keep_nothing() -> None:
+    async with serving(token="hunter2", people=EVERYTHING) as (base, session):
+        bearer = {"Authorization": "Bearer hunter2"}
+        for path in ("/healthz", "/readyz", "/login", "/api/calls", "/calls", "/nope", "/handoff/right", "/events"):
+            for asked in ({}, {"Accept": "text/html"}):
+                async with session.get(base + path, headers={**bearer, **asked}, allow_redirects=False) as answer:
+                    told = answer.headers
+                    assert told["Cache-Control"] == "no-store" and told["X-Content-Type-Options"] == "nosniff", path
+                    assert "frame-ancestors 'none'" in told["Content-Security-Policy"]
+                    assert told["Cross-Origin-Resource-Policy"] == "same-origin" and "Server" not in told
+        async with session.get(f"{base}/static/console.js") as answer:
+            assert (
+                answer.headers["Cache-Control"] == "no-cache" and answer.headers["X-Content-Type-Options"] == "nosniff"
+            )
 
 
 async def test_a_taken_port_says_what_to_do() -> None:

@@ -8,6 +8,7 @@ import pytest
 from ivr.drain import Drain
 from ivr.readiness import Life, Lifecycle
 from ivr.web.access import COMMAND_HEADER
+from tests.audit import FakeAudit
 from tests.call.fakes import FakeEndpoint
 from tests.web.fakes import serving
 from tests.web.people import Roles, browser, log_in
@@ -36,8 +37,8 @@ BEARER = {"Authorization": "Bearer hunter2"}
 
 
 async def test_a_drain_is_begun_told_and_taken_back() -> None:
-    drain = serving_line()
-    async with serving(drain=drain, token="hunter2") as (base, session):
+    drain, audit = serving_line(), FakeAudit()
+    async with serving(drain=drain, token="hunter2", audit=audit) as (base, session):
         serves = (200, {"state": "serving", "calls": 2, "final": False})
         drains = (200, {"state": "draining", "calls": 2, "final": False})
         for method, expected in (
@@ -48,6 +49,14 @@ async def test_a_drain_is_begun_told_and_taken_back() -> None:
         drain.final = True
         status, body = await told(session, "DELETE", base, **BEARER)
         assert status == 409 and "start it again" in str(body["error"])
+        assert [(each.actor, each.action) for each in audit.events] == [
+            ("api", "line.drained"),
+            ("api", "line.drained"),
+            ("api", "line.drain_undone"),
+            ("api", "line.drain_undone"),
+        ]
+        drain.final, audit.broken = False, True
+        assert (await told(session, "POST", base, **BEARER))[0] == 200, "it helps a line whose database is away, too"
 
 
 @pytest.mark.parametrize(("role", "may"), [("ops", True), ("supervisor", False), ("agent", False)])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from ivr.accounts.authentication import Authentication
 from ivr.ports import SCOPES, AuditSearch, Scope
 from ivr.store import Store
+from ivr.web import held_connections
 from ivr.web.access import OPEN_PATHS
 from ivr.web.rules import PEOPLE, rule_of
 from tests.web.console import Console, console, stopped
@@ -157,6 +160,34 @@ async def test_another_process_notices_the_end_of_one_within_a_second(tmp_path: 
         clock = tokens._clock
         tokens._clock = lambda: clock() + 1.0
         assert (await status(served, reading))[0] == 401
+
+
+@pytest.mark.parametrize("end", ["revoked", "over"])
+async def test_what_one_holds_open_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    monkeypatch.setattr(held_connections, "LOOK_S", 0.05)
+    async with console(tmp_path, token="hunter2", people=EVERYTHING) as served, aiohttp.ClientSession() as session:
+        reading, other = await made(served, "calls:read", "flows:read"), await made(served, "calls:read")
+        talk = await session.ws_connect(f"{served.base}/flows/main/simulator", headers=reading)
+        async with (
+            session.get(f"{served.base}/events", headers=reading) as events,
+            session.get(f"{served.base}/events", headers=other) as others,
+        ):
+            assert (await events.content.readline()).startswith(b"data:")
+            tokens = served.authentication.tokens
+            clock, now = tokens._clock, tokens._now
+            if end == "revoked":
+                identity = reading["Authorization"].split("_")[1]
+                await tokens.store.revoke(identity, "rosa")  # by another process
+                tokens._clock = lambda: clock() + 1.0
+            else:
+                tokens._now = lambda: now() + timedelta(days=1, seconds=1)
+            async with asyncio.timeout(30):
+                with suppress(aiohttp.ClientError):  # however it ends
+                    while await events.content.readline():
+                        pass
+                assert (await talk.receive()).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSE)
+            if end == "revoked":
+                assert (await others.content.readline()).startswith(b"data:"), "the others go on"
 
 
 async def test_guesses_wait_and_the_token_of_the_configuration_has_all_scopes(tmp_path: Path) -> None:

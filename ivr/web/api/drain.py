@@ -7,8 +7,10 @@ from typing import Any
 from aiohttp import web
 
 from ivr.errors import UnavailableError
+from ivr.ports import AuditEvent
 from ivr.web.backend import BACKEND, Backend, Drain
 from ivr.web.formats import json_response
+from ivr.web.reading import noted_if_possible
 from ivr.web.rules import account_of, needs
 
 
@@ -23,6 +25,7 @@ async def begin(request: web.Request) -> web.Response:
     """New calls get 503 with Retry-After from now on."""
     backend, drain = request.app[BACKEND], _drain(request)
     drain.begin(account_of(request).name, backend.retry_after_s())
+    await _noted(request, "line.drained", drain)
     return json_response(_told(drain))
 
 
@@ -34,7 +37,15 @@ async def undo(request: web.Request) -> web.Response:
         drain.undo(account_of(request).name)
     except UnavailableError as error:
         raise web.HTTPConflict(text=str(error)) from error
+    await _noted(request, "line.drain_undone", drain)
     return json_response(_told(drain))
+
+
+async def _noted(request: web.Request, action: str, drain: Drain) -> None:
+    """It helps a line whose database is away, too."""
+    after = {"state": drain.state, "calls": drain.calls}
+    target = request.app[BACKEND].node
+    await noted_if_possible(request, AuditEvent(account_of(request).name, action, target, None, after))
 
 
 def _drain(request: web.Request) -> Drain:

@@ -18,7 +18,7 @@ async def readyz(request: web.Request) -> web.Response:
     """200 when new calls can be served, else 503; either way with the state of each part for those who may see it."""
     readiness = await request.app[BACKEND].readiness()
     told = readiness.to_json() if await may_look(request) else readiness.verdict()
-    return json_response(told, status=200 if readiness.ready else 503, headers={"Cache-Control": "no-store"})
+    return json_response(told, status=200 if readiness.ready else 503)
 
 
 ROUTES = (web.get("/healthz", healthz), web.get("/readyz", readyz))

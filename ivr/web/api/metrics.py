@@ -19,7 +19,7 @@ async def metrics(request: web.Request) -> web.Response:
             headers={"WWW-Authenticate": "Bearer"},
         )
     text, content_type = await expose(request.headers.get("Accept", ""))
-    return web.Response(body=text, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+    return web.Response(body=text, headers={"Content-Type": content_type})
 
 
 ROUTES = (web.get("/metrics", metrics),)

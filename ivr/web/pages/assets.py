@@ -14,7 +14,7 @@ async def asset(request: web.Request) -> web.FileResponse:
     file = FILES.get(request.match_info["name"])
     if file is None:
         raise web.HTTPNotFound
-    return web.FileResponse(file, headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"})
+    return web.FileResponse(file, headers={"Cache-Control": "no-cache"})
 
 
 ROUTES = (web.get("/static/{name}", asset),)

@@ -51,13 +51,13 @@ async def history(request: web.Request) -> web.Response:
         day = date.fromisoformat(asked) if asked else datetime.now(UTC).astimezone(zone).date()
     except ValueError as error:
         raise web.HTTPBadRequest(text="write the day as 2026-03-01") from error
-    return json_response(await in_time(_board(request).day(day)), headers={"Cache-Control": "no-store"})
+    return json_response(await in_time(_board(request).day(day)))
 
 
 @needs(scope="metrics:read")
 async def promises(request: web.Request) -> web.Response:
     """What the desk promised today and kept, for everybody who works here."""
-    return json_response(_board(request).promises, headers={"Cache-Control": "no-store"})
+    return json_response(_board(request).promises)
 
 
 @needs("supervisor", scope="calls:control")

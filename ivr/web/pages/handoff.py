@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import structlog
 from aiohttp import web
 
-from ivr.errors import StoreUnavailable
 from ivr.events import CALLER_NAME
 from ivr.ports import AuditEvent
 from ivr.record import URGENT
@@ -13,9 +11,8 @@ from ivr.web.access import wants_html
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.formats import json_response
 from ivr.web.pages.calls import told_facts
+from ivr.web.reading import noted_if_possible
 from ivr.web.rendering import page
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 LINK = "link"  # who it was, in the audit log: whoever has it
 
@@ -25,9 +22,10 @@ async def handoff(request: web.Request) -> web.Response:
     context = await in_time(request.app[BACKEND].context(request.match_info["token"]))
     if context is None:
         raise web.HTTPNotFound(text="this hand-over is unknown or has expired")
-    await _noted(request, str(context.get("call_id", "")))
+    # An agent with a caller on the line sees it even where nothing can be noted.
+    await noted_if_possible(request, AuditEvent(LINK, "context.read", str(context.get("call_id", ""))))
     if not wants_html(request):
-        return json_response(context, headers={"Cache-Control": "no-store"})
+        return json_response(context)
     facts = told_facts(context)
     number = (context.get("caller") or {}).get("number")
     return page(
@@ -40,14 +38,6 @@ async def handoff(request: web.Request) -> web.Response:
         facts=facts,
         urgent=int(context.get("priority") or 0) >= URGENT,
     )
-
-
-async def _noted(request: web.Request, call_id: str) -> None:
-    """Whoever has the link opened it. An agent with a caller on the line sees it even where nothing can be noted."""
-    try:
-        await in_time(request.app[BACKEND].audit.note(AuditEvent(LINK, "context.read", call_id)))
-    except StoreUnavailable as error:
-        log.warning("context.not_noted", call_id=call_id, error=str(error))
 
 
 ROUTES = (web.get("/handoff/{token}", handoff),)

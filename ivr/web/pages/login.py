@@ -1,5 +1,5 @@
-"""The log-in page: name and password begin a session; while nobody has an account, the administrator token makes the
-first one."""
+"""The log-in page: name and password begin a session; while nobody has an account, a link that only who starts the
+line is told makes the first one."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def begin(request: web.Request) -> web.StreamResponse:
     async def first(browser: Browser) -> LogIn:
         if password != data.get("again", ""):
             raise AccountError("the two passwords differ", remedy="type the same twice")
-        return await request.app[GATE].authentication.first(data.get("token", ""), name, password, browser)
+        return await request.app[GATE].authentication.first(data.get("secret", ""), name, password, browser)
 
     return await _enter(request, data.get("next", ""), name, first)
 
@@ -218,7 +218,6 @@ async def form_again(
         wrong=wrong,
         first=not exist,
         plainly=not exist and here and not gate.token and not addressed_plainly(request),
-        printed=bool(gate.authentication.administrator),
         provider=config.button if (config := request.app[OIDC].config) is not None else "",
         local=local(request),
     )

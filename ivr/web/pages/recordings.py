@@ -63,7 +63,6 @@ async def _streamed(request: web.Request, player: OpenPlayer) -> web.StreamRespo
     response.content_type = "audio/wav"
     response.content_length = stop - start
     response.headers["Accept-Ranges"] = "bytes"
-    response.headers["Cache-Control"] = "no-store"
     if partial:
         response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
     await response.prepare(request)

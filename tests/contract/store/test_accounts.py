@@ -182,12 +182,14 @@ async def test_the_first_account_is_made_once(nodes: tuple[Node, Node]) -> None:
     one, two = nodes
     for name in ("sam", "rosa"):
         await one.store.accounts.remove(name, "shell", last=True)
-    one.front.administrator = two.front.administrator = "printed"
+    printed = await one.front.first_secret()
     with pytest.raises(LogInRefused):
         await one.front.first("guessed", "ann", PASSWORD, HERE)
+    with pytest.raises(AccountError):
+        await one.front.first(printed, "ann", "short", HERE)
     made = await asyncio.gather(
-        one.front.first("printed", "ann", PASSWORD, HERE),
-        two.front.first("printed", "bob", PASSWORD, THERE),
+        one.front.first(printed, "ann", PASSWORD, HERE),
+        two.front.first(printed, "bob", PASSWORD, THERE),
         return_exceptions=True,
     )
     entered = [each for each in made if isinstance(each, LogIn)]
@@ -195,7 +197,26 @@ async def test_the_first_account_is_made_once(nodes: tuple[Node, Node]) -> None:
     assert entered[0].session.account.may("supervisor")
     for front in (one.front, two.front):
         with pytest.raises(AccountError):
-            await front.first("printed", "eve", PASSWORD, HERE)
+            await front.first(printed, "eve", PASSWORD, HERE)
+        with pytest.raises(AccountError):
+            await front.first_secret()
+
+
+async def test_the_link_for_the_first_account_is_over_after_a_quarter_of_an_hour(
+    nodes: tuple[Node, Node], now: Time
+) -> None:
+    one, two = nodes
+    for name in ("sam", "rosa"):
+        await one.store.accounts.remove(name, "shell", last=True)
+    old = await one.front.first_secret()
+    now.pass_(minutes=15, seconds=1)
+    with pytest.raises(LogInRefused, match="ivr accounts link"):
+        await two.front.first(old, "ann", PASSWORD, HERE)
+    fresh = await one.front.first_secret()
+    now.pass_(minutes=14)
+    with pytest.raises(LogInRefused):
+        await two.front.first(old, "ann", PASSWORD, HERE)
+    assert (await two.front.first(fresh, "ann", PASSWORD, HERE)).session.account.name == "ann"
 
 
 async def test_names_are_taken_once(nodes: tuple[Node, Node]) -> None:

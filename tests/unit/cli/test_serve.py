@@ -21,10 +21,10 @@ from ivr.systemd import Notifier
 
 
 def test_the_first_account_is_made_at_an_address_that_opens() -> None:
-    told = first_account("http://127.0.0.1:8080", "printed-once")
+    told = first_account("http://127.0.0.1:8080/login#first=printed-once")
     assert told.splitlines() == [
-        "nobody has an account yet. Make the first one at http://127.0.0.1:8080/login",
-        "administrator token, told only now: printed-once",
+        "nobody has an account yet. Make the first one within 15 minutes (later: ivr accounts link):",
+        "http://127.0.0.1:8080/login#first=printed-once",
     ]
 
 
@@ -55,7 +55,7 @@ async def test_the_engines_begin_before_the_line_is_imported(monkeypatch: pytest
         last = SimpleNamespace(finish=finish)
         watch = SimpleNamespace(told=None)
         yield SimpleNamespace(
-            administrator="", sip_address="s", http_address="h", tls_address="", calls=(), drain=last, readiness=watch
+            first_link="", sip_address="s", http_address="h", tls_address="", calls=(), drain=last, readiness=watch
         )
 
     async def finish(seconds: float) -> None:
