@@ -16,7 +16,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -63,8 +63,8 @@ class Counts:
     def beyond(self, idle: Counts) -> Counts:
         """What is not the line's own, which goes on as when nobody calls."""
         share = self.seconds / idle.seconds
-        mine = (mine - share * its for mine, its in zip(self.all[:-1], idle.all[:-1], strict=True))
-        return Counts(*mine, self.seconds)
+        beyond = Counts(*(mine - share * its for mine, its in zip(self.all, idle.all, strict=True)))
+        return replace(beyond, seconds=self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
