@@ -66,6 +66,7 @@ class LineSetup:
     cache: Path = ROOT / "audio" / ".cache"  # of rendered prompts
     extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    module: str = "ivr"  # what runs as the service: a bench has one that is as it was before
 
     def write(self) -> Path:
         """The configuration file of this line."""
@@ -132,7 +133,7 @@ class RunningLine:
         limited = ("sh", "-c", f'ulimit -n {setup.descriptors} && exec "$@"', "sh") if setup.descriptors else ()
         process = await asyncio.create_subprocess_exec(
             *limited,
-            *(sys.executable, "-m", "ivr", "serve", "--config", str(config), "--drain", str(setup.drain_s)),
+            *(sys.executable, "-m", setup.module, "serve", "--config", str(config), "--drain", str(setup.drain_s)),
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, **setup.environment},
         )

@@ -61,11 +61,18 @@ class CallLog(ResumePointLog):
         """Merge ``changes`` into the call; an unknown call is left alone."""
         return self._writer.write(Write("update", {"call_id": call_id, "changes": changes}))
 
-    @reads
-    async def calls_about(
-        self, connection: AsyncConnection, flow: str, *, caller_id: str, number: str, since: datetime, but: str
+    async def calls_about(self, flow: str, *, caller_id: str, number: str, since: datetime, but: str) -> int:
+        """Implements ``ivr.ports.PastCalls``. Of a caller whose id is not known, it may miss what a call of theirs does
+        in this very moment."""
+        if caller_id:
+            await self._settled_of(fit(caller_id, 60))
+        return await self._database.read(
+            lambda connection: self._calls_about(connection, flow, caller_id, number, since, but)
+        )
+
+    async def _calls_about(
+        self, connection: AsyncConnection, flow: str, caller_id: str, number: str, since: datetime, but: str
     ) -> int:
-        """Implements ``ivr.ports.PastCalls``."""
         theirs = [calls.c.caller == number] if number else []
         if caller_id:
             theirs.append(calls.c.details["facts"][CALLER_ID].as_string() == caller_id)
@@ -92,9 +99,8 @@ class CallLog(ResumePointLog):
             opening = CallOpening("", "", at - timedelta(seconds=_seconds(canonical)), {})
         told = {"canonical": dict(canonical), **searchable(canonical)}
         ended = {"outcome": fit(outcome, 60), "ended_at": at.isoformat(), **told}
-        return self._writer.write(
-            Write("finish", {"call_id": call_id, "row": self._row(call_id, opening), "ended": ended})
-        )
+        values = {"call_id": call_id, "row": self._row(call_id, opening), "ended": ended}
+        return self._ended(call_id, self._writer.write(Write("finish", values)))
 
     def _row(self, call_id: str, opening: CallOpening) -> dict[str, Any]:
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import StoreUnavailable
-from ivr.store.database import Database, TableGroup, fit, insert_new, reads
+from ivr.store.database import Database, TableGroup, fit, insert_new
 from ivr.store.lease import LineLease
 from ivr.store.spool import Write
 from ivr.store.tables import calls, line_processes, resume_points
@@ -28,20 +29,34 @@ class ResumePointLog(TableGroup):
         super().__init__(database, now)
         self._writer = writer
         self._lease = lease
+        self._members: dict[str, str] = {}  # by call, of those whose end is not written yet
 
     async def _settled(self) -> None:
         await self._writer.settled()
+
+    async def _settled_of(self, member: str) -> None:
+        """What is to be written of this member's calls is."""
+        members = self._members
+        await self._writer.settled(
+            lambda write: member in (write.values.get("member"), members.get(str(write.values.get("call_id"))))
+        )
+
+    def _ended(self, call_id: str, written: asyncio.Future[None]) -> asyncio.Future[None]:
+        written.add_done_callback(lambda _: self._members.pop(call_id, None))
+        return written
 
     def save_resume_point(
         self, caller_id: str, snapshot: Mapping[str, Any], at: datetime, *, call_id: str = ""
     ) -> Awaitable[None]:
         """The place of ``call_id`` so far: one a call."""
-        values = {
+        values: dict[str, Any] = {
             "member": fit(caller_id, 60),
             "snapshot": dict(snapshot),
             "at": at.isoformat(),
             "call_id": call_id or None,
         }
+        if call_id:
+            self._members[call_id] = values["member"]
         return self._writer.write(Write("place", values))
 
     def forget_resume_point(self, call_id: str) -> Awaitable[None]:
@@ -54,7 +69,9 @@ class ResumePointLog(TableGroup):
         calls asking at once only one gets it.
 
         Where the database can be read and not written, the snapshot is given and taken out later."""
-        found = await self._over(fit(caller_id, 60))
+        member = fit(caller_id, 60)
+        await self._settled_of(member)
+        found = await self._database.read(lambda connection: self._over(connection, member))
         if not found:
             return None
         ids, newest = [row.id for row in found], max(row.at for row in found)
@@ -70,7 +87,6 @@ class ResumePointLog(TableGroup):
         fresh = [row for row in found if row.id in ours and row.at >= not_before]
         return dict(max(fresh, key=lambda row: (row.at, row.id)).snapshot) if fresh else None
 
-    @reads
     async def _over(self, connection: AsyncConnection, member: str) -> list[Row[Any]]:
         points = resume_points.c
         silent = self._lease.silent if self._lease is not None else ()

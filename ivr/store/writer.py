@@ -25,7 +25,7 @@ from ivr.store.spool import Batch, Spool, Write
 Rule = Callable[[AsyncConnection, Sequence[Mapping[str, Any]]], Awaitable[None]]
 """How writes of one kind are written, in their order; twice is once."""
 
-GATHER_S = 0.1  # of a line
+GATHER_S = 0.25  # of a line
 TOGETHER = 50  # writes in one transaction, of what waited
 TOGETHER_S = 10.0
 GATHERED = 500  # writes in one transaction, of what comes
@@ -77,11 +77,12 @@ class Writer:
         self._gathered.append(asked)
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._run(), name="journal")
-        return asked.done
+        return asyncio.shield(asked.done)  # who waits no longer does not take it from those who read
 
-    async def settled(self, within_s: float = SETTLE_S) -> None:
-        """What was asked for so far is written now, or as good as: for whoever reads it."""
-        waiting = [asked.done for asked in (*self._under_way, *self._gathered)]
+    async def settled(self, about: Callable[[Write], bool] = lambda write: True, within_s: float = SETTLE_S) -> None:
+        """What was asked for so far is written now, or as good as: for whoever reads it. Nobody waits, and nothing is
+        written sooner, where none of it is ``about`` what is read: else each call that reads were a transaction."""
+        waiting = [asked.done for asked in (*self._under_way, *self._gathered) if about(asked.write)]
         if waiting and not self.behind:
             self._wanted.set()
             await asyncio.wait(waiting, timeout=within_s)

@@ -84,8 +84,8 @@ BENCHES = {
         "what a bridge adds to the delay of a voice, relayed and mixed", 40, short=("--bridges", "10", "--seconds", "3")
     ),
     "srtp_legs": Bench(
-        "what SRTP costs, by suite, beside plain legs, against its aim",
-        110,
+        "what SRTP costs, by suite, beside plain legs of the same round, against its aim",
+        200,
         short=("--legs", "20", "--seconds", "3", "--rounds", "1"),
     ),
     "line_load": Bench(
@@ -113,6 +113,11 @@ BENCHES = {
     ),
     "line_pairing": Bench(
         "pairing callers with agents on both databases, against its aim", 60, short=("--count", "50", "--seconds", "5")
+    ),
+    "journal_commits": Bench(
+        "commits, rows and log on PostgreSQL that calls cost, gathered and each by itself, against the aim",
+        170,
+        short=("--calls", "40", "--rate", "4", "--hold", "8"),
     ),
     "takeover": Bench(
         "40 calls of two lines, one killed: how soon its calls go on in the other, against the aims",

@@ -81,6 +81,25 @@ async def test_what_was_asked_for_is_there_for_who_reads(gathering: Store, now: 
     await asyncio.gather(*asked)
 
 
+async def test_a_caller_who_begins_makes_no_transaction_of_their_own(url: str, now: Time) -> None:
+    """What is not about them is gathered on; what is, is there."""
+    store = films_store(url, timeout_s=10.0, now=now, gather_s=30.0)
+    await store.calls.begin("call-0", "1", "2", now(), {})
+    other = store.calls.begin("call-1", "3", "4", now(), {})
+    mine = store.calls.save_resume_point("10001", {"state": "x"}, now(), call_id="call-1")
+    asked = [asyncio.ensure_future(each) for each in (other, mine)]
+    commits = Commits(store)
+    assert await store.calls.take_resume_point("10002", now() - timedelta(minutes=1)) is None
+    count = await store.calls.calls_about("main", caller_id="10002", number="9", since=now(), but="call-2")
+    assert (count, commits.count) == (0, 2), "the two that read"
+    assert not any(each.done() for each in asked)
+    over = asyncio.ensure_future(store.calls.finish("call-1", "abandoned", now(), {}))
+    await asyncio.sleep(0)
+    assert await store.calls.take_resume_point("10001", now() - timedelta(minutes=1)) == {"state": "x"}
+    await asyncio.gather(*asked, over)
+    await store.close()
+
+
 async def test_the_end_of_the_service_waits_for_what_was_gathered(url: str, now: Time) -> None:
     first = films_store(url, timeout_s=10.0, now=now, gather_s=30.0)
     await first.calls.begin("call-0", "1", "2", now(), {})
