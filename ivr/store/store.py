@@ -65,7 +65,8 @@ class Store:
     ``branches``: migrations of tables beside the store's own. ``node``: this service, among those that share the
     database. ``line``: this process, where it serves calls: it ``begin``s after the upgrade and is ``run``; "" for one
     that only looks. ``spool``: the folder where writes of lines wait for a database that is away, at most ``spool_mb``
-    for each; None for nowhere. ``keys``: what live calls need confidentially is sealed by these. ``gather_s``: what calls have to write goes into one transaction in so many seconds."""
+    for each; None for nowhere. ``keys``: what live calls need confidentially is sealed by these. ``gather_s``: what
+    calls have to write goes into one transaction in so many seconds."""
 
     def __init__(
         self,
