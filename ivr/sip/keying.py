@@ -101,11 +101,14 @@ class KeyAgreement:
     def named(self, ours: Keying | None, theirs: Keying | None) -> Keying | None:
         """``ours`` with the tls-id of our end of the association, where the far end names its own (RFC 8842 section
         4): the same as long as it is one with the same certificates."""
-        if not isinstance(ours, Dtls) or not isinstance(theirs, Dtls) or not theirs.tls_id:
+        if not isinstance(ours, Dtls) or not isinstance(theirs, Dtls):
             return ours
+        if not theirs.tls_id:
+            return replace(ours, tls_id="")
         of = ours.fingerprint, theirs.fingerprint, theirs.tls_id
         if self._named is None or self._named[0] != of:
-            self._named = of, ours.tls_id or secrets.token_urlsafe(18)
+            kept = ours.tls_id if self._named is None else ""  # by the process before this one
+            self._named = of, kept or secrets.token_urlsafe(18)
         return replace(ours, tls_id=self._named[1])
 
     def answering(self, theirs: Protected, before: Keying | None) -> Keying | None:

@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr.call.acceptor import Acceptor
-from ivr.call.live_dialog import BEGIN_S
+from ivr.call.live_dialog import BEGIN_S, EVERY_S, LOOK_S
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession
 from ivr.call.takeover import Takeovers
@@ -24,6 +24,7 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import StoreUnavailable
 from ivr.ports import Leg, Orphan
 from ivr.record import TakenOver
+from ivr.sealing import Confidential, Keys, sealed
 from ivr.telemetry.call_detail import CallDetails
 from tests.call.fakes import FakeLeg, services
 from tests.call.test_session import Rig, library
@@ -37,6 +38,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
+        self.snapshots: dict[str, Mapping[str, Any]] = {}  # with what is confidential
         self.asked: list[float] = []
         self.orphans: list[Orphan] = []
         self.gone: set[str] = set()
@@ -48,7 +50,8 @@ class Kept:
         await asyncio.sleep(self.slow_s)
         if self.down:
             raise StoreUnavailable("it is away")
-        self.kept[call_id] = json.dumps(snapshot)
+        self.snapshots[call_id] = snapshot
+        self.kept[call_id] = json.dumps(sealed(snapshot, Keys(), b""))
 
     async def forget(self, call_id: str) -> None:
         self.kept.pop(call_id, None)
@@ -168,6 +171,37 @@ def test_a_caller_who_was_talking_is_joined_with_the_same_agent_again(library: F
             heir.ended()
             await asyncio.sleep(5)
         assert heir.canonical["outcome"] == "handed over"
+
+    run(scenario())
+
+
+def test_keys_go_along_and_the_heir_has_kept_them_before_it_speaks(library: FlowLibrary) -> None:
+    """The caller's and the agent's, each with its leg."""
+
+    async def scenario() -> None:
+        kept = Kept()
+        first = House(library, kept)
+        async with first.keeping():
+            first.media.legs[0].secret = Confidential({"of": "caller"})
+            await first.press("0")
+            first.media.legs[1].secret = Confidential({"of": "agent"})
+            await asyncio.sleep(LOOK_S + EVERY_S)
+            snapshot = kept.snapshots["c0ffee"]
+        assert (snapshot["caller"]["media"].value, snapshot["agent"]["leg"]["media"].value) == (
+            {"of": "caller"}, {"of": "agent"}
+        )  # fmt: skip
+        heir = House(library, kept)
+        kept.slow_s = 0.004
+        async with heir.heir():
+            kept.orphans.append(replace(kept.orphan(), snapshot=snapshot))
+            kept.snapshots.clear()
+            await asyncio.sleep(0.3)
+            assert kept.snapshots["c0ffee"]["agent"] == snapshot["agent"], "nothing is lost of what was kept"
+            await asyncio.sleep(5)
+            caller, agent = heir.media.legs
+            assert (caller.resumed, agent.resumed) == (Confidential({"of": "caller"}), Confidential({"of": "agent"}))
+            heir.ended()
+            await asyncio.sleep(5)
 
     run(scenario())
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ivr.cli.secret_findings import configured, secret_findings
+from ivr.cli.secret_findings import configured, secret_findings, takeover_findings
 from ivr.config import Config
 
 
@@ -54,6 +54,20 @@ def test_a_file_that_others_read_is_bad(mode: int, said: str, tmp_path: Path, mo
         (found,) = secret_findings(config(sip=trunk(source)))
         assert found.state == ("bad" if said else "ok") and said in found.detail
         assert "swordfish" not in str(found) and (not said or "chmod 600" in found.remedy)
+
+
+def test_whether_encrypted_calls_outlive_their_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    secure = {"trunks": [{"name": "pbx", "allow": ["192.0.2.1/32"], "srtp": "prefer"}]}
+    assert not list(takeover_findings(config())), "nothing is encrypted"
+    assert not list(takeover_findings(config(sip=secure, store={"takeover": False})))
+    (found,) = takeover_findings(config(sip=secure))
+    assert found.state == "note" and "not kept" in found.detail and "[takeover] key" in found.remedy
+    for key, state, said in (("A" * 43 + "=", "ok", "kept sealed"), ("A" * 40, "bad", "not 32 bytes")):
+        monkeypatch.setenv("TAKEOVER", key)
+        whole = config(sip=secure, takeover={"key": "env:TAKEOVER"})
+        (found,) = takeover_findings(whole)
+        assert found.state == state and said in found.detail and key not in str(found)
+        assert ("takeover.key", whole.takeover.key) in whole.secrets and not whole.loses_keys
 
 
 def test_one_that_is_missing_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:

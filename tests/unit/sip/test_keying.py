@@ -343,3 +343,56 @@ def test_another_process_goes_on_with_fresh_keys_and_knows_none_of_the_old_ones(
     now = heir.take_answer(sdp(("RTP/SAVP", crypto(fresh.tag, fresh.suite, number=9))))
     assert isinstance(now.secure, Sdes) and now.secure.ours == fresh
     assert now.secure.theirs.key not in (before.theirs.key, "A" * len(before.theirs.key))
+
+
+def handed_on(audio: OfferAnswer) -> OfferAnswer:
+    """Another process's, from what is kept of ``audio``."""
+    later = talk()
+    later.go_on({**audio.kept(), "ours": without_keys(audio.text), "theirs": without_keys(audio.heard)})
+    return later
+
+
+def test_another_process_offers_the_same_keys() -> None:
+    """Those that media goes on with: who takes no new key and who does both hear and are heard."""
+    audio = talk()
+    audio.take_offer(sdp(("RTP/SAVP", crypto())))
+    answered(audio)
+    assert audio.remote is not None
+    agreed = audio.remote.secure
+    assert isinstance(agreed, Sdes)
+    later = handed_on(audio)
+    assert later.remote is not None and later.remote.secure != agreed, "zeros stand for theirs"
+    offer = later.offer_anew(replace(LOCAL, port=18_000, secure=agreed))
+    assert line_of(offer, "a=crypto:").endswith(agreed.ours.key)
+    for number in (1, 5):  # the key that it had, and another
+        remote = later.take_answer(sdp(("RTP/SAVP", crypto(number=number))))
+        assert isinstance(remote.secure, Sdes)
+        assert (remote.secure.ours, remote.secure.theirs.key) == (agreed.ours, key(number))
+
+
+@pytest.mark.parametrize("more", ["", "a=rtcp-mux\na=tls-id:abcdefghijklmnopqrstuvwx\n"])
+def test_another_process_names_the_same_association(more: str) -> None:
+    audio = talk()
+    audio.take_offer(sdp(dtls(more=more)))
+    told = answered(audio)
+    later = handed_on(audio)
+    local = replace(LOCAL, port=18_000, secure=Dtls(OURS, "passive", "mux" in more))
+    offer = later.offer_anew(local)
+    for line in ("a=fingerprint:", "a=setup:", *(["a=tls-id:", "a=rtcp-mux"] if more else [])):
+        assert line_of(offer, line) == line_of(told, line)
+    assert line_of(offer, "m=audio 18000") and ("tls-id" in offer) == bool(more)
+    remote = later.take_answer(sdp(dtls("active", more=more)))
+    assert remote.secure == Dtls(PRINT, "active", bool(more), tls_id="abcdefghijklmnopqrstuvwx" if more else "")
+
+
+def test_another_association_has_another_name() -> None:
+    audio = talk()
+    audio.take_offer(sdp(dtls(more="a=tls-id:abcdefghijklmnopqrstuvwx\n")))
+    first = line_of(answered(audio), "a=tls-id:")
+    assert len(first) >= len("a=tls-id:") + 20
+    same, _ = audio.reanswer(sdp(dtls(more="a=tls-id:abcdefghijklmnopqrstuvwx\n")))
+    assert line_of(same, "a=tls-id:") == first
+    other, _ = audio.reanswer(sdp(dtls(more="a=tls-id:ABCDEFGHIJKLMNOPQRSTUVWX\n")))
+    assert line_of(other, "a=tls-id:") != first
+    with_none, _ = audio.reanswer(sdp(dtls(more="a=tls-id:short\n")))
+    assert "tls-id" not in with_none

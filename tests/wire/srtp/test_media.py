@@ -13,9 +13,11 @@ from ivr.errors import MediaUnavailable
 from ivr.events import Digit, MediaLost
 from ivr.media import wire
 from ivr.media.clip import Clip
-from ivr.media.description import SUITES, Crypto, Dtls, Keying, Sdes
+from ivr.media.description import SUITES, Crypto, Dtls, Keying, Resumption, Sdes
 from ivr.media.engine import ProcessMediaEngine
+from ivr.media.leg import ProcessMediaLeg
 from ivr.media.process.rtp import Packet, build
+from ivr.media.process.srtp import Srtp
 from ivr.media.wire import Kind
 from tests.wire.media.conftest import Log
 from tests.wire.media.far_end import FarEnd
@@ -23,6 +25,9 @@ from tests.wire.srtp.conftest import tone
 from tests.wire.srtp.far_end import SealedFarEnd
 
 pytestmark = pytest.mark.wire
+
+ZEROS = Crypto(1, "AEAD_AES_256_GCM", "A" * 59 + "=")
+OTHERS = Sdes(ZEROS, ZEROS)
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -159,6 +164,47 @@ async def test_a_call_outlives_the_media_process(engine: ProcessMediaEngine, hou
     far.close()
 
 
+@pytest.mark.parametrize("noted", [3, 2])
+async def test_another_line_goes_on_over_the_turn_of_the_numbers(engine: ProcessMediaEngine, noted: int) -> None:
+    """It is told where the stream was, and sends as somebody else by the same key: no number is ever sealed twice."""
+    far = await SealedFarEnd.sealed("AEAD_AES_256_GCM")
+    far.sequence = 0
+    far.run_ahead(260_000)  # three turns and 63,392
+    far.sequence = 65_530
+    before = ProcessMediaLeg(engine, 1, "before", far.offered(), resumed=Resumption(stream=(far.ssrc, noted)))
+    kept = before.kept()
+    assert kept is not None and far.keys.ours.key not in repr(kept)
+    leg = await engine.open("leg", replace(far.offered(), secure=OTHERS), kept=kept)
+    assert leg.local.secure == far.keys, "not what its SDP says, where zeros stand for keys"
+    log = Log(leg)
+    far.aim(leg.local)
+    stranger = Srtp("AEAD_AES_256_GCM", bytes(44), bytes(44))
+    for number in range(20):
+        far.forge(stranger.seal(build(Packet(0, False, number, 0, far.ssrc, b"x" * 160))))
+    await far.keep_silent(12)
+    far.press(6)
+    assert [digit.key for digit in await log.first(Digit)] == ["6"]
+    await leg.play([Clip("", tone(700, 0.2))], token=1)
+    far.forget()
+    (packet, *_) = await far.received(3)
+    assert packet.packet.ssrc & 0xFF == 1, "the second process by that key"
+    assert (await leg.close()).packets_received >= 12
+    far.close()
+
+
+async def test_what_another_line_would_need_is_kept_from_the_first_report_on(engine: ProcessMediaEngine) -> None:
+    far = await SealedFarEnd.sealed()
+    leg = await engine.open("leg", far.offered())
+    far.aim(leg.local)
+    async with asyncio.timeout(20):
+        while (kept := leg.kept()) is None or kept.value["resumed"]["stream"] is None:
+            await far.keep_silent(5)
+    assert kept.value["resumed"] == {"processes": 0, "dtls": None, "stream": (far.ssrc, 0)}
+    assert kept.value["secure"] == wire.keying(far.keys)
+    await leg.close()
+    far.close()
+
+
 async def test_what_makes_no_sense_costs_its_leg_alone(engine: ProcessMediaEngine) -> None:
     far = await SealedFarEnd.sealed()
     leg = await engine.open("leg", far.offered())
@@ -176,7 +222,8 @@ async def test_what_makes_no_sense_costs_its_leg_alone(engine: ProcessMediaEngin
         with pytest.raises(MediaUnavailable):
             await engine.open("other", replace(far.offered(), secure=secure))
     with pytest.raises(MediaUnavailable):
-        await engine.request(Kind.OPEN, 99, [wire.described(far.offered()) | {"secure": ["Dtls", {"x": 1}]}, True, 0])
+        described = wire.described(far.offered()) | {"secure": ["Dtls", {"x": 1}]}
+        await engine.request(Kind.OPEN, 99, [described, True, 0, wire.resumption(Resumption())])
     far.press(4)
     assert [digit.key for digit in await log.first(Digit)] == ["4"]
     assert engine.pid == pid and engine.healthy()

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from ivr.demo.line import AgentPhone, LineSetup, RunningLine
+from ivr.softphone.phone import Softphone
+from tests.certificates import Authority
 from tests.wire.baresip import Baresip, baresip
 from tests.wire.line.watching import logged, mark
 from tests.wire.sipp import free_port
@@ -20,7 +22,7 @@ from tests.wire.srtp.conftest import THEIR_TONE, strongest, tone
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 
-AGENTS_TONE = 900
+AGENTS_TONE, HOST = 900, "127.0.0.1"
 SETTLED_S = 6.5  # what no state tells of is looked for every five seconds, and the rollovers are told within
 
 
@@ -41,10 +43,12 @@ def line_setup(folder: Path, *agents: AgentPhone) -> LineSetup:
 
 
 @asynccontextmanager
-async def killed(setup: LineSetup, caller: Baresip, *, target: str = "", key: str = "") -> AsyncIterator[str]:
-    """A line in a call with ``caller`` that was killed once the call was kept. Entered when it is dead."""
+async def killed(setup: LineSetup, caller: Baresip, *, key: str = "") -> AsyncIterator[str]:
+    """A line in a call with ``caller``, with an agent by ``key``, killed once the call was kept. Entered when it is
+    dead."""
     async with RunningLine.running(setup) as line:
-        await caller.command("dial", target or line.uri)
+        at = (await logged(line, "sip.tls_listening"))["addresses"][0] if setup.tls else ""
+        await caller.command("dial", f"sip:line@{at};transport=tls" if at else line.uri)
         call = str((await logged(line, "call.start"))["call_id"])
         await caller.wait("CALL_ESTABLISHED")
         if key:
@@ -85,13 +89,115 @@ async def goes_on(line: RunningLine, call: str, caller: Baresip) -> None:
 async def test_a_telephone_that_takes_no_new_key_talks_on(tmp_path: Path, encryption: str, suite: str) -> None:
     secret = key()
     setup = keyed(line_setup(tmp_path / "line"), secret)
-    async with baresip(tmp_path / "caller", pcm=tone(THEIR_TONE, 90), media_encryption=encryption) as caller:
-        async with killed(setup, caller) as call:
-            async with RunningLine.running(setup) as heir:
-                await goes_on(heir, call, caller)
-                await caller.command("hangup")
-                end = await logged(heir, "call.end", call_id=call)
-                assert end["encryption"] == suite
-                assert end["ended_by"] == "caller" and end["packets_received"] > 100
+    async with (
+        baresip(tmp_path / "caller", pcm=tone(THEIR_TONE, 90), media_encryption=encryption) as caller,
+        killed(setup, caller) as call,
+        RunningLine.running(setup) as heir,
+    ):
+        await goes_on(heir, call, caller)
+        await caller.command("hangup")
+        end = await logged(heir, "call.end", call_id=call)
+        assert end["encryption"] == suite
+        assert end["ended_by"] == "caller" and end["packets_received"] > 100
     log = setup.folder.joinpath("ivr.log").read_text()
     assert secret not in log and "PRIVATE KEY" not in log and "inline:" not in log
+
+
+async def test_a_newer_key_seals_and_a_former_one_opens(tmp_path: Path) -> None:
+    setup, former, newer = line_setup(tmp_path / "line"), key(), key()
+    async with (
+        baresip(tmp_path / "caller", pcm=tone(THEIR_TONE, 90), media_encryption="srtp-mand") as caller,
+        killed(keyed(setup, former), caller) as call,
+        RunningLine.running(keyed(setup, newer, former)) as heir,
+    ):
+        await goes_on(heir, call, caller)
+        await caller.command("hangup")
+        await logged(heir, "call.end", call_id=call)
+
+
+@pytest.mark.parametrize("heirs", ["another", "none"])
+async def test_without_the_key_such_a_call_is_taken_over_and_ends(tmp_path: Path, heirs: str) -> None:
+    """As before there were keys: it is said why, and who must act."""
+    setup = line_setup(tmp_path / "line")
+    async with (
+        baresip(tmp_path / "caller", pcm=tone(THEIR_TONE, 90), media_encryption="dtls_srtp") as caller,
+        killed(keyed(setup, key()), caller) as call,
+        RunningLine.running(keyed(setup, key()) if heirs == "another" else setup) as heir,
+    ):
+        told = await logged(heir, "takeover.keys_unreadable", call_id=call)
+        assert "[takeover] key" in told["error"]
+        await logged(heir, "call.taken_over", call_id=call, timeout_s=30)
+        end = await logged(heir, "call.end", call_id=call, timeout_s=40)
+        assert "no encryption" in end["end_reason"]
+        if heirs == "none":
+            await logged(heir, "takeover.keys_unkept")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_telephone_that_follows_new_keys_talks_on_in_any_case(tmp_path: Path, kept: bool) -> None:
+    setup = line_setup(tmp_path / "line")
+    setup = keyed(setup, key()) if kept else setup
+    async with Softphone.open(srtp=True) as phone:
+        async with RunningLine.running(setup) as line:
+            await phone.call(line.uri)
+            await phone.wait_answered()
+            call = str((await logged(line, "call.start"))["call_id"])
+            await heard_by(phone)
+            await asyncio.sleep(SETTLED_S)
+            line.process.kill()
+            await line.process.wait()
+        async with RunningLine.running(setup) as heir:
+            await logged(heir, "call.taken_over", call_id=call, timeout_s=30)
+            since = mark(heir)
+            await heard_by(phone)
+            await phone.press("7")
+            await logged(heir, "dialogue.key", since=since, call_id=call, timeout_s=30)
+            await phone.hangup()
+            end = await logged(heir, "call.end", call_id=call)
+            assert end["encryption"] == "AES_CM_128_HMAC_SHA1_80" and end["ended_by"] == "caller"
+
+
+async def heard_by(phone: Softphone) -> None:
+    """Half a second of what is said to it now."""
+    loud = 0
+    async with asyncio.timeout(30):
+        async for sound in phone.listen():
+            loud += sound.level_db > -30
+            if loud >= 25:
+                return
+
+
+async def test_a_conversation_by_tls_and_srtp_is_joined_again(tmp_path: Path) -> None:
+    """The caller's keys and the agent's, both by SDES over TLS: each hears the other again, by what they have."""
+    house = Authority(tmp_path / "tls")
+    own = house.signs("line", HOST)
+    tls = f'listen = "{HOST}:0"\ncertificate = "{own.pem}"\nkey = "{own.key_pem}"\nca = "{house.pem}"\n'
+    tls += f'client_ca = "{house.pem}"\nrequire_client = "demand"'
+    trunk = '[[sip.trunks]]\nname = "pbx"\ntransport = "tls"\ntls_names = ["sip:pbx.example.com"]\nsrtp = "require"'
+    async with (
+        baresip(
+            tmp_path / "agent",
+            pcm=tone(AGENTS_TONE, 120),
+            media_encryption="srtp-mand",
+            tls=house.signs("agent", HOST),
+            ca=house.pem,
+        ) as agent,
+        baresip(
+            tmp_path / "pbx",
+            pcm=tone(THEIR_TONE, 120),
+            media_encryption="srtp-mand",
+            tls=house.signs("pbx", "sip:pbx.example.com", HOST),
+            ca=house.pem,
+        ) as pbx,
+    ):
+        phone = AgentPhone(agent.uri, srtp="require", ring_timeout_s=10)
+        setup = keyed(line_setup(tmp_path / "line", phone), key())
+        setup = replace(setup, tls=tls, allow="127.0.0.3/32", extra=f"{setup.extra}\n{trunk}")
+        async with killed(setup, pbx, key="0") as call, RunningLine.running(setup) as heir:
+            await logged(heir, "call.taken_over", call_id=call, timeout_s=30)
+            await asyncio.gather(hears_more(pbx, AGENTS_TONE), hears_more(agent, THEIR_TONE))
+            await pbx.command("hangup")
+            end = await logged(heir, "call.end", call_id=call)
+            assert (end["transport"], end["outcome"]) == ("tls", "handed over")
+            assert end["encryption"].startswith("A") and end["agent_encryption"].startswith("A")
+            await agent.wait("CALL_CLOSED")
