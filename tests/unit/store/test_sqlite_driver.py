@@ -61,10 +61,12 @@ async def test_who_is_cancelled_while_a_connection_is_closed_waits_for_nobody() 
     connection = await connected(":memory:")
     closing = asyncio.create_task(connection.close())
     await asyncio.sleep(0)
-    connection.stop()
+    stopping = connection.stop()
     closing.cancel()
     done, _ = await asyncio.wait({closing}, timeout=5.0)
     assert done == {closing}
+    assert stopping is not None
+    await asyncio.wait_for(stopping, 5.0)  # its thread answers this loop: it ends no sooner
 
 
 async def test_a_further_connection_takes_nobodys_lock_away_and_files_are_not_everybodys(tmp_path: Path) -> None:

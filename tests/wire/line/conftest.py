@@ -14,14 +14,14 @@ from ivr.softphone.voices import CallerVoice
 from tests.wire.line.watching import forget_resume_points, until_idle
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def agent() -> AsyncIterator[Softphone]:
     """The agent's phone: answers after 0.3 s unless a test tells it otherwise."""
     async with Softphone.open() as phone:
         yield phone
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def line(agent: Softphone, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningLine]:
     setup = LineSetup(Path(tmp_path_factory.mktemp("line")), agents=[AgentPhone(agent.uri)])
     async with RunningLine.running(setup) as running:

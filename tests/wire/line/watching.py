@@ -52,8 +52,10 @@ async def call_of(line: RunningLine, number: str) -> dict[str, Any]:
 
 
 async def until_idle(line: RunningLine, timeout_s: float = 30.0) -> None:
-    """Returns once no call is up; looks whenever the log grows. Raises TimeoutError."""
+    """Returns once no call is up; looks at once, and whenever the log grows. Raises TimeoutError."""
     async with asyncio.timeout(timeout_s):
+        if not await line.calls(live=True):
+            return
         async for _ in awatch(line.setup.folder, rust_timeout=300, yield_on_timeout=True, debounce=50, step=20):
             if not await line.calls(live=True):
                 return

@@ -1,4 +1,4 @@
-"""Two lines on one database behind Kamailio, for a module's tests; each begins with both of them up and no call."""
+"""Two lines on one database behind Kamailio, for these tests only; each begins with both of them up and no call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.wire.takeover.cluster import Cluster, cluster
 __all__ = ["postgres_server"]
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def both(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
     async with cluster(postgres_server, tmp_path_factory.mktemp("two"), agents=4) as made:
         yield made
