@@ -22,8 +22,10 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from ivr import private_file
 from ivr.errors import StoreUnavailable
 from ivr.store.faults import Unreachable, fault
+from ivr.store.upkeep import WIPED
 
 SCRIPTS = Path(__file__).parent / "migrations"
 UPGRADE_S = 120.0
@@ -104,9 +106,12 @@ def _upgrade_in_thread(url: URL, branches: Sequence[Branch]) -> None:
 
 async def _upgrade(url: URL, branches: Sequence[Branch]) -> None:
     sqlite = url.get_backend_name() == "sqlite"
+    new = sqlite and _made(str(url.database))
     engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": 30.0})
     if sqlite:
         event.listen(engine.sync_engine, "connect", _own_transactions)
+        if new:
+            event.listen(engine.sync_engine, "connect", _mark_wiped)
         event.listen(engine.sync_engine, "begin", _begin_immediate)
     try:
         async with engine.begin() as connection:
@@ -116,6 +121,19 @@ async def _upgrade(url: URL, branches: Sequence[Branch]) -> None:
                 await connection.run_sync(_run, branch)
     finally:
         await engine.dispose()
+
+
+def _made(database: str) -> bool:
+    """Whether it is a file that was made now: not everybody's to read, whoever opens it next."""
+    try:
+        return not database.startswith("file:") and private_file.made(database)
+    except OSError:  # SQLite says it better
+        return False
+
+
+def _mark_wiped(connection: object, _record: object) -> None:
+    """What is new holds nothing that was deleted before deletion overwrote."""
+    connection.execute(f"PRAGMA application_id = {WIPED}").close()  # type: ignore[attr-defined]
 
 
 def _own_transactions(connection: object, _record: object) -> None:
