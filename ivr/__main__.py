@@ -18,7 +18,7 @@ from ivr.logs import StandardError, configure_logging
 COMMANDS = (
     *("serve", "call", "answer", "say", "prompts", "tail", "speech", "flow", "db", "recordings"),
     *("forget", "export", "accounts", "token", "audit", "deploy", "models", "doctor"),
-    *("health", "drain", "config", "capacity"),
+    *("health", "drain", "config", "capacity", "cdr"),
 )
 EPILOG = """\
 first steps:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr import private_file
+
 MOST_LINES = 20_000
 MOST_CHARACTERS = 16 << 20
 BLOCK_S = 0.05  # from one block to the next: a line after a pause goes at once, those of many calls go together
@@ -40,7 +42,7 @@ class SinkStatus:
 def opened(path: str, mode: int = 0o640) -> int:
     """A descriptor that appends to ``path``, which is made where it isn't there. Raises OSError."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY, mode)
+    return private_file.opened(path, os.O_WRONLY | os.O_APPEND | os.O_NOCTTY, mode)
 
 
 class LogSink:

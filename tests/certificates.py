@@ -66,6 +66,18 @@ class Authority:
         """A certificate with ``names``, good from ``began`` for ``days`` from now."""
         return _made(self.folder, file, names, self.own, days, began, authority=False, usage=usage, common=common)
 
+    def revokes(self, *revoked: Credentials, days: float = 30.0, file: str = "revoked.crl") -> Path:
+        """Its revocation list, good from 40 days ago for ``days`` from now."""
+        now = datetime.now(UTC)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self.own.certificate.subject)
+        builder = builder.last_update(now - 40 * DAY).next_update(now + days * DAY)
+        for each in revoked:
+            gone = x509.RevokedCertificateBuilder().serial_number(each.certificate.serial_number)
+            builder = builder.add_revoked_certificate(gone.revocation_date(now - DAY).build())
+        path = self.folder / file
+        path.write_bytes(builder.sign(self.own.key, hashes.SHA256()).public_bytes(Encoding.PEM))
+        return path
+
 
 def self_signed(folder: Path, file: str, *names: str, days: float = 30.0) -> Credentials:
     return _made(folder, file, names, None, days, -DAY, authority=False, usage=())

@@ -10,6 +10,10 @@ need() { # PROGRAMS PACKAGE: any of the programs will do
   for program in $1; do PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null && return 0; done
   missing+=("$2")
 }
+need_file() { # PATTERN PACKAGE
+  [[ -z "$wanted" || " $wanted " == *" $2 "* ]] || return 0
+  compgen -G "$1" >/dev/null || missing+=("$2")
+}
 need_voice() { # FILE PACKAGE
   [[ " $wanted " == *" $2 "* && ! -e "$1" ]] && missing+=("$2")
 }
@@ -18,7 +22,9 @@ need sipp sip-tester
 need "chromium chromium-browser google-chrome" chromium
 need baresip baresip-core
 need kamailio kamailio
+need_file "/usr/lib/*/kamailio/modules/tls.so" kamailio-tls-modules
 need promtool prometheus
+need logrotate logrotate
 need systemd-analyze systemd
 need_voice /usr/bin/flite flite
 need_voice /usr/bin/text2wave festival

@@ -86,14 +86,16 @@ def _disks(config: Config) -> Iterator[Finding]:
     written = {"log": Path(config.logs.path), "spool": config.store.spool_folder, "recordings": config.recording.folder}
     if config.logs.path == "-":
         del written["log"]
+    if config.cdr.path:
+        written["call detail records"] = Path(config.cdr.path)
     used: dict[int, tuple[Path, list[str]]] = {}
     for what, path in (*written.items(), ("prompts", config.speech.cache)):
-        there = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+        there = next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
         used.setdefault(there.stat().st_dev, (there, []))[1].append(what)
     for there, parts in used.values():
         free, listed = shutil.disk_usage(there).free, ", ".join(parts)
         detail = f"{free / (1 << 30):.1f} GB free for {listed}"
-        remedy = "make room; shorten recording.days and retention.calls_days, rotate the log"
+        remedy = "make room: rotate the log, shorten recordings and transcripts under [retention]"
         state = "bad" if free < FULL else "note" if free < LOW else "ok"
         yield Finding(state, f"disk of {there}", detail, "" if state == "ok" else remedy)
 

@@ -59,6 +59,19 @@ def _own(sip: SipConfig, tls: TlsConfig, pair: Pair, now: datetime) -> Iterator[
     for name, believed in (("ca", pair.ca), ("client_ca", pair.client_ca)):
         if ended := [each.subject.rfc4514_string() for each in believed if each.not_valid_after_utc <= now]:
             yield Finding("bad", f"sip.tls.{name}", f"expired: {'; '.join(ended)}", "put in who signs today")
+    yield from _revocations(tls, pair, now)
+
+
+def _revocations(tls: TlsConfig, pair: Pair, now: datetime) -> Iterator[Finding]:
+    lists, ends = pair.revocations, pair.revocations.ends
+    if tls.crl is None:
+        return
+    told = f"{lists.count} revoked by {tls.crl}" + (f", until {ends:%Y-%m-%d %H:%M} UTC" if ends is not None else "")
+    if ends is not None and ends <= now:
+        remedy = "fetch a new one from the authority: until then it counts as it is, and who was revoked since gets in"
+        yield Finding("bad", "sip.tls.crl", f"expired: {told}", remedy)
+    else:
+        yield Finding("ok", "sip.tls.crl", told)
 
 
 def _for_clients(certificate: x509.Certificate) -> bool:

@@ -14,7 +14,7 @@ from ivr.cli.options import Subparsers, add_listeners, add_override, command, co
 from ivr.cli.running_line import RunningLine
 from ivr.config import Config, shown
 from ivr.desk.hours import Calendar
-from ivr.errors import IvrError, UnavailableError
+from ivr.errors import ConfigError, IvrError, UnavailableError
 from ivr.limits import descriptors
 from ivr.line_facts import line_facts
 from ivr.release.candidate import examine_folder
@@ -31,7 +31,7 @@ else 2. What else this machine lacks, and whether its database, agents and endpo
 DIFF = """\
 The line that runs on this machine with this configuration's [http] listen is asked what it serves with; a fault in
 FILE is told as by check. Secrets are compared by where they are kept; passwords in URLs and headers' values are never
-shown, nor compared. Exit code 0 when nothing differs, 1 when something does, 2 for a fault.
+shown, nor compared. Exit code 0 when nothing differs, 1 when something does, 2 for a fault, and where no line tells.
 """
 FAULT = 2
 
@@ -104,7 +104,10 @@ def _unwritable(path: Path) -> Path | None:
 def diff(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     wanted = json.loads(json.dumps(shown(config)))
-    serves = RunningLine.of(config).told("GET", "/api/config")
+    try:
+        serves = RunningLine.of(config).told("GET", "/api/config")
+    except UnavailableError as error:
+        raise ConfigError(str(error)) from error  # 1 would say that something differs
     if not isinstance(serves, dict) or not isinstance(serves.get("keys"), dict):
         raise UnavailableError("the line tells no configuration", remedy="is it of this release?")
     now, later = sorted_out(_differing(serves["keys"], wanted))

@@ -14,13 +14,15 @@ from ivr.config.section import Section
 from ivr.config.sip_fields import Listeners
 from ivr.media.description import is_host_name
 
+_FILES = ("certificate", "key", "ca", "client_ca", "crl")
 _PIN = re.compile(r"[0-9a-f]{64}")
 
 
 class TlsConfig(Section):
     """PEM files. ``listen``: None for the address of ``sip.listen``, port 5061. ``certificate``: ours, followed by what
     leads to its root; ``key``: of it, without a passphrase. ``ca``: whom we believe where we connect, None for whom
-    this machine does; ``client_ca``: whom we believe who connects. ``require_client``: no certificate is asked for; one
+    this machine does; ``client_ca``: whom we believe who connects; ``crl``: whom they believe no longer, both ways.
+    ``require_client``: no certificate is asked for; one
     is asked for, and must be good where it comes; nobody gets in without."""
 
     listen: Listeners | None = None
@@ -28,6 +30,7 @@ class TlsConfig(Section):
     key: Path
     ca: Path | None = None
     client_ca: Path | None = None
+    crl: Path | None = None
     require_client: Literal["off", "request", "demand"] = "request"
 
     @model_validator(mode="after")
@@ -39,11 +42,11 @@ class TlsConfig(Section):
     @property
     def files(self) -> tuple[Path, ...]:
         """All that a renewal may change."""
-        return tuple(file for file in (self.certificate, self.key, self.ca, self.client_ca) if file is not None)
+        return tuple(file for file in (getattr(self, name) for name in _FILES) if file is not None)
 
     def anchored(self, base: Path) -> TlsConfig:
         """With its files taken from ``base``."""
-        named = {name: getattr(self, name) for name in ("certificate", "key", "ca", "client_ca")}
+        named = {name: getattr(self, name) for name in _FILES}
         return self.model_copy(update={name: base / file for name, file in named.items() if file is not None})
 
 

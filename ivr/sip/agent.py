@@ -125,7 +125,7 @@ class SipUserAgent:
             await self._network.open_tls(self._config.tls_listen, contexts)
             addresses = [str(each) for each in self._network.own_tls.bound]
             log.info("sip.tls_listening", addresses=addresses, names=contexts.own.names)
-            self._renewal = Renewal(contexts, self._config.tls)
+            self._renewal = Renewal(contexts, self._config.tls, self._network.drop_revoked)
             self._core.spawn(self._renewal.run(), "sip-certificates")
         self._registrations.begin(self._config.trunks)
 

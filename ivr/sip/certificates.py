@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from ivr.config import TlsConfig
 from ivr.errors import ConfigError
+from ivr.sip.revocation import Revocations
 
 SIP_DOMAIN = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.20")  # id-kp-sipDomain (RFC 5924)
 _USES = frozenset(
@@ -112,6 +113,7 @@ class Pair:
     key: PrivateKeyTypes
     ca: tuple[x509.Certificate, ...]  # () for those that this machine believes
     client_ca: tuple[x509.Certificate, ...]
+    revocations: Revocations
 
     @property
     def own(self) -> OwnCertificate:
@@ -126,13 +128,14 @@ class Pair:
         key = _key(config.key, faults)
         ca = _certificates("ca", config.ca, faults)
         client_ca = _certificates("client_ca", config.client_ca, faults)
+        revocations = Revocations.read(config.crl, (*ca, *client_ca, *chain), faults)
         if chain:
             faults += _wrong(config.certificate, chain[0], now or datetime.now(UTC))
         if chain and key is not None and not _belong(chain[0], key):
             faults.append(f"sip.tls.key: {config.key} is not the key of {config.certificate}")
         if faults or key is None:
             raise ConfigError("\n".join(faults), remedy=REMEDY)
-        return cls(chain, key, ca, client_ca)
+        return cls(chain, key, ca, client_ca, revocations)
 
 
 def _certificates(name: str, file: Path | None, faults: list[str]) -> tuple[x509.Certificate, ...]:

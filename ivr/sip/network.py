@@ -195,6 +195,14 @@ class Network:
         """How many connections were refused or had to make room."""
         return self._table.turned_away
 
+    def drop_revoked(self) -> None:
+        """Who was revoked since they connected is let go of."""
+        if self.contexts is None:
+            return
+        for connection in tuple(self._connections.values()):
+            if connection.session is not None and connection.session.revoked(self.contexts.revocations):
+                connection.close("its certificate is revoked")
+
     async def close(self) -> None:
         for task in tuple(self._tasks):
             task.cancel()

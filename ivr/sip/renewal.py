@@ -1,9 +1,10 @@
 """Renewal of our certificate (SIP over TLS): its files are looked at once a minute and on SIGHUP; new connections get
-the new one, those that are up stay. What can't be used leaves everything as it was."""
+the new one, those that are up stay, unless a list revokes them. What can't be used leaves everything as it was."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,8 +25,9 @@ TELL_EVERY = timedelta(days=1)
 class Renewal:
     """``run`` until cancelled."""
 
-    def __init__(self, contexts: TlsContexts, config: TlsConfig) -> None:
-        self._contexts = contexts
+    def __init__(self, contexts: TlsContexts, config: TlsConfig, renewed: Callable[[], None] = lambda: None) -> None:
+        """``renewed`` is told that what new connections begin with is another."""
+        self._contexts, self._renewed = contexts, renewed
         self._config = config
         self._seen = self._stamps()
         self._one_at_a_time = asyncio.Lock()
@@ -45,7 +47,7 @@ class Renewal:
     async def renew(self) -> None:
         """Read the files, whatever their time says. What is wrong with them is a log line."""
         async with self._one_at_a_time:
-            seen, before = self._stamps(), self.own
+            seen, before, revoked = self._stamps(), self.own, self._contexts.revocations
             try:
                 own = await asyncio.to_thread(self._contexts.renew)
             except ConfigError as error:
@@ -54,6 +56,10 @@ class Renewal:
                 self._seen = seen
                 return
             self._seen = seen
+            self._renewed()
+            if (now := self._contexts.revocations) != revoked:
+                ends = now.ends.isoformat() if now.ends is not None else None
+                log.info("sip.revocations_renewed", revoked=now.count, ends=ends)
             if own != before:
                 log.info("sip.certificate_renewed", names=own.names, ends=own.ends.isoformat(), sha256=own.pin)
 
@@ -62,8 +68,13 @@ class Renewal:
         return tuple(_stamp(file) for file in self._config.files)
 
     def _tell_of_its_end(self, now: datetime) -> None:
-        left = self.own.ends - now
-        if left > SOON or now - self._told_at < TELL_EVERY:
+        if now - self._told_at < TELL_EVERY:
+            return
+        until, left = self._contexts.revocations.ends, self.own.ends - now
+        if until is not None and until <= now:
+            self._told_at = now
+            log.error("sip.revocations_expired", ended=until.isoformat(), remedy=f"fetch a new {self._config.crl}")
+        if left > SOON:
             return
         self._told_at = now
         event = "sip.certificate_expired" if left <= timedelta() else "sip.certificate_ends_soon"

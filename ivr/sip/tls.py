@@ -17,10 +17,11 @@ from OpenSSL import SSL, crypto
 from ivr.config import TlsConfig
 from ivr.errors import ConfigError
 from ivr.sip.certificates import REMEDY, Expected, OwnCertificate, Pair, Shown, fingerprint, identities, usable
+from ivr.sip.revocation import Revocations
 
 MOST_HANDSHAKE = 128 * 1024  # bytes of the far end; a long chain has 20,000
 _TAKEN = 65_536  # bytes at once
-_EXPIRED, _PURPOSE = 10, 26  # X509_V_ERR_…
+_EXPIRED, _REVOKED, _PURPOSE = 10, 23, 26  # X509_V_ERR_…
 _FAULTS = {
     2: "its authority is not one that we believe",
     7: "its authority's signature does not hold",
@@ -30,10 +31,11 @@ _FAULTS = {
     19: "its authority is not one that we believe",
     20: "its authority is not one that we believe",
     21: "its authority is not one that we believe, or its chain is incomplete",
-    23: "it is revoked",
+    _REVOKED: "it, or who signed it, is revoked",
     24: "its chain holds what may sign no certificates",
     _PURPOSE: "it is for another purpose",
 }
+NONE_REVOKED = Revocations()
 _Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey | rsa.RSAPrivateKey
 
 
@@ -60,7 +62,7 @@ class TlsContexts:
         except (SSL.Error, crypto.Error, ValueError) as error:
             raise ConfigError(f"sip.tls: OpenSSL refuses it: {_said(error)}", remedy=REMEDY) from error
         self._server, self._client, self._believes = server, client, bool(pair.client_ca)
-        self.own = pair.own
+        self.own, self.revocations = pair.own, pair.revocations
         return self.own
 
     def arriving(self) -> TlsSession:
@@ -69,13 +71,13 @@ class TlsContexts:
         mode = SSL.VERIFY_NONE
         if wanted != "off" and (self._believes or pins):
             mode = SSL.VERIFY_PEER | (SSL.VERIFY_FAIL_IF_NO_PEER_CERT if wanted == "demand" else 0)
-        session = TlsSession(self._server, mode, pins)
+        session = TlsSession(self._server, mode, pins, revocations=self.revocations)
         session.accept()
         return session
 
     def leaving(self, name: str, expected: Expected) -> TlsSession:
         """The session of a connection of ours. ``name``: the domain that was asked for."""
-        session = TlsSession(self._client, SSL.VERIFY_PEER, expected.pins, expected)
+        session = TlsSession(self._client, SSL.VERIFY_PEER, expected.pins, expected, self.revocations)
         session.connect(name)
         return session
 
@@ -105,10 +107,17 @@ class TlsSession:
     """The TLS of one connection. ``up`` once both ends have finished and the far end is who it must be; ``shown`` is
     what it is known by then. After every call ``outgoing`` has what the far end must get."""
 
-    def __init__(self, context: SSL.Context, mode: int, pins: frozenset[str], expected: Expected | None = None) -> None:
+    def __init__(
+        self,
+        context: SSL.Context,
+        mode: int,
+        pins: frozenset[str],
+        expected: Expected | None = None,
+        revocations: Revocations = NONE_REVOKED,
+    ) -> None:
         self._ssl = SSL.Connection(context, None)
         self._ssl.set_verify(mode, _asking(weakref.ref(self)))
-        self._pins, self._expected = pins, expected
+        self._pins, self._expected, self._revocations = pins, expected, revocations
         self._fault = 0  # the first that verification found and that a pin may outweigh
         self._refusal = ""
         self._taken = 0
@@ -173,6 +182,11 @@ class TlsSession:
         except SSL.Error:  # in the midst of a handshake, or broken
             return
 
+    def revoked(self, revocations: Revocations) -> bool:
+        """Whether the far end, which is up, would no longer get in."""
+        certificate = self._ssl.get_peer_certificate(as_cryptography=True) if revocations.lists else None
+        return certificate is not None and revocations.name(certificate)
+
     def _shake(self) -> None:
         """Raises TlsFailed."""
         try:
@@ -198,6 +212,9 @@ class TlsSession:
 
     def verified(self, certificate: crypto.X509, error: int, depth: int, good: int) -> bool:
         """Whether OpenSSL may go on: it asks this of each certificate, the leaf (``depth`` 0) last."""
+        if self._revocations.lists and self._revocations.name(certificate.to_cryptography()):
+            self._refusal = f"its certificate is refused: {_FAULTS[_REVOKED]}"
+            return False
         if not good and error == _PURPOSE and depth == 0 and usable(certificate.to_cryptography()):
             good = 1
         if not good and (not self._pins or error == _EXPIRED):

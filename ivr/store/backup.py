@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import inspect
 from sqlalchemy.engine import URL, Connection
 
+from ivr import private_file
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.store.database import Database
 
@@ -143,7 +144,7 @@ def _put_back(source: Path, target: Path) -> None:
     part = target.with_name(target.name + PART)
     try:
         part.unlink(missing_ok=True)
-        part.touch(mode=0o600)
+        private_file.made(part, 0o600)
         shutil.copyfile(source, part)
         _synced(part)
         os.link(part, target)  # never over one that has come meanwhile

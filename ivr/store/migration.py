@@ -28,9 +28,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from ivr import private_file
 from ivr.errors import StoreUnavailable
 from ivr.store.faults import Unreachable, fault
 from ivr.store.process_tables import schema_floors
+from ivr.store.upkeep import WIPED
 
 SCRIPTS = Path(__file__).parent / "migrations"
 UPGRADE_S = 120.0
@@ -157,9 +159,12 @@ async def _upgrade(url: URL, branches: Sequence[Branch], tell: Tell) -> None:
     """On SQLite all at once, since any line that starts may do it; on PostgreSQL each migration by itself, as an index
     that is made while lines write is in no transaction."""
     sqlite = url.get_backend_name() == "sqlite"
+    new = sqlite and _made(str(url.database))
     engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": 30.0})
     if sqlite:
         event.listen(engine.sync_engine, "connect", _own_transactions)
+        if new:
+            event.listen(engine.sync_engine, "connect", _mark_wiped)
         event.listen(engine.sync_engine, "begin", _begin_immediate)
     try:
         async with engine.connect() as connection:
@@ -182,6 +187,19 @@ async def _alone(connection: AsyncConnection) -> None:
         await connection.commit()
         await asyncio.sleep(TURN_S)
     await connection.commit()
+
+
+def _made(database: str) -> bool:
+    """Whether it is a file that was made now: not everybody's to read, whoever opens it next."""
+    try:
+        return not database.startswith("file:") and private_file.made(database)
+    except OSError:  # SQLite says it better
+        return False
+
+
+def _mark_wiped(connection: object, _record: object) -> None:
+    """What is new holds nothing that was deleted before deletion overwrote."""
+    connection.execute(f"PRAGMA application_id = {WIPED}").close()  # type: ignore[attr-defined]
 
 
 def _own_transactions(connection: object, _record: object) -> None:

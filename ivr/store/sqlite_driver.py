@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Self
 
 import aiosqlite
+
+from ivr import private_file
 
 
 class Cursor:
@@ -117,11 +118,10 @@ def _done(
 
 
 def _opened(database: str, **options: Any) -> sqlite3.Connection:
-    """A file that is made here holds what callers said: others may not read it. One that is there is not touched:
-    closing it would take this process's locks on it away (POSIX)."""
+    """A file that is made here holds what callers said: others may not read it."""
     if database and not database.startswith((":", "file:")):
         with contextlib.suppress(OSError):
-            os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
+            private_file.made(database)
     connection: sqlite3.Connection = sqlite3.connect(database, **options)
     return connection
 

@@ -42,6 +42,7 @@ SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 CSRF_HEADER = "X-CSRF-Token"
+STALE = "this is from no page of ours, or from one that is too old: load it again; programs show an API token"
 COMMAND_HEADER = "X-IVR-Command"  # of `ivr` commands on this machine; no browser sends it for another site's page
 OWN_ACCOUNT = "/account"  # where one chooses a password
 ALWAYS = frozenset({OWN_ACCOUNT, "/logout"})  # also before one has
@@ -138,7 +139,7 @@ class Gate:
             raise web.HTTPForbidden(text="this request came from another site")
         command = session is self.anybody and COMMAND_HEADER in request.headers
         if request.method not in SAFE_METHODS and not command and not matches(await _csrf(request), session.csrf):
-            raise web.HTTPForbidden(text="the page is too old: load it again")
+            raise web.HTTPForbidden(text=STALE)
         if session.must_change and request.path not in ALWAYS:
             raise web.HTTPSeeOther(OWN_ACCOUNT) if wants_html(request) else _choose_first()
         await self.authentication.sessions.touch(session)

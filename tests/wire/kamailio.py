@@ -17,6 +17,7 @@ import pytest
 
 from ivr import deploy
 from ivr.config import Address
+from tests.certificates import Credentials
 from tests.wire.sipp import free_port
 
 REMEDY = "wire tests need Kamailio: sudo apt-get install kamailio (Debian, Ubuntu); its service need not run"
@@ -66,12 +67,36 @@ def program() -> str:
     return found or pytest.fail(REMEDY)
 
 
-def configuration(folder: Path, address: Address, lines: Sequence[str], trunks: str, pbx: str) -> Path:
+@dataclass(frozen=True, slots=True)
+class ProxyTls:
+    """Kamailio with TLS at ``address``: its certificate, and who signs for whom it talks to."""
+
+    address: Address
+    own: Credentials
+    ca: Path
+
+
+def configuration(
+    folder: Path, address: Address, lines: Sequence[str], trunks: str, pbx: str, tls: ProxyTls | None = None
+) -> Path:
     """The shipped file and its dispatcher.list in ``folder``; what an operator would edit is, and nothing else."""
     nodes = folder / "dispatcher.list"
     nodes.write_text("".join(f"1 sip:{line}\n" for line in lines))
     text = deploy.text("kamailio")
+    switched: tuple[tuple[str, str], ...] = ()
+    if tls is not None:
+        switched = (
+            ("\n##!define TLS\n", "\n#!define TLS\n"),
+            ("listen=tls:192.0.2.10:5061", f"listen=tls:{tls.address}"),
+            ('"/etc/kamailio/tls.cfg"', f'"{folder / "tls.cfg"}"'),
+        )
+        files = deploy.text("kamailio-tls")
+        for shipped, path in (("proxy.pem", tls.own.pem), ("proxy.key", tls.own.key_pem), ("ca.pem", tls.ca)):
+            assert files.count(f"/etc/kamailio/tls/{shipped}") == 2, "both ways"
+            files = files.replace(f"/etc/kamailio/tls/{shipped}", str(path))
+        (folder / "tls.cfg").write_text(files)
     for shipped, named in (
+        *switched,
         ("listen=udp:192.0.2.10:5060", f"listen=udp:{address}"),
         ("listen=tcp:192.0.2.10:5060", f"listen=tcp:{address}"),
         ('TRUNKS "192.0.2.20/32,192.0.2.21/32"', f'TRUNKS "{trunks}"'),
@@ -87,12 +112,16 @@ def configuration(folder: Path, address: Address, lines: Sequence[str], trunks: 
 
 @asynccontextmanager
 async def kamailio(
-    lines: Sequence[str], *, trunks: str = "127.0.0.1/32", pbx: str = "127.0.0.1:9"
+    lines: Sequence[str],
+    *,
+    trunks: str = "127.0.0.1/32",
+    pbx: str = "127.0.0.1:9",
+    tls: ProxyTls | None = None,
 ) -> AsyncIterator[Kamailio]:
     """In front of ``lines`` (HOST:PORT each), answering. Everything it writes goes into a folder of its own."""
     folder = Path(tempfile.mkdtemp(prefix="ivr-kam-"))  # short: a socket's path has at most 107 bytes
     proxy = Kamailio(Address(HOST, free_port(HOST)), folder)
-    path = configuration(folder, proxy.address, lines, trunks, pbx)
+    path = configuration(folder, proxy.address, lines, trunks, pbx, tls)
     process = await asyncio.create_subprocess_exec(
         *(program(), "-DD", "-E", "-f", str(path), "-Y", str(folder), "-w", str(folder), "-P", str(folder / "pid")),
         stdin=asyncio.subprocess.DEVNULL,

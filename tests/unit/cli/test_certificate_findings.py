@@ -65,6 +65,16 @@ async def test_what_others_will_stumble_over(authority: Authority) -> None:
     assert [f.subject for f in later if f.state == "bad"] == ["sip.tls.client_ca"]
 
 
+async def test_a_revocation_list_that_has_expired_is_told(authority: Authority) -> None:
+    own = authority.signs("line", "line.example.com", days=90)
+    for days, state, says in ((3.0, "ok", "1 revoked by"), (-1.0, "bad", "expired: 1 revoked by")):
+        crl = authority.revokes(authority.signs("gone", "gone.example"), days=days)
+        finding = (await found(own, tls={"client_ca": authority.pem, "crl": crl}))[-1]
+        assert (finding.subject, finding.state) == ("sip.tls.crl", state) and says in finding.detail
+    (fault,) = await found(own, tls={"crl": authority.revokes(own, file="stranger.crl")})
+    assert fault.state == "bad" and "signed by nobody in sip.tls.ca" in fault.detail
+
+
 async def test_trunks_are_asked_by_a_handshake(authority: Authority, tmp_path: Path) -> None:
     own, pbx = authority.signs("line", "line.example.com", days=90), authority.signs("pbx", "sip:pbx.example.com")
     selfmade = self_signed(tmp_path, "self", "pbx.internal")

@@ -119,7 +119,7 @@ def test_a_line_of_another_release_is_told_apart_by_its_keys(
 
 def test_without_a_line_that_is_said(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, text = told(capsys, "diff", str(file), "--http", "127.0.0.1:9")
-    assert code == 1 and "no line answers at 127.0.0.1:9" in text
+    assert code == 2 and "no line answers at 127.0.0.1:9" in text
 
 
 def test_what_is_shown_holds_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,3 +114,20 @@ def test_the_configuration_is_one_and_writes_where_the_unit_lets_it(
 def test_the_files_come_with_the_package() -> None:
     assert {path.name for path in files("ivr.deploy").iterdir()} >= {name for name, _ in deploy.NAMES.values()}
     assert str(installation.folder()).startswith(sys.prefix), "weights are part of the program that a container copies"
+
+
+def test_logrotate_finds_its_file_right_and_renames_what_the_configuration_writes(tmp_path: Path) -> None:
+    program = shutil.which("logrotate", path="/usr/sbin:/usr/bin:/sbin") or pytest.fail(
+        "needs logrotate: apt-get install it"
+    )
+    (tmp_path / "log").mkdir()
+    text = deploy.text("logrotate").replace("/var/log/ivr", str(tmp_path / "log"))
+    (tmp_path / "conf").write_text(text.replace("systemctl reload ivr", f"touch {tmp_path / 'reloaded'}"))
+    (tmp_path / "conf").chmod(0o644)
+    (tmp_path / "log" / "ivr.log").write_text("{}\n")
+    words = (program, "--force", "--state", str(tmp_path / "state"), str(tmp_path / "conf"))
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    (renamed,) = (tmp_path / "log").iterdir()
+    assert renamed.name.startswith("ivr.log-") and (tmp_path / "reloaded").exists()
+    assert f'path = "{"/var/log/ivr/ivr.log"}"' in deploy.text("config")

@@ -394,6 +394,30 @@ async def logged(logs: Any, event: str) -> None:
     await until(told)
 
 
+async def test_who_is_revoked_gets_in_no_more_and_is_let_go_of(
+    secure: Secure, ours: Authority, pbx: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a list that comes while the PBX is connected; another PBX of the same authority notices nothing."""
+    monkeypatch.setattr(renewal, "LOOK_EVERY_S", 0.1)
+    crl = ours.revokes()
+    up = await secure(trunks=[{**BY_NAME, "tls_names": ["pbx.example.com", "other.example.com"]}], tls={"crl": crl})
+    address, other = up.agent.tls_address, ours.signs("other", "other.example.com")
+    async with (
+        connected(address, client_context(ours.pem, pbx)) as revoked,
+        connected(address, client_context(ours.pem, other)) as kept,
+    ):
+        await revoked.call("revoked")
+        await kept.call("kept")
+        with structlog.testing.capture_logs() as logs:
+            ours.revokes(pbx)
+            await logged(logs, "sip.revocations_renewed")
+            await asyncio.wait_for(revoked.ended.wait(), 10)
+            assert await refused(address, client_context(ours.pem, pbx))
+            told = next(entry for entry in logs if entry["event"] == "sip.tls_failed")
+            assert told["reason"] == "its certificate is refused: it, or who signed it, is revoked"
+        assert not await refused(address, client_context(ours.pem, other)) and not kept.ended.is_set()
+
+
 async def test_what_is_wrong_with_the_files_is_told_before_anything_is_bound(secure: Secure, ours: Authority) -> None:
     with pytest.raises(ConfigError, match=r"expired on .*\n.*is not the key of"):
         await secure(tls={"certificate": ours.signs("old", "a.example", days=-1).pem})
