@@ -13,8 +13,9 @@ import structlog
 
 from ivr.accounts import passwords
 from ivr.accounts.guesses import PasswordGuesses, browser_of, known_browser
-from ivr.accounts.oidc import PENDING_S, SKEW_S, Oidc, OidcRefused, names_of
+from ivr.accounts.oidc import PENDING_S, SKEW_S, Oidc, names_of
 from ivr.accounts.passwords import Hashing, digest, name_of
+from ivr.accounts.provider_client import OidcRefused
 from ivr.accounts.sessions import Sessions
 from ivr.accounts.tokens import Tokens
 from ivr.errors import AccountError, StoreUnavailable

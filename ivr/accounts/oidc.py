@@ -7,7 +7,6 @@ provider says of somebody counts at the log-in; its tokens are not kept.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -16,20 +15,20 @@ import re
 import secrets
 import time
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-import aiohttp
 import structlog
 from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import KeySet
+from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
+from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from ivr.accounts.passwords import NAME, RESERVED
+from ivr.accounts.provider_client import OidcRefused, ProviderClient
 from ivr.config import OidcConfig
-from ivr.errors import ConfigError, IvrError, UnavailableError
+from ivr.errors import ConfigError, UnavailableError
 from ivr.ports import ROLES, Role
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -45,15 +44,8 @@ PENDING_S = 600
 SKEW_S = 60
 FRESH_S = 3600.0
 AGAIN_S = 30.0  # so often keys are asked for once more because of one that is unknown
-AWAY_S = 15.0  # so long a provider that did not answer is not asked again
-TIMEOUT_S = 5.0
-MOST_BYTES = 256 * 1024
 BACK = "/login/oidc/callback"
 WELL_KNOWN = "/.well-known/openid-configuration"
-
-
-class OidcRefused(IvrError):
-    """Why, for the log; whoever logs in only hears that it did not work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +93,18 @@ class Oidc:
         self.config = config
         self._redirect, self._home = f"{home}{BACK}", f"{home}/login"
         self._clock, self._now = clock, now
-        self._http: aiohttp.ClientSession | None = None
+        self._provider = ProviderClient(clock)
         self._found: tuple[Mapping[str, Any], float] | None = None
         self._keys: tuple[KeySet, float] | None = None
-        self._away_until = float("-inf")
 
     def apply(self, config: OidcConfig | None) -> None:
         """What counts from now on."""
         if config != self.config:
-            self.config, self._found, self._keys, self._away_until = config, None, None, float("-inf")
+            self.config, self._found, self._keys = config, None, None
+            self._provider.forgive()
 
     async def close(self) -> None:
-        if self._http is not None:
-            await self._http.close()
+        await self._provider.close()
 
     async def begin(self, onwards: str) -> Begun:
         config, found = self._configured(), await self._discover()
@@ -154,10 +145,13 @@ class Oidc:
             raise OidcRefused("the answer is another provider's")
         if "error" in query or not query.get("code"):
             raise OidcRefused(f"the provider says {query.get('error', 'nothing')[:60]}")
-        claims = await self._claims(await self._exchanged(query["code"], pending.state))
+        token, access = await self._exchanged(query["code"], pending.state)
+        claims = await self._claims(token)
         nonce = self._derived("nonce", pending.state)
         if not hmac.compare_digest(str(claims.get("nonce", "")).encode(errors="replace"), nonce.encode()):
             raise OidcRefused("the token is of another log-in (nonce)")
+        if config.claim not in claims:
+            claims = {**await self._user_info(access, claims["sub"]), **claims}
         return Vouched(
             config.issuer,
             str(claims["sub"]),
@@ -186,8 +180,19 @@ class Oidc:
         wanted = {role for value in values if isinstance(value, str) for role in mapping.get(value, ())}
         return frozenset(role for role in ROLES if role in wanted)
 
-    async def _exchanged(self, code: str, state: str) -> str:
-        """The ID token."""
+    async def _user_info(self, access: object, subject: str) -> Mapping[str, Any]:
+        """What an ID token need not have beside an access token (Core, sections 5.3 and 5.4); {} where there is nobody
+        to ask."""
+        address = (await self._discover()).get("userinfo_endpoint")
+        if not isinstance(access, str) or not self._trusted(address):
+            return {}
+        told = await self._provider.told("GET", str(address), headers={"Authorization": f"Bearer {access}"})
+        if told.get("sub") != subject:
+            raise OidcRefused("what the provider tells is of somebody else (sub)")
+        return told
+
+    async def _exchanged(self, code: str, state: str) -> tuple[str, object]:
+        """The ID token, and the access token where there is one."""
         config, found = self._configured(), await self._discover()
         form = {
             "grant_type": "authorization_code",
@@ -203,11 +208,11 @@ class Oidc:
             headers["Authorization"] = f"Basic {base64.b64encode(both.encode()).decode()}"
         else:
             form |= {"client_id": config.client_id, "client_secret": secret}
-        told = await self._asked("POST", found["token_endpoint"], data=form, headers=headers)
+        told = await self._provider.told("POST", found["token_endpoint"], data=form, headers=headers)
         token = told.get("id_token")
         if not isinstance(token, str):
             raise OidcRefused("there is no ID token in the answer")
-        return token
+        return token, told.get("access_token")
 
     async def _claims(self, token: str) -> Mapping[str, Any]:
         """Of an ID token that the provider signed for us, and that counts now (Core, section 3.1.3.7)."""
@@ -223,7 +228,7 @@ class Oidc:
         try:
             try:
                 decoded = jwt.decode(token, await self._key_set(), algorithms=ALGORITHMS)
-            except InvalidKeyIdError:  # a key that is unknown may be a new one
+            except (InvalidKeyIdError, BadSignatureError):  # a key that is unknown, or another, may be a new one
                 decoded = jwt.decode(token, await self._key_set(fresh=True), algorithms=ALGORITHMS)
             registry.validate(decoded.claims)
         except JoseError as error:
@@ -244,17 +249,16 @@ class Oidc:
     async def _key_set(self, *, fresh: bool = False) -> KeySet:
         clock = self._clock()
         if self._keys is None or clock - self._keys[1] >= (AGAIN_S if fresh else FRESH_S):
-            told = await self._asked("GET", (await self._discover())["jwks_uri"])
-            try:
-                self._keys = (KeySet.import_key_set(told), clock)  # type: ignore[arg-type]  # it is looked at there
-            except (JoseError, ValueError, TypeError, KeyError) as error:
-                raise OidcRefused(f"the provider's keys can't be read: {type(error).__name__}") from error
+            told = await self._provider.told("GET", (await self._discover())["jwks_uri"])
+            if not (keys := list(_readable(told.get("keys")))):
+                raise OidcRefused("the provider's keys can't be read")
+            self._keys = (KeySet(keys), clock)
         return self._keys[0]
 
     async def _discover(self) -> Mapping[str, Any]:
         config, clock = self._configured(), self._clock()
         if self._found is None or clock - self._found[1] >= FRESH_S:
-            found = await self._asked("GET", config.issuer.rstrip("/") + WELL_KNOWN)
+            found = await self._provider.told("GET", config.issuer.rstrip("/") + WELL_KNOWN)
             if found.get("issuer") != config.issuer:
                 raise OidcRefused("what is found at the issuer's address is another issuer's")
             for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
@@ -267,40 +271,6 @@ class Oidc:
         """By TLS, unless the issuer itself is not (on this machine)."""
         ours = urlsplit(self._configured().issuer).scheme
         return isinstance(address, str) and urlsplit(address).scheme in ("https", ours)
-
-    async def _asked(self, method: str, url: str, **more: Any) -> Mapping[str, Any]:
-        """A JSON object. Nobody waits long for a provider that is away, and the next ones not at all."""
-        if self._clock() < self._away_until:
-            raise UnavailableError("the identity provider did not answer a moment ago")
-        if self._http is None:
-            self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(TIMEOUT_S))
-        try:
-            async with (
-                asyncio.timeout(TIMEOUT_S),
-                self._http.request(method, url, allow_redirects=False, **more) as got,
-            ):
-                body = await got.content.read(MOST_BYTES + 1)
-                while len(body) <= MOST_BYTES and (piece := await got.content.read(MOST_BYTES)):
-                    body += piece
-                status = got.status
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self._away(url, type(error).__name__)
-            raise UnavailableError("the identity provider does not answer") from error
-        if status >= 500:
-            self._away(url, str(status))
-            raise UnavailableError("the identity provider does not answer")
-        try:
-            told = json.loads(body) if len(body) <= MOST_BYTES else None
-        except ValueError:
-            told = None
-        if status != 200 or not isinstance(told, dict):
-            why = str(told.get("error", ""))[:60] if isinstance(told, dict) else "no JSON object"
-            raise OidcRefused(f"{urlsplit(url).path} answers {status} {why}".rstrip())
-        return told
-
-    def _away(self, url: str, why: str) -> None:
-        self._away_until = self._clock() + AWAY_S
-        log.warning("oidc.unavailable", host=urlsplit(url).hostname, path=urlsplit(url).path, error=why)
 
     # -- secrets ------------------------------------------------------------------------------------------------------
 
@@ -323,6 +293,15 @@ class Oidc:
 
     def _seal(self, kept: str) -> str:
         return self._derived("kept", kept)
+
+
+def _readable(keys: object) -> Iterator[Key]:
+    """Keys of kinds that we don't know are somebody else's (RFC 7517, section 5)."""
+    for told in keys if isinstance(keys, list) else ():
+        try:
+            yield JWKRegistry.import_key(told)
+        except (JoseError, ValueError, TypeError, KeyError):
+            continue
 
 
 def _base64(data: bytes) -> str:

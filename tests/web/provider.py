@@ -20,7 +20,7 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from ivr.config import OidcConfig, Secret
 
-CLIENT, SECRET = "ivr", "s3cret of the client"
+CLIENT, SECRET, ACCESS = "ivr", "s3cret of the client", "opens-user-info"
 ROLES: Mapping[str, Any] = {"line-agents": ("agent",), "line-leads": ("supervisor", "ops")}
 
 
@@ -38,6 +38,8 @@ class Provider:
     claims: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     answer: dict[str, str] = field(default_factory=dict)  # parameters of the way back
+    user_info: Any = None  # None: there is no such endpoint
+    keys: list[Any] = field(default_factory=list)  # beside ours, as they stand in the set
     sign: Callable[[dict[str, Any]], str] | None = None
     asked: list[str] = field(default_factory=list)
     silent: asyncio.Event | None = None
@@ -63,6 +65,7 @@ class Provider:
                 "authorization_endpoint": f"{base}/authorize",
                 "token_endpoint": f"{base}/token",
                 "jwks_uri": f"{base}/jwks",
+                **({"userinfo_endpoint": f"{base}/me"} if self.user_info is not None else {}),
                 **self.metadata,
             }
         )
@@ -70,7 +73,12 @@ class Provider:
     async def jwks(self, _: web.Request) -> web.Response:
         self.asked.append("jwks")
         keys = self.published or [self.key]
-        return web.json_response({"keys": [key.as_dict(private=False) for key in keys]})
+        return web.json_response({"keys": [*self.keys, *(key.as_dict(private=False) for key in keys)]})
+
+    async def me(self, request: web.Request) -> web.Response:
+        self.asked.append("me")
+        assert request.headers["Authorization"] == f"Bearer {ACCESS}"
+        return web.json_response(self.user_info)
 
     async def authorize(self, request: web.Request) -> web.Response:
         self.asked.append("authorize")
@@ -104,7 +112,8 @@ class Provider:
             **self.claims,
         }
         claims = {name: value for name, value in claims.items() if value is not None}
-        return web.json_response({"id_token": (self.sign or self.signed)(claims), "token_type": "Bearer"})
+        access = {"access_token": ACCESS} if self.user_info is not None else {}
+        return web.json_response({"id_token": (self.sign or self.signed)(claims), "token_type": "Bearer", **access})
 
 
 def unsigned(claims: dict[str, Any]) -> str:
@@ -154,6 +163,7 @@ async def provider() -> AsyncIterator[Provider]:
             web.get("/jwks", served.jwks),
             web.get("/authorize", served.authorize),
             web.post("/token", served.token),
+            web.get("/me", served.me),
         ]
     )
     runner = web.AppRunner(app, shutdown_timeout=0.1)

@@ -11,10 +11,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from joserfc import jwt
 from structlog.testing import capture_logs
 from yarl import URL
 
-from ivr.accounts import oidc as oidc_module
+from ivr.accounts import provider_client
 from ivr.accounts.authentication import Authentication
 from ivr.accounts.oidc import AGAIN_S, PENDING_S, SKEW_S, Oidc
 from ivr.errors import AccountError
@@ -317,8 +318,52 @@ async def test_new_keys_are_fetched_once_and_not_for_everybody(line: Office) -> 
         assert line.provider.asked.count("jwks") == 2
 
 
+async def test_a_key_that_was_replaced_without_a_name_of_its_own(line: Office) -> None:
+    """A provider with one key need not name it (Core, section 10.1)."""
+    now = 1000.0
+    line.oidc._clock = lambda: now
+
+    def signed(claims: dict[str, Any]) -> str:
+        return jwt.encode({"alg": "RS256"}, claims, line.provider.key, algorithms=["RS256"])
+
+    line.provider.sign = signed
+    async with browser() as session:
+        assert (await enter(session, line))[0] == 303
+        line.provider.key = rsa()
+        now += AGAIN_S
+        assert (await enter(session, line))[0] == 303
+
+
+async def test_keys_of_unknown_kinds_keep_nobody_out(line: Office) -> None:
+    line.provider.keys = [{"kty": "AKP", "alg": "ML-DSA-44", "pub": "eA"}, {"kty": "EC", "crv": "P-0"}, "key", {}]
+    async with browser() as session:
+        assert (await enter(session, line))[0] == 303
+
+
+async def test_what_stands_in_no_id_token_is_asked_for_once(line: Office) -> None:
+    """Beside an access token the claims of scopes are at the UserInfo endpoint (Core, section 5.4)."""
+    line.provider.claims = dict.fromkeys(("groups", "name", "preferred_username"))
+    line.provider.user_info = {"sub": "subject-1", "groups": ["line-leads"], "name": "Rosa D", "aud": "other"}
+    async with browser() as session:
+        assert (await enter(session, line))[0] == 303
+        record = await account(line, "rosa-d")
+        assert (record.account.display, record.account.roles) == ("Rosa D", frozenset(["supervisor", "ops"]))
+        line.provider.claims = {"groups": ["line-agents"]}
+        assert (await enter(session, line))[0] == 303
+        assert (await account(line, "rosa-d")).account.roles == frozenset(["agent"])
+        assert line.provider.asked.count("me") == 1, "the token says it all"
+
+
+@pytest.mark.parametrize("told", [{"sub": "somebody-else", "groups": ["line-leads"]}, {"groups": ["line-leads"]}, []])
+async def test_what_is_told_of_somebody_else_gives_no_role(line: Office, told: Any) -> None:
+    line.provider.claims, line.provider.user_info = {"groups": None}, told
+    async with browser() as session:
+        assert (await enter(session, line))[0] == 403
+    assert len(await line.store.accounts.all()) == 1
+
+
 async def test_while_the_provider_is_away_passwords_still_work(line: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oidc_module, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(provider_client, "TIMEOUT_S", 0.3)
     line.provider.silent = asyncio.Event()
     async with browser() as session:
         with capture_logs() as logs:

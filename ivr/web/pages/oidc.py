@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from ivr.accounts.authentication import LogInRefused
-from ivr.accounts.oidc import BACK, PENDING_S, OidcRefused
+from ivr.accounts.oidc import BACK, PENDING_S
+from ivr.accounts.provider_client import OidcRefused
 from ivr.errors import AccountError, StoreUnavailable, UnavailableError
 from ivr.web.access import GATE, HOST_PREFIX, OIDC
 from ivr.web.pages.login import browser_of, entered, form_again, local, own, too_often
