@@ -49,6 +49,7 @@ from ivr.release.lesson import Lesson
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
 from ivr.release.serving import ServingVersions
+from ivr.release.verdicts import Verdicts
 from ivr.reload import Reload
 from ivr.sip.agent import SipUserAgent
 from ivr.sip.certificates import Pair
@@ -175,7 +176,10 @@ async def running(
         known = KnownFacts(line_facts(config), lambda: entry.vocabularies)
         lesson = Lesson(paraphrases.classifiers, entry.voices, paraphrases.state)
         flows = LiveFlows(
-            config.flows, known.now, releases, serving, clock, prompts.prepare, on_change=feed.touch, lesson=lesson
+            *(config.flows, known.now, releases, serving, clock, prompts.prepare),
+            on_change=feed.touch,
+            lesson=lesson,
+            verdicts=Verdicts(config.speech.cache / "verdicts"),
         )
 
         facts = known.facts

@@ -24,6 +24,7 @@ from ivr.release.candidate import Candidate, author, examine, examine_folder, fi
 from ivr.release.lesson import Lesson
 from ivr.release.releases import Release, Releases
 from ivr.release.serving import Canary, ServingVersions
+from ivr.release.verdicts import Verdicts
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,7 @@ class LiveFlows:
         poll_s: float = POLL_S,
         on_change: Callable[[], None] = lambda: None,
         lesson: Lesson | None = None,
+        verdicts: Verdicts | None = None,
     ) -> None:
         self._config, self._folder, self._facts = config, config.directory, facts
         self._releases, self._serving = releases, serving
@@ -64,6 +66,7 @@ class LiveFlows:
         self._head: object = None
         self._on_change = on_change
         self._lesson = lesson or Lesson()
+        self._check = (verdicts or Verdicts()).check
         self._learning: asyncio.Task[None] | None = None  # what the start began
 
     # -- the start ---------------------------------------------------------------------------------------------
@@ -74,7 +77,7 @@ class LiveFlows:
         The files, unless they are broken, or are just what was rolled back from or put on trial: then the last live
         version of the store."""
         self._seen_files = fingerprint(self._folder)
-        candidate = self._seen = await aside(examine_folder, self._folder, self._facts())
+        candidate = self._seen = await aside(examine_folder, self._folder, self._facts(), self._check)
         stored = await self._releases.live()
         library = candidate.library
         if library is None:
@@ -114,7 +117,7 @@ class LiveFlows:
 
     async def _stored(self, release: Release) -> FlowLibrary | None:
         """A stored version, checked against this release of the software; None (and a log line a finding) if unfit."""
-        candidate = await aside(examine, release.files, self._facts())
+        candidate = await aside(examine, release.files, self._facts(), check=self._check)
         for finding in candidate.errors:
             log.error("flows.stored_unusable", flow_version=release.version, finding=finding.render())
         return candidate.library
@@ -153,7 +156,7 @@ class LiveFlows:
         """Read the files now; publish what is new and right. Never raises for what is wrong with them."""
         async with self._one_at_a_time:
             files = fingerprint(self._folder)
-            candidate = await aside(examine_folder, self._folder, self._facts())
+            candidate = await aside(examine_folder, self._folder, self._facts(), self._check)
             self._seen_files = files
             if self._seen is not None and candidate.sources == self._seen.sources and candidate.sources and not again:
                 return

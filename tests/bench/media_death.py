@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ivr.demo.line import AgentPhone, LineSetup, RunningLine
@@ -62,10 +63,8 @@ async def killed(line: RunningLine, phones: Sequence[Telephone]) -> list[float |
     async def again() -> bool:
         return all(gap(phone, died) is not None for phone in phones)
 
-    try:
+    with suppress(TimeoutError):  # whose gap is None
         await until(again, WITHIN_S)
-    except TimeoutError:
-        pass  # whose gap is None
     return [gap(phone, died) for phone in phones]
 
 
