@@ -19,7 +19,7 @@ from ivr.ports.takeover import Orphan
 from ivr.store.database import Database, TableGroup, fit, insert_new, moment, reads, writes
 from ivr.store.deaths import Deaths
 from ivr.store.lease import SILENT_S, LineLease
-from ivr.store.spool import Write
+from ivr.store.spool_folder import Write
 from ivr.store.tables import call_entries, calls, line_processes, live_dialogs, places
 from ivr.store.writer import Rule, Writer
 
