@@ -22,9 +22,9 @@ from ivr.numbering import NumberingPlan
 from ivr.ports import AuditEvent, Clock
 from ivr.ports.data_subject import KeptRows
 from ivr.recording.archive import Archive
-from ivr.store import Store, spool
+from ivr.store import Store, spool_folder
 from ivr.store.person import FORGET, Person
-from ivr.store.spool import Write
+from ivr.store.spool_folder import Write
 from ivr.store.tables import recordings
 
 FORGOTTEN, EXPORTED = "person.forgotten", "person.exported"
@@ -102,7 +102,7 @@ class DataSubjects:
 
     def _spooled(self) -> list[Write]:
         folder = self._store.spool_folder
-        return list(spool.writes_in(folder)) if folder is not None else []
+        return list(spool_folder.writes_in(folder)) if folder is not None else []
 
     async def kept(self, subject: Subject) -> Sequence[KeptRows]:
         """All that there is of them, by table; waiting writes as ``spool``."""
@@ -163,7 +163,7 @@ class DataSubjects:
 
         gone, until = 0, clock.time() + DRAIN_S
         while True:
-            more, held = await asyncio.to_thread(spool.forget, folder, theirs)
+            more, held = await asyncio.to_thread(spool_folder.forget, folder, theirs)
             gone += more
             if not held or clock.time() > until:
                 return gone, held

@@ -18,10 +18,10 @@ from ivr.company import OpenCompany, Times, company_of
 from ivr.config import Config, RetentionConfig
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.store import Store
-from ivr.store.database import missing_file
 from ivr.store.migration import Applied
 from ivr.store.retention import about_calls
 from ivr.store.upkeep import wipe
+from ivr.store.url import missing_file
 
 UPGRADE = "run ivr db upgrade"
 TRACES = (

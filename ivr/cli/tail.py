@@ -24,7 +24,7 @@ from ivr.errors import ConfigError, StoreUnavailable
 from ivr.numbering import digits_of, same_number
 from ivr.plain_text import printable
 from ivr.store import Store
-from ivr.store.database import missing_file
+from ivr.store.url import missing_file
 
 STYLES = {"error": "bold red", "critical": "bold red", "warning": "yellow", "info": "", "debug": "dim"}
 # Shown in columns of their own, or of no interest to somebody who reads along.

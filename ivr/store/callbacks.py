@@ -14,7 +14,7 @@ from ivr.events import CALLBACK_REQUEST
 from ivr.ports import Callback
 from ivr.store.database import Database, TableGroup, fit, reads, writes
 from ivr.store.ledger import Json, Stamp, once, record
-from ivr.store.spool import Write
+from ivr.store.spool_folder import Write
 from ivr.store.tables import callbacks
 from ivr.store.writer import Rule, Writer
 

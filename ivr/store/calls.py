@@ -17,7 +17,7 @@ from ivr.store.call_search import found_calls, searchable
 from ivr.store.database import Database, fit, insert_new, reads, writes
 from ivr.store.lease import LineLease
 from ivr.store.resume_points import ResumePointLog
-from ivr.store.spool import Write
+from ivr.store.spool_folder import Write
 from ivr.store.tables import call_entries, calls
 from ivr.store.writer import Rule, Writer
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import lru_cache, wraps
@@ -18,24 +17,16 @@ from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy import Column, ColumnElement, Table, event, false, func, select, text, update
+from sqlalchemy import Column, ColumnElement, Table, false, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    DisconnectionError,
-    IntegrityError,
-    InvalidatePoolError,
-    NoSuchModuleError,
-)
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ivr.errors import ConfigError, StoreUnavailable
-from ivr.store import sqlite_driver
+from ivr.errors import StoreUnavailable
 from ivr.store.columns import Moment
+from ivr.store.connections import engine_for
 from ivr.store.faults import REMEDY, Unreachable, fault
+from ivr.store.url import in_memory, parse_url
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -43,7 +34,6 @@ G = TypeVar("G", bound="TableGroup")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
 TIMEOUT_S = 2.0
-RESTED_S = 1.0  # a connection that nobody used for longer is asked whether it is alive
 Way = Literal["read", "write"]
 
 log = structlog.get_logger(__name__)
@@ -93,37 +83,6 @@ def _dumps(value: object) -> str:
     return _NUL.sub(r"\1", dumped) if "\\u0000" in dumped else dumped
 
 
-def parse_url(url: str) -> URL:
-    """Checks the driver. Raises ConfigError, never echoing a password."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigError(
-            "[store] url is not a database URL",
-            remedy="write sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME",
-        ) from error
-    if parsed.drivername in ("sqlite", "sqlite3"):
-        parsed = parsed.set(drivername="sqlite+aiosqlite")
-    elif parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+asyncpg")
-    if parsed.drivername not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
-        raise ConfigError(
-            f"[store] url: {parsed.drivername} is not supported", remedy="use sqlite+aiosqlite or postgresql+asyncpg"
-        )
-    return parsed
-
-
-def missing_file(url: str) -> str:
-    """The SQLite file of ``url`` that isn't there; "" where there is one, or needs to be none. Raises ConfigError.
-
-    To be asked before a database is opened only to read it: opening makes it."""
-    parsed = parse_url(url)
-    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-        return ""
-    path = str(parsed.database).removeprefix("file:").partition("?")[0]
-    return "" if Path(path).is_file() else path
-
-
 class Database:
     """Connections to one database. ``url`` as in config.toml; "sqlite+aiosqlite://" lives in memory."""
 
@@ -131,8 +90,8 @@ class Database:
         self.url = parse_url(url)
         self.timeout_s = timeout_s
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        self.in_memory = self.sqlite and self.url.database in (None, "", ":memory:")
-        self.engine = self._engine()
+        self.in_memory = in_memory(self.url)
+        self.engine = engine_for(self.url, timeout_s, _dumps)
         self._writing = self.engine.execution_options(ivr_write=True)
         # SQLite has one writer: queueing here is fair, its own busy handler is not. In memory there is one connection.
         self._turn: asyncio.Lock | None = asyncio.Lock() if self.sqlite else None
@@ -154,32 +113,6 @@ class Database:
     def name(self) -> str:
         """For people and logs: no password."""
         return self.url.render_as_string(hide_password=True)
-
-    def _engine(self) -> AsyncEngine:
-        try:
-            if self.sqlite:
-                if self.url.database and not self.in_memory and not self.url.database.startswith("file:"):
-                    Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-                options = {"timeout": self.timeout_s * 0.75, "async_creator_fn": sqlite_driver.connected}
-                engine = create_async_engine(self.url, json_serializer=_dumps, connect_args=options)
-                event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-                event.listen(engine.sync_engine, "begin", _begin_sqlite)
-                return engine
-            engine = create_async_engine(
-                self.url,
-                json_serializer=_dumps,
-                pool_size=10,
-                max_overflow=20,
-                pool_timeout=self.timeout_s,
-                connect_args={"timeout": self.timeout_s, "command_timeout": max(self.timeout_s, 30.0)},
-            )
-            event.listen(engine.sync_engine, "checkin", _rests)
-            event.listen(engine.sync_engine, "checkout", _is_alive)
-            return engine
-        except (NoSuchModuleError, ImportError) as error:
-            raise ConfigError(f"the driver for {self.name} is missing", remedy="pip install ivr again") from error
-        except OSError as error:
-            raise StoreUnavailable(f"{self.name}: {error.strerror}", remedy=REMEDY) from error
 
     async def read(self, work: Work[T], *, timeout_s: float | None = None) -> T:
         """Run ``work`` in a transaction that only reads. Raises StoreUnavailable."""
@@ -337,36 +270,3 @@ def writes(
         return await self._database.write(lambda connection: method(self, connection, *args, **kwargs))
 
     return run
-
-
-def _rests(_connection: Any, record: ConnectionPoolEntry) -> None:
-    record.info["since"] = time.monotonic()
-
-
-def _is_alive(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
-    """A connection that the server ended is replaced. One that was used a moment ago is believed: asking takes as many
-    round trips as most transactions."""
-    if connection.driver_connection.is_closed():
-        raise DisconnectionError("the server ended it")
-    since = record.info.get("since")  # None: it is new
-    if since is not None and time.monotonic() - since > RESTED_S:
-        try:
-            connection.ping()
-        except Exception as error:  # whatever the driver has for it
-            raise InvalidatePoolError("the server ended it") from error
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver must not begin transactions on its own; _begin_sqlite does
-    cursor = connection.cursor()
-    # What is deleted is overwritten, at once; not slower.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite_driver.Connection)
-    immediate = connection.get_execution_options().get("ivr_write", False)
-    driver.begin("BEGIN IMMEDIATE" if immediate else "BEGIN")

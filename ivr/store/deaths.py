@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import StoreUnavailable
 from ivr.store.database import Database, TableGroup, reads
-from ivr.store.spool import is_free
+from ivr.store.spool_folder import is_free
 from ivr.store.tables import line_processes
 
 FREE_S = 0.6  # longer than from beat to beat: whose lock is free for so long, without a beat meanwhile, is dead

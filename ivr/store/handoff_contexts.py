@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.store.database import Database, TableGroup, insert_new, reads
-from ivr.store.spool import Write
+from ivr.store.spool_folder import Write
 from ivr.store.tables import handoff_contexts
 from ivr.store.writer import Rule, Writer
 

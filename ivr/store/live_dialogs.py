@@ -22,7 +22,7 @@ from ivr.sealing import Keys, opened, sealed
 from ivr.store.database import Database, TableGroup, fit, insert_new, moment, reads, writes
 from ivr.store.deaths import Deaths
 from ivr.store.lease import SILENT_S, LineLease
-from ivr.store.spool import Write
+from ivr.store.spool_folder import Write
 from ivr.store.tables import call_entries, calls, line_processes, live_dialogs, places
 from ivr.store.writer import Rule, Writer
 

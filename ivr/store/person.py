@@ -23,7 +23,7 @@ from ivr.ports.data_subject import KeptRows
 from ivr.store.account_tables import audit_log
 from ivr.store.database import Database, TableGroup
 from ivr.store.retention import LONG_S, Retention
-from ivr.store.spool import Write
+from ivr.store.spool_folder import Write
 from ivr.store.tables import (
     HELD,
     announced,

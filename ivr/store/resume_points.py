@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ivr.errors import StoreUnavailable
 from ivr.store.database import Database, TableGroup, fit, insert_new
 from ivr.store.lease import LineLease
-from ivr.store.spool import Write
+from ivr.store.spool_folder import Write
 from ivr.store.tables import calls, line_processes, resume_points
 from ivr.store.writer import Rule, Writer
 

@@ -17,7 +17,7 @@ from ivr.config import RetentionConfig
 from ivr.config.retention_section import OF_CALLS
 from ivr.errors import StoreUnavailable
 from ivr.ports import Clock
-from ivr.store import spool
+from ivr.store import spool_folder
 from ivr.store.account_tables import audit_log
 from ivr.store.audit_log import AuditLogTable
 from ivr.store.database import Database, TableGroup
@@ -64,7 +64,7 @@ class Retention(TableGroup):
     async def purge(self, cuts: Cuts) -> Mapping[str, int]:
         """Delete what is old: rows deleted, by table. One process at a time; the others find nothing to do."""
         before, folder = cuts.get("calls"), self._spool
-        if before and folder and (gone := await asyncio.to_thread(spool.purge, folder, before)):
+        if before and folder and (gone := await asyncio.to_thread(spool_folder.purge, folder, before)):
             log.warning("retention.spool_purged", writes=gone, older_than=before.isoformat())
         counts: Counter[str] = Counter()
         async with alone(self._database, RETENTION) as mine:

@@ -8,128 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import hashlib
-import json
 import os
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from ivr.store.spool_folder import LOCK, SUFFIX, Batch, Write, batch_of, lines_in, locked, owner_of, removed
+
 SEGMENT_BYTES = 1_000_000
 HELD_BYTES = 8_000_000  # in memory, while the disk takes nothing either
-SUFFIX = ".jsonl"
-LOCK = ".lock"
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Something to be written: ``kind`` says by which rule, ``values`` what, ready for JSON. Written twice is once."""
-
-    kind: str
-    values: Mapping[str, Any]
-
-    def line(self) -> bytes:
-        return json.dumps([self.kind, self.values], default=str).encode("utf-8", "replace") + b"\n"
-
-    @classmethod
-    def of(cls, line: bytes) -> Write | None:
-        """None for half a line, or one that somebody else wrote."""
-        try:
-            kind, values = json.loads(line)
-        except (ValueError, TypeError):
-            return None
-        return cls(kind, values) if isinstance(kind, str) and isinstance(values, dict) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The oldest of what waits: its lines, and what can be read of them. ``file`` None: they are only in memory."""
-
-    lines: Sequence[bytes]
-    writes: Sequence[Write]
-    file: Path | None
-
-
-def _batch(lines: Sequence[bytes], file: Path | None) -> Batch:
-    return Batch(lines, [write for line in lines if (write := Write.of(line)) is not None], file)
-
-
-def folder_for(parent: Path, database: str) -> Path:
-    """One folder a database: what was meant for one never gets into another."""
-    return parent / hashlib.sha256(database.encode()).hexdigest()[:12]
-
-
-def waiting_in(folder: Path) -> int:
-    """How many writes wait on disk, whoever put them there. Makes nothing."""
-    return sum(_lines(file) for file in folder.glob(f"*{SUFFIX}"))
-
-
-def is_free(folder: Path, owner: str) -> bool:
-    """Whether the process of this name is gone that had its spool on this machine."""
-    try:
-        with _locked(folder / f"{owner}{LOCK}", fcntl.LOCK_SH) as free:
-            return free
-    except OSError:
-        return False
-
-
-def purge(folder: Path, older_than: datetime) -> int:
-    """Delete what has waited since before ``older_than``; how many writes that were."""
-    gone = 0
-    for file in folder.glob(f"*{SUFFIX}"):
-        with suppress(OSError):
-            if file.stat().st_mtime < older_than.timestamp():
-                gone += _lines(file)
-                file.unlink()
-    return gone
-
-
-def writes_in(folder: Path) -> Iterator[Write]:
-    """What waits on disk, whoever put it there."""
-    for file in sorted(folder.glob(f"*{SUFFIX}")):
-        with suppress(OSError):  # it was written meanwhile
-            yield from _batch(file.read_bytes().splitlines(), file).writes
-
-
-def forget(folder: Path, theirs: Callable[[Write], bool]) -> tuple[int, int]:
-    """Take the writes that are ``theirs`` out of the files of processes that are gone: how many, and how many are left
-    in those of processes that live and will write them to the database themselves. Raises OSError."""
-    gone = left = 0
-    for owner in sorted({_owner(file) for file in folder.glob(f"*{SUFFIX}")}):
-        lock = folder / f"{owner}{LOCK}"
-        if not lock.exists():
-            lock.touch(mode=0o600)
-        with _locked(lock) as free:
-            for file in sorted(folder.glob(f"{owner}.*{SUFFIX}")):
-                lines = file.read_bytes().splitlines(keepends=True)
-                kept = [line for line in lines if (write := Write.of(line)) is None or not theirs(write)]
-                if not free:
-                    left += len(lines) - len(kept)
-                elif len(kept) < len(lines):
-                    gone += len(lines) - len(kept)
-                    _rewritten(file, b"".join(kept))
-    return gone, left
-
-
-def _rewritten(file: Path, data: bytes) -> None:
-    if not data:
-        file.unlink()
-        return
-    part = file.with_suffix(".part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as written:
-        written.write(data)
-        written.flush()
-        os.fsync(written.fileno())
-    part.replace(file)
 
 
 class Spool:
@@ -174,16 +68,16 @@ class Spool:
 
     def _adopt(self) -> tuple[list[str], int]:
         self._own()
-        names = {_owner(file) for kind in (SUFFIX, LOCK) for file in self.folder.glob(f"*{kind}")} - {self._owner}
+        names = {owner_of(file) for kind in (SUFFIX, LOCK) for file in self.folder.glob(f"*{kind}")} - {self._owner}
         owners, adopted = [], 0
         for name in sorted(names):
             if not (lock := self.folder / f"{name}{LOCK}").exists() and self._segments(name):
                 lock.touch(mode=0o600)  # somebody removed it: what it was for is nobody's
-            with _locked(lock) as free:
+            with locked(lock) as free:
                 if not free:
                     continue
                 for file in self._segments(name):
-                    lines, size = _lines(file), file.stat().st_size
+                    lines, size = lines_in(file), file.stat().st_size
                     file.rename(self._next())
                     adopted += lines
                     self._disk_bytes += size
@@ -323,7 +217,7 @@ class Spool:
                 self._tell(error)
                 return None
             if batch is None and self._held:
-                batch = _batch(list(self._held), None)
+                batch = batch_of(list(self._held), None)
             if batch is None:
                 self.waiting = self._disk_bytes = 0  # whoever took the files: retention does, too
                 self.filled.clear()
@@ -332,7 +226,7 @@ class Spool:
     def _read(self) -> Batch | None:
         self._current = None  # what comes now goes into the next
         for file in self._segments(self._owner):
-            return _batch(file.read_bytes().splitlines(), file)
+            return batch_of(file.read_bytes().splitlines(), file)
         return None
 
     async def done(self, batch: Batch) -> bool:
@@ -344,7 +238,7 @@ class Spool:
                     self._let_go(line)
             else:
                 try:
-                    self._disk_bytes -= await asyncio.to_thread(_removed, batch.file)
+                    self._disk_bytes -= await asyncio.to_thread(removed, batch.file)
                 except OSError as error:
                     self._tell(error)
                     return False
@@ -371,39 +265,3 @@ class Spool:
                     (self.folder / f"{self._owner}{LOCK}").unlink(missing_ok=True)
             os.close(self._lock_fd)
             self._lock_fd = None
-
-
-@contextmanager
-def _locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[bool]:
-    """Whether the lock was there and free; it is held meanwhile."""
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
-        try:
-            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-            free = path.stat().st_ino == os.fstat(descriptor).st_ino  # nobody took and removed it meanwhile
-        except (BlockingIOError, FileNotFoundError):
-            free = False
-        yield free
-    finally:
-        os.close(descriptor)
-
-
-def _owner(file: Path) -> str:
-    return file.name.partition(".")[0]
-
-
-def _lines(file: Path) -> int:
-    try:
-        return file.read_bytes().count(b"\n")
-    except OSError:
-        return 0
-
-
-def _removed(file: Path) -> int:
-    size = file.stat().st_size
-    file.unlink()
-    return size

@@ -37,7 +37,8 @@ from ivr.store.person import PersonTables
 from ivr.store.recordings import RecordingTable
 from ivr.store.registrations import RegistrationLeaseTable
 from ivr.store.retention import Retention
-from ivr.store.spool import Spool, folder_for, waiting_in
+from ivr.store.spool import Spool
+from ivr.store.spool_folder import folder_for, waiting_in
 from ivr.store.verification import VerificationLog
 from ivr.store.writer import Writer
 

@@ -20,7 +20,8 @@ from ivr.errors import StoreUnavailable
 from ivr.ports import Clock
 from ivr.store.database import Database
 from ivr.store.faults import is_of_the_write
-from ivr.store.spool import Batch, Spool, Write
+from ivr.store.spool import Spool
+from ivr.store.spool_folder import Batch, Write
 
 Rule = Callable[[AsyncConnection, Sequence[Mapping[str, Any]]], Awaitable[None]]
 """How writes of one kind are written, in their order; twice is once."""

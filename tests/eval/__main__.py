@@ -25,7 +25,7 @@ from ivr.sealing import Keys
 from ivr.speech.worker.engines import Recogniser
 from ivr.speech.worker.prefork import build_recognisers
 from ivr.store import Store
-from ivr.store.database import missing_file
+from ivr.store.url import missing_file
 from tests.eval.conditions import CONDITIONS
 from tests.eval.corpus import PARTS, Part
 from tests.eval.line import Line

@@ -121,7 +121,14 @@ async def kamailio(
     """In front of ``lines`` (HOST:PORT each), answering. Everything it writes goes into a folder of its own."""
     folder = Path(tempfile.mkdtemp(prefix="ivr-kam-"))  # short: a socket's path has at most 107 bytes
     proxy = Kamailio(Address(HOST, free_port(HOST)), folder)
-    path = configuration(folder, proxy.address, lines, trunks, pbx, tls)
+    async with running(proxy, configuration(folder, proxy.address, lines, trunks, pbx, tls)):
+        yield proxy
+
+
+@asynccontextmanager
+async def running(proxy: Kamailio, path: Path) -> AsyncIterator[None]:
+    """Kamailio with the file at ``path``, answering OPTIONS. Its folder is removed afterwards."""
+    folder = proxy.folder
     process = await asyncio.create_subprocess_exec(
         *(program(), "-DD", "-E", "-f", str(path), "-Y", str(folder), "-w", str(folder), "-P", str(folder / "pid")),
         stdin=asyncio.subprocess.DEVNULL,
@@ -133,7 +140,7 @@ async def kamailio(
     reading = asyncio.create_task(proxy.read(process.stderr))
     try:
         await _answering(proxy, process)
-        yield proxy
+        yield
     finally:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)

@@ -9,7 +9,7 @@ from ivr.cli.options import configuration
 from ivr.config import Config
 from ivr.errors import ConfigError
 from ivr.store import Store
-from ivr.store.database import missing_file
+from ivr.store.url import missing_file
 from ivr.workshop.folder import Folder, folders
 
 DEFAULT_CONFIG = Path("config.toml")

@@ -26,7 +26,7 @@ from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.errors import ConfigError, FlowError
 from ivr.record import CallerActed, Decided, Entered, Entry, Failed, Happening, Keyed, Performed, Prompted, Understood
 from ivr.store import Store
-from ivr.store.database import missing_file
+from ivr.store.url import missing_file
 from ivr.workshop.scripts.model import MASKED, Step, parse_script
 from ivr.workshop.scripts.runner import Report, Runner, perform
 from ivr.workshop.simulate.driver import ACTION, DESK, RECORDING

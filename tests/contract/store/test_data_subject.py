@@ -27,7 +27,8 @@ from ivr.record import Entry, Happening, Keyed, Prompted, Understood
 from ivr.reference import COMPANY
 from ivr.store import Store
 from ivr.store.person import NOBODYS, STAYS
-from ivr.store.spool import Spool, Write
+from ivr.store.spool import Spool
+from ivr.store.spool_folder import Write
 from ivr.store.tables import calls, metadata
 from tests.films import done, films_on
 from tests.recordings import KEY, archived, conversation, wav

@@ -17,7 +17,8 @@ from ivr.errors import ConfigError
 from ivr.ports import Arrival
 from ivr.record import Entry, Understood
 from ivr.store import Store
-from ivr.store.spool import Spool, Write
+from ivr.store.spool import Spool
+from ivr.store.spool_folder import Write
 from tests.films import edited
 
 

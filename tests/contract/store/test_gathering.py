@@ -14,7 +14,7 @@ from ivr.call.journal import Journal
 from ivr.errors import StoreUnavailable
 from ivr.record import Entry, Keyed, Understood
 from ivr.store import Store
-from ivr.store.spool import Write
+from ivr.store.spool_folder import Write
 from tests.films import films_store
 
 from .conftest import Time

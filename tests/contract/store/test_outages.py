@@ -23,10 +23,10 @@ from ivr.identity import CALLER_IDENTITY
 from ivr.ports import ActionCall, CallOpening
 from ivr.record import Entry, Keyed, Understood
 from ivr.store import Store
-from ivr.store.database import parse_url
 from ivr.store.lease import BEAT_S
 from ivr.store.retention import about_calls
-from ivr.store.spool import waiting_in
+from ivr.store.spool_folder import waiting_in
+from ivr.store.url import parse_url
 from tests.films import actions_on, films_store
 from tests.postgres import PostgresServer
 

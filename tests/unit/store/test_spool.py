@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ivr.store.spool import Spool, Write, purge, waiting_in
+from ivr.store.spool import Spool
+from ivr.store.spool_folder import Write, purge, waiting_in
 
 BIG = 10_000_000
 
@@ -131,7 +132,8 @@ async def test_two_that_live_leave_each_other_alone(tmp_path: Path) -> None:
 DIES = """
 import asyncio, sys
 from pathlib import Path
-from ivr.store.spool import Spool, Write
+from ivr.store.spool import Spool
+from ivr.store.spool_folder import Write
 async def main():
     spool = Spool(Path(sys.argv[1]), "dead", 10**7)
     await spool.adopt()

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.store.spool import Write
+from ivr.store.spool_folder import Write
 from ivr.store.writer import grouped
 from tests.unit.examples import examples
 
