@@ -19,7 +19,7 @@ from ivr.call.session import Acceptor, CallSession, Inherited, Open, Rejoin
 from ivr.dialogue.engine.contract import Installed
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import IvrError
-from ivr.phones.rejoining import offer_of, phone_again
+from ivr.phones.rejoining import KeptTalk, offer_of, phone_again
 from ivr.ports import CallOpening, Leg, LiveDialogs, Orphan, Orphans, SipEndpoint
 
 log = structlog.get_logger(__name__)
@@ -107,7 +107,8 @@ class Takeovers:
         opening, rejoin = self._opening, None
         if (dialogue := snapshot.get("dialogue")) is not None:
             agent = snapshot.get("agent")
-            known = {**dialogue, "connected": agent is not None}
+            self._let_go_of((agent or {}).get("others", ()))
+            known = {**dialogue, "connected": agent is not None and agent["leg"] is not None}
             opening, rejoin = self._continuing(known), agent and self._rejoining(orphan.call_id, agent, known)
         inherited = Inherited(orphan, self._services.clock.monotonic(), rejoin)
         self._acceptor.begin(CallSession(orphan.call_id, leg, self._services, opening, inherited))
@@ -121,13 +122,25 @@ class Takeovers:
             except ValueError as error:
                 log.warning("agent.rings_on", error=str(error))
 
+    def _let_go_of(self, others: Sequence[Mapping[str, Any]]) -> None:
+        """Whoever was in a conversation beside caller and agent would hear nobody any more."""
+        for kept in others:
+            try:
+                leg = self._endpoint.restore(kept)
+            except ValueError as error:
+                log.warning("party.not_let_go", error=str(error))
+                continue
+            asyncio.ensure_future(leg.hangup("the line with this call died", lost=True)).add_done_callback(_told)
+
     def _continuing(self, known: Mapping[str, Any]) -> Open:
         return lambda call_id, leg, installed: self._go_on(call_id, leg, installed, known)
 
     def _rejoining(self, call_id: str, agent: Mapping[str, Any], known: dict[str, Any]) -> Rejoin:
         async def rejoin() -> Rejoined | None:
             try:
-                offer = offer_of(agent["offer"])
+                offer, talk = offer_of(agent["offer"]), KeptTalk.from_json(agent.get("talk", {}))
+                if agent["leg"] is None:  # a browser's
+                    return Rejoined(None, offer, talk)
                 participant = await phone_again(self._endpoint, self._services.media, call_id, agent)
             except (KeyError, TypeError, ValueError) as error:
                 log.error("agent.not_rejoined", error=str(error))
@@ -135,7 +148,9 @@ class Takeovers:
             if participant is None:
                 known["connected"] = False
                 return None
-            return Rejoined(participant, offer)
+            if participant.tied and self._services.tie is not None:
+                self._services.tie.watch(participant.leg, offer.line)
+            return Rejoined(participant, offer, talk)
 
         return rejoin
 

@@ -19,7 +19,7 @@ from ivr.events import TransferProgress
 from ivr.media.description import NoCommonCodec
 from ivr.phones.destinations import MACHINE
 from ivr.phones.participant import Participant, close_media, first_of, hang_up
-from ivr.phones.tie_line import TieLine
+from ivr.phones.tie_line import HEIR_S, TieLine
 from ivr.phones.tied_bridge import Referring, TiedBridge, TiedPlacing
 from ivr.ports import BridgeEnd, Leg, Ring
 from ivr.record import Entry, Happening
@@ -122,7 +122,8 @@ class TiedCall:
         phone = self._services.floor.phone_of(self._ring.offer.agent)
         if phone is None or not phone.reachable():
             raise DialFailed(UNAVAILABLE, "no phone can be rung here")
-        leg, media = await phone.ring(self._ring)
+        again = self._ring.offer.place.state == "talking"  # they had the caller, at a line that died
+        leg, media = await phone.ring(self._ring, wanted=again)
         return Participant(leg, media, may_mute=True)
 
     async def _bridged(self, caller: Participant, agent: Participant) -> BridgeEnd:
@@ -134,7 +135,7 @@ class TiedCall:
             hang_up=services.floor.hang_up_of(ring.offer.agent),
         )  # fmt: skip
         self._talking = True
-        self._tie.watch(self._leg)
+        self._tie.watch(self._leg, patience_s=HEIR_S)
         log.info("tie.joined", agent=ring.offer.agent, place=ring.offer.place.id)
 
         async def left() -> BridgeEnd:

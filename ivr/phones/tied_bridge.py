@@ -97,5 +97,5 @@ class TiedBridge(Bridge):
         self._onward = onward
 
     async def back_to_machine(self) -> None:
-        self._check()
+        self.check()
         await self._onward(MACHINE)

@@ -279,7 +279,7 @@ def test_who_leaves_while_somebody_answers_leaves_no_call_behind(how: str, turns
             await asyncio.sleep(0)
         if how == "consult and drop":
             await talk.bridge.drop()
-            assert [party.name for party in talk.bridge._talk.parties] == ["Ada", "ben"]
+            assert [party.name for party in talk.bridge.talk.parties] == ["Ada", "ben"]
         else:
             talk.running.cancel()
             await asyncio.gather(talk.running, return_exceptions=True)
