@@ -24,9 +24,9 @@ class AwaitedPage:
     def __init__(self, services: CallServices) -> None:
         self._services = services
 
-    async def rejoined(self, ring: Ring) -> Participant | None:
-        """The agent of the ring's offer, who has the caller again: nobody asks them a second time. None where their
-        page is not back within BACK_S, or the place is not theirs any more.
+    async def rejoined(self, ring: Ring) -> tuple[Participant, Offer] | None:
+        """The agent of the ring's offer, who has the caller again, and by which offer: nobody asks them a second time.
+        None where their page is not back within BACK_S, or the place is not theirs any more.
 
         Raises StoreUnavailable."""
         clock, offer = self._services.clock, ring.offer
@@ -34,10 +34,11 @@ class AwaitedPage:
         began = clock.monotonic()
         while (left_s := began + BACK_S - clock.monotonic()) > 0:
             line = self._line_of(offer)
-            if line and (agent := await self._rung(replace(ring, offer=replace(offer, line=line)), left_s)):
+            now = replace(offer, line=line)
+            if line and (agent := await self._rung(replace(ring, offer=now), left_s)):
                 if await or_let_go(agent, self._services.line.rejoined(offer.place.id, offer.agent)):
                     log.info("agent.rejoined", agent=offer.agent, after_s=round(clock.monotonic() - began, 2))
-                    return agent
+                    return agent, now
                 await agent.let_go("somebody else has the caller")
                 return None
             await clock.sleep(LOOK_S)

@@ -266,11 +266,12 @@ class Handoff:
         agent = before.participant
         if agent is None:
             self.place.kept_for_agent()
-            agent = await self._page.rejoined(self._ringing.ring_of(offer, context, url))
-            if agent is None:
+            back = await self._page.rejoined(self._ringing.ring_of(offer, context, url))
+            if back is None:
                 self.call.not_rejoined()
                 await given_up(self._services, offer)
                 return None
+            agent, offer = back
             self.place.served()
         return await self._served(offer, agent, connect, context, url, paused, comfort)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import structlog
@@ -150,7 +151,7 @@ class Takeovers:
                 return None
             if participant.tied and self._services.tie is not None:
                 self._services.tie.watch(participant.leg, offer.line)
-            return Rejoined(participant, offer, talk)
+            return Rejoined(participant, offer if participant.tied else replace(offer, line=""), talk)
 
         return rejoin
 

@@ -19,6 +19,7 @@ from ivr.events import TransferProgress
 from ivr.media.description import NoCommonCodec
 from ivr.phones.destinations import MACHINE
 from ivr.phones.participant import Participant, close_media, first_of, hang_up
+from ivr.phones.rejoining import KeptTalk
 from ivr.phones.tie_line import HEIR_S, TieLine
 from ivr.phones.tied_bridge import Referring, TiedBridge, TiedPlacing
 from ivr.ports import BridgeEnd, Leg, Ring
@@ -128,11 +129,12 @@ class TiedCall:
 
     async def _bridged(self, caller: Participant, agent: Participant) -> BridgeEnd:
         services, ring = self._services, self._ring
-        onward = self._referring.onward
+        onward, place = self._referring.onward, ring.offer.place
         placing = TiedPlacing(ring, services.line, onward)
         bridge = TiedBridge(
             caller, agent, ring, services.switchboard, services.floor, placing, onward,
             hang_up=services.floor.hang_up_of(ring.offer.agent),
+            kept=KeptTalk(since=place.changed_at) if place.state == "talking" else None,
         )  # fmt: skip
         self._talking = True
         self._tie.watch(self._leg, patience_s=HEIR_S)

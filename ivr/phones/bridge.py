@@ -171,6 +171,7 @@ class Bridge:
     def view(self) -> Mapping[str, Any]:
         return {
             **bridge_view(self.ring, self._name, self.holder, self.talk.parties, _now()),
+            "began": self._began.isoformat(),
             "held": bool(self._held_by),
             "held_by": self._held_by,
             "consulting": self.consultation.view(),
