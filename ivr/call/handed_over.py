@@ -42,6 +42,9 @@ class Rejoined:
     talk: KeptTalk = field(default_factory=KeptTalk)
 
 
+Rejoin = Callable[[], Awaitable[Rejoined | None]]
+"""The agent whom the caller was talking with, at the other end of their telephone again; None: they are gone."""
+
 LOST: Literal["lost"] = "lost"
 """How a conversation ends whose agent's process died."""
 

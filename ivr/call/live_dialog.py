@@ -25,12 +25,15 @@ def _nothing() -> None:
 
 
 class LiveDialog:
-    """Of one call. ``dialogs`` None: nobody takes over; ``kept``: another process did before. ``rest``: the other parts
-    of the snapshot, as they are now; None once there is nothing to go on with."""
+    """Of one call. ``dialogs`` None: nobody takes over; ``kept``: another process did before. ``leg``: the caller's;
+    None while nobody is there yet. ``rest``: the other parts of the snapshot, as they are now; None once there is
+    nothing to go on with."""
 
-    def __init__(self, call_id: str, leg: Leg, dialogs: LiveDialogs | None, clock: Clock, *, kept: bool) -> None:
+    def __init__(
+        self, call_id: str, leg: Leg | None, dialogs: LiveDialogs | None, clock: Clock, *, kept: bool = False
+    ) -> None:
         self._call_id = call_id
-        self._leg = leg
+        self.leg = leg
         self._dialogs = dialogs
         self._clock = clock
         self.rest: Part = _nothing
@@ -43,10 +46,14 @@ class LiveDialog:
         self._over = False
 
     async def begin(self) -> None:
-        """The call is about to be answered: it is on file then, unless that takes too long."""
+        """The call is about to be answered, or was just now: it is on file then, unless that takes too long."""
         asked = self._put()
         if asked is not None:
             await asyncio.wait({asked}, timeout=BEGIN_S)
+
+    def at_once(self) -> None:
+        """How it is now is kept, and nobody waits for that."""
+        self._put()
 
     def changed(self) -> None:
         """At most once in EVERY_S it is kept how the call is now."""
@@ -78,16 +85,22 @@ class LiveDialog:
             self._due = None
 
     def _put(self) -> asyncio.Future[None] | None:
-        self._due = None
-        leg, dialogs = self._leg.kept(), self._dialogs
-        if dialogs is None or leg is None or self._over:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        leg, dialogs = self.leg, self._dialogs
+        if dialogs is None or self._over:
             return None
-        snapshot = {"caller": leg, **(self.rest() or {})}
-        if snapshot == self._kept:
+        snapshot = dict(self.rest() or {})
+        if leg is not None:
+            if (kept := leg.kept()) is None:
+                return None
+            snapshot["caller"] = kept
+        if not snapshot or snapshot == self._kept:
             return None
         self._on_file = True
         self._kept, self._kept_at = snapshot, asyncio.get_running_loop().time()
-        return self._ask(dialogs.keep(self._call_id, self._leg.sip_call_id, snapshot))
+        return self._ask(dialogs.keep(self._call_id, leg.sip_call_id if leg is not None else "", snapshot))
 
     def _ask(self, asking: Awaitable[None]) -> asyncio.Future[None]:
         asked = asyncio.ensure_future(asking)

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
 
 from ivr.call.conductor import Conductor
-from ivr.call.handed_over import Rejoined
+from ivr.call.handed_over import Rejoin, Rejoined
 from ivr.call.handoff import Handoff
 from ivr.call.journal import Journal, Recorder
 from ivr.call.live_dialog import LiveDialog
@@ -33,8 +33,6 @@ log = structlog.get_logger(__name__)
 E = TypeVar("E", bound=Exception)
 Open = Callable[[str, Leg, Installed], Dialogue]
 """How a call begins: from its id, its leg and what is installed."""
-Rejoin = Callable[[], Awaitable[Rejoined | None]]
-"""The agent whom the caller was talking with, at the other end of their telephone again; None: they are gone."""
 
 STOP_CALLS_S = 3.0
 AIMED_S = 1.0  # media opened so lately for the same description need not be aimed anew: silence counts from then

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ivr.call.callback_call import CallBacks
+from ivr.call.call_backs import CallBacks
 from ivr.phones.bridge import CONVERSATION_S
 from ivr.phones.destinations import Destinations
 from ivr.phones.floor import AgentFloor

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from ivr.call.call_backs import CallBacks
 from ivr.call.live_dialog import BEGIN_S
 from ivr.call.registry import CallRegistry
 from ivr.call.session import Acceptor, CallSession
@@ -21,7 +22,7 @@ from ivr.dialogue.engine.contract import Installed
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import StoreUnavailable
-from ivr.ports import Leg, Orphan
+from ivr.ports import Leg, Offer, Orphan
 from ivr.record import TakenOver
 from ivr.telemetry.call_detail import CallDetails
 from tests.call.fakes import FakeLeg, services
@@ -68,6 +69,10 @@ class Kept:
         return Orphan(call_id, snapshot, "node-1", "dead", 1.0, "5035550101", "ivr", now, 17)
 
 
+async def _unread(offer: Offer) -> None:
+    raise AssertionError("no message was left")
+
+
 class House(Rig):
     """A process that keeps its calls, and takes over others'."""
 
@@ -106,7 +111,8 @@ class House(Rig):
     async def heir(self) -> AsyncIterator[Takeovers]:
         shared = replace(self.shared, dialogs=self.kept)
         acceptor = Acceptor(shared, self._opening)
-        made = Takeovers(shared, acceptor, self.kept, self.endpoint, self._opening, self.go_on, lambda: 10)
+        call_backs = CallBacks(shared, shared.line, _unread)
+        made = Takeovers(shared, acceptor, self.kept, self.endpoint, self._opening, self.go_on, lambda: 10, call_backs)
         task = asyncio.create_task(made.run())
         try:
             yield made

@@ -103,7 +103,8 @@ async def dialling(turn: Turn, offer: Offer) -> bool:
     seat = await turn.seat(row.seat) if row is not None else None
     if row is None or seat is None or not row.callback_number:
         return False
-    await turn.put(row, "dialling", "dialling", until=turn.after(DIAL_S))
+    call_id = fit(offer.place.arrival.call_id, 100)
+    await turn.put(row, "dialling", "dialling", until=turn.after(DIAL_S), call_id=call_id)
     await turn.sit(seat, "busy")
     return True
 
