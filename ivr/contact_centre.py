@@ -14,9 +14,9 @@ from ivr.desk import ConfiguredDesk, WaitingLine
 from ivr.desk.announcements import WaitAnnouncements
 from ivr.desk.board import DeskBoard
 from ivr.desk.earlier_calls import RecordedCalls
+from ivr.desk.page import TranscriptLine
 from ivr.desk.routing import Rules
 from ivr.desk.scoring import Scoring
-from ivr.desk.page import TranscriptLine
 from ivr.desk.seats import Seats
 from ivr.desk.settings import LiveSettings
 from ivr.desk.skills import NamedSkills

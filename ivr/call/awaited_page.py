@@ -15,6 +15,7 @@ from ivr.ports import Offer, Ring
 log = structlog.get_logger(__name__)
 
 BACK_S = 20.0  # the caller is kept for the agent for so long, then others may have them
+PHONE_S = 3.0  # their telephone is rung where their page is back and has no phone of its own
 LOOK_S = 0.1
 
 
@@ -32,10 +33,14 @@ class AwaitedPage:
         clock, offer = self._services.clock, ring.offer
         log.info("agent.awaited", agent=offer.agent, place=offer.place.id, within_s=BACK_S)
         began = clock.monotonic()
+        back_at: float | None = None
         while (left_s := began + BACK_S - clock.monotonic()) > 0:
             line = self._line_of(offer)
             now = replace(offer, line=line)
-            if line and (agent := await self._rung(replace(ring, offer=now), left_s)):
+            if line and back_at is None:
+                back_at = clock.monotonic()
+            late = back_at is not None and clock.monotonic() - back_at >= PHONE_S
+            if line and (agent := await self._rung(replace(ring, offer=now), left_s, telephone=late)):
                 if await or_let_go(agent, self._services.line.rejoined(offer.place.id, offer.agent)):
                     log.info("agent.rejoined", agent=offer.agent, after_s=round(clock.monotonic() - began, 2))
                     return agent, now
@@ -50,10 +55,10 @@ class AwaitedPage:
         seats = self._services.line.view().agents
         return next((s.line for s in seats if s.name == offer.agent and s.line and s.line != offer.line), "")
 
-    async def _rung(self, ring: Ring, within_s: float) -> Participant | None:
+    async def _rung(self, ring: Ring, within_s: float, *, telephone: bool) -> Participant | None:
         """None: their phone is not connected yet."""
         phone, tied = self._services.phone_for(ring.offer)
-        if phone is None or isinstance(phone, SipPhone) or not phone.reachable():
+        if phone is None or (isinstance(phone, SipPhone) and not telephone) or not phone.reachable():
             return None
         try:
             leg, media = await phone.ring(replace(ring, ring_timeout_s=within_s), wanted=True)

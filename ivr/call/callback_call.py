@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
@@ -212,9 +212,7 @@ class CallBackCall:
                 "call.start", caller=self._number, called=self._own, direction="outbound", attempt=place.attempts + 1
             )
         else:
-            self._journal.go_on(
-                CallOpening(self._number, self._own, self._started_at, extra), reached.orphan.entries
-            )
+            self._journal.go_on(CallOpening(self._number, self._own, self._started_at, extra), reached.orphan.entries)
 
     async def _stopped(self) -> tuple[Outcome, CallEnded]:
         return self._cut_off(await self._end_wanted)
@@ -381,9 +379,7 @@ class CallBackCall:
                 return taken
             await taken[1].let_go("the offer had run out")
 
-    async def _bridged(
-        self, member: Participant, agent: Participant, ring: Ring, kept: KeptTalk | None
-    ) -> BridgeEnd:
+    async def _bridged(self, member: Participant, agent: Participant, ring: Ring, kept: KeptTalk | None) -> BridgeEnd:
         services = self._services
         hang_up = services.floor.hang_up_of(ring.offer.agent)
         bridge = self._bridge = Bridge(

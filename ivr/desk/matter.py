@@ -15,7 +15,18 @@ from ivr.ports import Bridge, HandoffContext, Party, Place
 from ivr.record import Utterance
 
 Kind = Literal["call", "call_back", "message"]
-SHOWN = ("held", "held_by", "muted", "consulting", "transferring", "trouble", "on_hang_up", "you", "supervisors", "recording")
+SHOWN = (
+    "held",
+    "held_by",
+    "muted",
+    "consulting",
+    "transferring",
+    "trouble",
+    "on_hang_up",
+    "you",
+    "supervisors",
+    "recording",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -396,9 +396,7 @@ class Bridge:
         """The line is told who has the place."""
         try:
             await (
-                self.placing.finished(before.name)
-                if party.outside
-                else self.placing.passed(before.name, to=party.name)
+                self.placing.finished(before.name) if party.outside else self.placing.passed(before.name, to=party.name)
             )
         except IvrError as error:
             log.error("line.untold", what="passed", error=str(error))

@@ -93,9 +93,12 @@ class TiedBridge(Bridge):
         onward: Onwards,
         *,
         hang_up: HangUp,
+        on_change: Callable[[], None] = lambda: None,
         kept: KeptTalk | None = None,
     ) -> None:
-        super().__init__(caller, agent, ring, switchboard, floor, hang_up=hang_up, placing=placing, kept=kept)
+        super().__init__(
+            caller, agent, ring, switchboard, floor, hang_up=hang_up, placing=placing, on_change=on_change, kept=kept
+        )
         self._onward = onward
 
     async def back_to_machine(self) -> None:

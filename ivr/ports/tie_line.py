@@ -20,7 +20,8 @@ class Ties(Protocol):
 
     async def uri_of(self, offer: Offer) -> str:
         """The SIP URI at which the process of the agent's console is dialled for this offer: once, while the lease
-        runs; or to rejoin an agent who talked with the caller there or elsewhere. "": the offer stands no more, or that process is gone, or can't be dialled. Raises StoreUnavailable."""
+        runs; or to rejoin an agent who talked with the caller there or elsewhere. "": the offer stands no more, or that
+        process is gone, or can't be dialled. Raises StoreUnavailable."""
 
     async def redeem(self, token: str) -> Offer | None:
         """The offer that ``token`` was made for; it is worth nothing afterwards. None: it never was one, was used, or

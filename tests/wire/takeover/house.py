@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import numpy as np
 
-from ivr.demo.line import LineSetup, RunningLine
+from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from ivr.softphone.g711 import decode, encode
 from tests.postgres import PostgresServer
 from tests.wire.desk.agent_page import TONES
@@ -21,8 +21,6 @@ from tests.wire.line.watching import until
 from tests.wire.pitches import RATE, heard_in
 from tests.wire.sipp import free_port
 from tests.wire.takeover.telephone import FRAME, Telephone
-
-DATABASE = "pages"
 
 
 class Front:
@@ -76,8 +74,8 @@ class House:
     postgres: PostgresServer
     front: Front
     stack: AsyncExitStack
+    database: str
     lines: list[RunningLine] = field(default_factory=list)
-    _numbers: int = 0
 
     async def up(self) -> None:
         """Both lines serve, and nobody is before anybody."""
@@ -94,8 +92,15 @@ class House:
         await line.process.wait()
         return at
 
+    def line_at(self, sip: str) -> RunningLine:
+        """Whose SIP is at HOST:PORT."""
+        return next(line for line in self.lines if line.sip == sip)
+
+    def other(self, than: RunningLine) -> RunningLine:
+        return next(line for line in self.lines if line is not than)
+
     async def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
-        connection = await asyncpg.connect(host=str(self.postgres.folder), user="postgres", database=DATABASE)
+        connection = await asyncpg.connect(host=str(self.postgres.folder), user="postgres", database=self.database)
         try:
             return [dict(row) for row in await connection.fetch(query, *values)]
         finally:
@@ -118,38 +123,53 @@ class House:
 
 
 @asynccontextmanager
-async def house(server: PostgresServer, template: str, folder: Path, extra: str = "") -> AsyncIterator[House]:
-    await server.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {template}")
-    url = server.url(DATABASE)
+async def house(
+    server: PostgresServer,
+    template: str,
+    folder: Path,
+    database: str,
+    agents: Sequence[AgentPhone] = (),
+    gateway: str = "sip:127.0.0.1:9",
+) -> AsyncIterator[House]:
+    """``agents``: with telephones, beside those who come by page."""
+    await server.execute(f"CREATE DATABASE {database} TEMPLATE {template}")
+    url = server.url(database)
     setups = [
         LineSetup(
             folder / f"line-{n}",
             database=f'{url}"\nspool = "{folder / f"spool-{n}"}',  # as on two machines: they share no folder
             sip=f"127.0.0.1:{free_port()}",
+            agents=agents,
+            gateway=gateway,
             rest_s=1.0,
-            extra=extra,
         )
         for n in range(2)
     ]
     try:
         async with Front().running() as front, AsyncExitStack() as stack:
-            made = House(setups, server, front, stack)
+            made = House(setups, server, front, stack, database)
             await made.up()
             yield made
             for line in made.lines:  # nothing of theirs is worth a drain any more
                 if line.process.returncode is None:
                     line.process.kill()
     finally:
-        await server.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+        await server.execute(f"DROP DATABASE {database} WITH (FORCE)")
 
 
 @asynccontextmanager
 async def caller(line: RunningLine, number: str, who: str = "caller") -> AsyncIterator[Telephone]:
-    """Somebody who called this line, speaks in their tone, and has pressed zero."""
+    """A member who called this line, speaks in their tone, and has pressed zero once the line knew who it is."""
     phone = await Telephone.ready(None, number)
     phone.says = tone(who)
     assert await phone.call(f"line@{line.sip}") == 200
     await phone.until_heard()
+
+    async def known() -> bool:
+        calls = [call for call in await line.calls(live=True) if call["sip_call_id"] == phone.call_id]
+        return bool(calls and (await line.get(f"/api/calls/{calls[0]['call_id']}"))["facts"].get("caller.id"))
+
+    await until(known)
     phone.press("0")
     try:
         yield phone

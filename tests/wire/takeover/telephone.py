@@ -65,6 +65,7 @@ class Telephone(asyncio.DatagramProtocol):
         self._version = 1
         self._invite = ""
         self._acked = asyncio.Event()
+        self._ringing: tuple[dict[str, list[str]], tuple[str, int]] | None = None
 
     @classmethod
     async def ready(
@@ -259,9 +260,14 @@ class Telephone(asyncio.DatagramProtocol):
         self._local, self._remote = f"{headers['To'][0]};tag={self._tag}", headers["From"][0]
         self.target, self._media = _uri(headers["Contact"][0]), _media(text)
         self._reply("180 Ringing", headers, source)
-        self.rung += 1
+        self.rung, self._ringing = self.rung + 1, (headers, source)
         if self.answers_after_s is not None:
             asyncio.get_running_loop().call_later(self.answers_after_s, self._answer, headers, source)
+
+    def pick_up(self) -> None:
+        """What rings, by hand."""
+        assert self._ringing is not None
+        self._answer(*self._ringing)
 
     def _answer(self, headers: dict[str, list[str]], source: tuple[str, int]) -> None:
         self._reply("200 OK", headers, source, self._sdp())

@@ -30,7 +30,7 @@ WITHIN_S = 15.0  # on a loaded machine; what it takes is printed
 async def both(
     postgres_server: PostgresServer, postgres_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[House]:
-    async with house(postgres_server, postgres_template, tmp_path_factory.mktemp("pages")) as made:
+    async with house(postgres_server, postgres_template, tmp_path_factory.mktemp("pages"), "pages") as made:
         yield made
 
 
