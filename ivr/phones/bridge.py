@@ -14,10 +14,10 @@ from typing import Any
 
 import structlog
 
-from ivr.errors import CallEnded, IvrError, TransferFailed
+from ivr.errors import IvrError, TransferFailed
 from ivr.events import CALLER_NAME
-from ivr.media.description import held
-from ivr.phones.bridge_transfer import BridgeTransfer, status_of
+from ivr.phones.bridge_phones import CONVERSATION_S, BridgePhones
+from ivr.phones.bridge_transfer import BridgeTransfer
 from ivr.phones.bridge_view import bridge_view
 from ivr.phones.conference import Party
 from ivr.phones.consultation import Consultation
@@ -27,13 +27,10 @@ from ivr.phones.placing import Placing
 from ivr.phones.rejoining import KeptTalk, kept_agent
 from ivr.phones.supervision import SupervisedTalk
 from ivr.phones.switchboard import Switchboard
-from ivr.phones.tie_line import SILENT
-from ivr.ports import BridgeEnd, Floor, HangUp, Line, Ring, Supervision, TransferAsked
+from ivr.ports import BridgeEnd, Floor, HangUp, Line, Ring, Supervision
 
 log = structlog.get_logger(__name__)
 
-# An agent's BYE sooner than this after the join is a dropped call, not the end of a conversation.
-CONVERSATION_S = 8.0
 TURN_S = 2.0  # what is under way when it is over is done first, unless it takes too long
 KEYS = frozenset("0123456789*#ABCD")
 
@@ -65,33 +62,33 @@ class Bridge:
         self._switchboard = switchboard
         self._floor = floor
         self.placing = placing or Placing(place.id, line)
-        self._machine = machine
+        self.machine = machine
         self._name = str(context.facts.get(CALLER_NAME) or place.arrival.name or context.caller.number)
         self._over: asyncio.Future[BridgeEnd] = asyncio.get_running_loop().create_future()
+        self.phones = BridgePhones(self, switchboard.destinations)
         self.talk = Conversation(
-            caller, self._name, switchboard.music, self, self._crashed,
+            caller, self._name, switchboard.music, self.phones, self._crashed,
             switchboard.recording.of(ring, tied=agent.tied, kept=kept), lambda: floor.changed(self),
         )  # fmt: skip
         self.consultation = Consultation(self.talk, switchboard, floor, self.placing, self)
         self._supervision = SupervisedTalk(self.talk, floor)
-        self._transfer = BridgeTransfer(self)
+        self.transfers = BridgeTransfer(self)
         self.turn = asyncio.Lock()  # one thing at a time: commands, and what phones do
         self._begun = False
         self._closing: asyncio.Task[None] | None = None
-        self._phone_holds = False
         self._on_change = on_change
         before = kept or KeptTalk()
         self._began = before.since or datetime.now(UTC)
         lasted_s = max(before.lasted_s, CONVERSATION_S) if kept is not None else 0.0
         self.holder = Party("agent", ring.offer.agent, agent, _now() - lasted_s, before.muted, outside=before.outside)
-        self._hang_up: HangUp = before.hang_up or hang_up
+        self.hang_up_means: HangUp = before.hang_up or hang_up
         self._hold_asked = before.held
         self.trouble = before.trouble
 
     def kept(self) -> Mapping[str, Any] | None:
         """What another process needs to go on with it (``ivr.phones.rejoining``); ``others``: legs of whoever else is
         in it. None where nobody has the caller just now."""
-        if self._over.done() or self.holder not in self.talk.parties:
+        if self.over or self.holder not in self.talk.parties:
             return None
         offer = replace(self.ring.offer, agent=self.holder.name)
         agent = kept_agent(self.holder.participant, offer, self.kept_talk())
@@ -107,7 +104,7 @@ class Bridge:
             held=self._hold_asked,
             muted=self.holder.muted,
             outside=self.holder.outside,
-            hang_up=self._hang_up,
+            hang_up=self.hang_up_means,
             paused=self.talk.recording.paused,
             withdrawn=self.talk.recording.withdrawn,
             others=tuple(party.name for party in self._others()),
@@ -175,8 +172,8 @@ class Bridge:
             "held": bool(self._held_by),
             "held_by": self._held_by,
             "consulting": self.consultation.view(),
-            "transferring": self._transfer.to,
-            "on_hang_up": self._hang_up,
+            "transferring": self.transfers.to,
+            "on_hang_up": self.hang_up_means,
             "trouble": self.trouble,
             "recording": self.talk.recording.view(),
             "you": "agent",
@@ -212,7 +209,7 @@ class Bridge:
 
     async def transfer(self, to: str) -> None:
         async with self.turn:
-            await self._transfer.begin(self._switchboard.destinations.onward(to))
+            await self.transfers.begin(self._switchboard.destinations.onward(to))
 
     async def consult(self, to: str) -> None:
         async with self.turn:
@@ -237,7 +234,7 @@ class Bridge:
 
     async def back_to_machine(self) -> None:
         self.check()
-        if not self._machine:
+        if not self.machine:
             raise TransferFailed(409, "the caller comes from no dialogue: they were called")
         self.end(BridgeEnd("machine", self.holder.name))
 
@@ -245,73 +242,20 @@ class Bridge:
         self.end(BridgeEnd("over", self.holder.name, "agent", "hung up"))
 
     async def on_hang_up(self, how: HangUp) -> None:
-        self._hang_up = how
+        self.hang_up_means = how
         self._floor.changed(self)
 
     async def supervise(self, supervisor: str, how: Supervision) -> None:
         party = await self._supervision.party(supervisor, how, self._ring_for(supervisor))
         async with self.turn:
-            if self._over.done():
+            if self.over:
                 raise TransferFailed(410, "the conversation is over")
             if party is not None:
                 await self._supervision.set(party, how)
             await self.settle()
         log.info("bridge.supervised", supervisor=supervisor, agent=self.holder.name, how=how)
 
-    # -- what the parties' phones do (Watched, Consulting) -----------------------------------------------------
-
-    async def left(self, party: Party, ended: CallEnded) -> None:
-        """Somebody's line is gone, properly or not."""
-        async with self.turn:
-            if self._over.done() or party not in self.talk.parties:
-                return
-            if party.role == "consulted":
-                await self.dropped(f"{party.name} left")
-            elif party.role == "supervisor" or self._transfer.to:
-                await self.talk.part(party, "left")
-                await self.settle()
-            elif self.consultation.party is not None:
-                await self.succeeded_by(self.consultation.party)
-            else:
-                await self._agent_left(ended)
-
-    async def _agent_left(self, ended: CallEnded) -> None:
-        lasted_s, name = _now() - self.holder.since, self.holder.name
-        tied = self.holder.participant.tied
-        if ended.by == "agent" and (tied or lasted_s >= CONVERSATION_S):
-            returns = self._hang_up == "returns" and self._machine and not tied
-            self.end(BridgeEnd("machine" if returns else "over", name, ended.by, ended.reason))
-            return
-        log.warning("handoff.dropped", by=ended.by, why=ended.reason, lasted_s=round(lasted_s, 1))
-        if tied and ended.reason == SILENT:
-            self.placing = Placing(0, None)  # the place is theirs until it is known whether their page comes back
-            self.end(BridgeEnd("lost", name, ended.by, ended.reason))
-            return
-        await self.placing.broken(name)
-        self.end(BridgeEnd("dropped", name, ended.by, ended.reason))
-
-    async def phone_holds(self, party: Party, on: bool) -> None:
-        """A re-INVITE of the agent's own phone (RFC 3264 section 8.4)."""
-        async with self.turn:
-            if party is self.holder and on != self._phone_holds:
-                self._phone_holds = on
-                await self.settle()
-
-    async def transfer_asked(self, party: Party, asked: TransferAsked) -> None:
-        """A REFER of the agent's own phone, to where it may; they hear by NOTIFY how that goes."""
-        async with self.turn:
-            onward = self._switchboard.destinations.referred(asked.target)
-            try:
-                if party is not self.holder or onward is None:
-                    raise TransferFailed(403, "not an allowed destination")
-                if onward.kind == "machine":
-                    await self.back_to_machine()
-                    await party.participant.leg.notify(200)
-                    return
-                await self._transfer.begin(onward, asked.replaces, by=party)
-            except IvrError as error:
-                log.warning("bridge.transfer_failed", why=str(error))
-                self.talk.spawn(party.participant.leg.notify(status_of(error)), "notify")
+    # -- what becomes of a consultation (Consulting) --------------------------------------------------------------
 
     async def consulted(self) -> None:
         async with self.turn:
@@ -325,11 +269,11 @@ class Bridge:
 
     @property
     def _held_by(self) -> str:
-        if self._transfer.to:
+        if self.transfers.to:
             return "transfer"
         if self.consultation.state in ("ringing", "private"):
             return "consultation"
-        return "phone" if self._phone_holds else "agent" if self._hold_asked else ""
+        return "phone" if self.phones.hold else "agent" if self._hold_asked else ""
 
     async def settle(self) -> None:
         await self.talk.mix(held=bool(self._held_by), conference=self.consultation.state == "conference")
@@ -340,9 +284,7 @@ class Bridge:
 
     async def _taken_up(self) -> None:
         """The agent has the caller."""
-        leg = self.holder.participant.leg
-        leg.allow_transfers(self._switchboard.destinations.allows)
-        self._phone_holds = leg.remote is not None and held(leg.remote)
+        self.phones.taken_up(self.holder)
         await self.talk.mix(held=bool(self._held_by), conference=False)
         if not self.holder.outside:
             self._floor.joined(self.ring, self)
@@ -354,20 +296,28 @@ class Bridge:
     def gone(self, party: Party) -> None:
         self._floor.parted(party.name, self)
 
+    @property
+    def age_s(self) -> float:
+        return _now() - self.holder.since
+
+    @property
+    def over(self) -> bool:
+        return self._over.done()
+
     def end(self, how: BridgeEnd) -> None:
-        if not self._over.done():
+        if not self.over:
             self._over.set_result(how)
 
     def _crashed(self, error: BaseException) -> None:
         """A fault of ours: whoever has the caller hears of it."""
-        if not self._over.done():
+        if not self.over:
             self._over.set_exception(error)
 
     def check(self) -> None:
-        if self._over.done() or self._closing is not None:
+        if self.over or self._closing is not None:
             raise TransferFailed(410, "the conversation is over")
-        if self._transfer.to:
-            raise TransferFailed(409, f"the caller is being transferred to {self._transfer.to}")
+        if self.transfers.to:
+            raise TransferFailed(409, f"the caller is being transferred to {self.transfers.to}")
 
     async def dropped(self, trouble: str) -> None:
         """Nobody is consulted any more, and the caller is back."""

@@ -12,7 +12,8 @@ import pytest
 from ivr.config import Agent, Config
 from ivr.errors import DialFailed, TransferFailed
 from ivr.media.description import Direction
-from ivr.phones.bridge import CONVERSATION_S, Bridge
+from ivr.phones.bridge import Bridge
+from ivr.phones.bridge_phones import CONVERSATION_S
 from ivr.phones.destinations import Destinations
 from ivr.phones.floor import AgentFloor
 from ivr.phones.participant import Participant
