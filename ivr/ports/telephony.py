@@ -145,8 +145,8 @@ class SipEndpoint(Protocol):
         """The telephones that ring for this call (``of_call``), as JSON, for another process to ``cancel``."""
 
     def cancel(self, kept: Mapping[str, Any]) -> None:
-        """A telephone that another process had ring stops; who had just answered is hung up. Raises ValueError for what none
-        of ours kept."""
+        """A telephone that another process had ring stops; who had just answered is hung up. Raises ValueError for what
+        none of ours kept."""
 
     def registrations(self) -> Sequence[RegistrationStatus]: ...
     def load(self) -> SignallingLoad: ...

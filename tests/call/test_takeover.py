@@ -22,10 +22,11 @@ from ivr.dialogue.engine.contract import Installed
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import StoreUnavailable
+from ivr.phones.floor import AgentFloor
 from ivr.ports import Leg, Offer, Orphan
 from ivr.record import TakenOver
 from ivr.telemetry.call_detail import CallDetails
-from tests.call.fakes import FakeLeg, services
+from tests.call.fakes import AGENTS, FakeLeg, services
 from tests.call.test_session import Rig, library
 from tests.call.virtual import run
 
@@ -109,7 +110,9 @@ class House(Rig):
 
     @asynccontextmanager
     async def heir(self) -> AsyncIterator[Takeovers]:
-        shared = replace(self.shared, dialogs=self.kept)
+        made = self.shared
+        self.consoles = AgentFloor(AGENTS, made.switchboard, self.media, "here")
+        shared = replace(made, dialogs=self.kept, floor=self.consoles)
         acceptor = Acceptor(shared, self._opening)
         call_backs = CallBacks(shared, shared.line, _unread)
         made = Takeovers(shared, acceptor, self.kept, self.endpoint, self._opening, self.go_on, lambda: 10, call_backs)

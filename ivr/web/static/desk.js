@@ -57,6 +57,7 @@ function connect() {
       case "replaced": return;
       default: dispatch([told.kind, told]);
     }
+    if (told.kind === "state") stillThere(told);
   };
   socket.onclose = ({ code }) => {
     for (const [, { fail }] of waiting) fail(new Error("the connection to the line was lost"));
@@ -72,13 +73,18 @@ function connect() {
 }
 
 // Another process of the line knows nothing of this page's phone, nor of how a conversation was.
-let process = "";
+let process = "", had = "";
+function stillThere(state) {
+  if (had && !state.talk) dispatch(["said", { text: `${had} could not be joined with you again: they have hung up, or went on before everybody else.`, bad: true }]);
+  had = "";
+}
 function greeted(told) {
   offset = Date.parse(told.now) - Date.now();
   const before = process, talk = current.server?.talk;
   process = told.process;
   if (!before || before === process) return;
   if (talk?.joined) {
+    had = talk.story.who;
     const { held_by, recording } = talk.bridge;
     request("again", { place: talk.place, held: held_by === "agent", paused: Boolean(recording?.paused) }).catch(() => {});
   }

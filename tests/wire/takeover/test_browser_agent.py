@@ -10,11 +10,12 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from ivr.call.awaited_page import BACK_S
+from ivr.demo.line import AgentPhone
 from tests.postgres import PostgresServer, postgres_server, postgres_template
 from tests.web.browser import window
 from tests.wire.desk.agent_page import at_desk, page_hears, speaking_browser
 from tests.wire.line.watching import logged
-from tests.wire.takeover.house import House, caller, hears, house
+from tests.wire.takeover.house import House, caller, hears, house, tone
 from tests.wire.takeover.telephone import Telephone
 
 __all__ = ["postgres_server", "postgres_template"]
@@ -27,10 +28,20 @@ WITHIN_S = 15.0  # on a loaded machine; what it takes is printed
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def cleo() -> AsyncIterator[Telephone]:
+    """A colleague with a telephone, who gets a caller where nobody else is there."""
+    phone = await Telephone.ready(None, "cleo")
+    phone.says = tone("cleo")
+    yield phone
+    phone.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def both(
-    postgres_server: PostgresServer, postgres_template: str, tmp_path_factory: pytest.TempPathFactory
+    cleo: Telephone, postgres_server: PostgresServer, postgres_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[House]:
-    async with house(postgres_server, postgres_template, tmp_path_factory.mktemp("pages"), "pages") as made:
+    agents = [AgentPhone(cleo.uri, name="cleo", skills=("discs",), ring_timeout_s=20.0)]
+    async with house(postgres_server, postgres_template, tmp_path_factory.mktemp("pages"), "pages", agents) as made:
         yield made
 
 
@@ -41,8 +52,9 @@ async def ada(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def two(both: House) -> AsyncIterator[House]:
+async def two(both: House, cleo: Telephone) -> AsyncIterator[House]:
     await both.up()
+    cleo.answers_after_s, cleo.rung, cleo.cancelled = 0.2, 0, 0
     yield both
 
 
@@ -163,7 +175,51 @@ async def test_the_callers_line_dies_and_the_agents_lives(two: House, page: Page
         await over(page, phone)
 
 
-async def test_a_page_that_does_not_come_back_leaves_the_caller_first_in_the_line(two: House, page: Page) -> None:
+async def consulted(page: Page) -> None:
+    """The agent asks cleo about the caller, who is on hold meanwhile."""
+    await page.keyboard.press("t")
+    await page.locator("#transfer-to").select_option("agent:cleo")
+    await page.get_by_role("button", name="Talk to them first").press("Enter")
+
+
+async def test_of_three_the_caller_and_their_agent_go_on_and_the_third_is_let_go(
+    two: House, page: Page, cleo: Telephone
+) -> None:
+    first, second = two.lines
+    two.front.to = [first, second]
+    await at_desk(page, two.front.http)
+    async with caller(first, ROSA) as phone:
+        await talking(page, phone)
+        await consulted(page)
+        await page.get_by_role("button", name="All three").press("Enter")
+        await hears(phone, "ada", "cleo")
+        await asyncio.sleep(1.5)  # what is to be kept of it is
+        died = await two.kill(first)
+        await again(two, page, phone, died)
+        await expect(page.locator(".talk-card")).to_contain_text("cleo is no longer with you")
+        assert cleo.over.is_set() and cleo.ended_by == "them", "nobody is left on a phone with nobody"
+        await over(page, phone)
+
+
+async def test_a_colleague_whose_telephone_rings_rings_no_more(two: House, page: Page, cleo: Telephone) -> None:
+    first, second = two.lines
+    two.front.to = [first, second]
+    cleo.answers_after_s = None
+    await at_desk(page, two.front.http)
+    async with caller(first, ROSA) as phone:
+        await talking(page, phone)
+        await consulted(page)
+        await expect(page.locator(".talk-card")).to_contain_text("It rings at")
+        await asyncio.sleep(1.5)
+        died = await two.kill(first)
+        await again(two, page, phone, died)
+        assert (cleo.rung, cleo.cancelled) == (1, 1)
+        await over(page, phone)
+
+
+async def test_a_page_that_does_not_come_back_leaves_the_caller_to_others_before_everybody(
+    two: House, page: Page, cleo: Telephone
+) -> None:
     first, second = two.lines
     two.front.to = [first, second]
     await at_desk(page, two.front.http)
@@ -174,12 +230,12 @@ async def test_a_page_that_does_not_come_back_leaves_the_caller_first_in_the_lin
         died = await two.kill(first)
         await asyncio.sleep(BACK_S / 2)
         assert (await two.place_of(phone))["state"] == "talking", "kept for them"
-        place = await two.until_state(phone, "waiting")
-        print(f"in the line again after {phone.now() - died:.1f} s")
-        assert place["first"] and place["entered_at"] == entered
+        at = await hears(phone, "cleo", within_s=BACK_S)
+        print(f"with another agent after {at - died:.1f} s")
+        place = await two.place_of(phone)
+        assert (place["agent"], place["entered_at"]) == ("cleo", entered)
+        (broken,) = await two.rows("SELECT * FROM place_events WHERE place = $1 AND kind = 'broken'", place["id"])
+        assert broken["agent"] == "local"
         two.front.to = [second]
         await expect(page.locator(".me .state")).to_contain_text("Away", timeout=15_000)
-        await page.keyboard.press("a")
-        await taken(page)
-        await hears(phone, "ada")
-        await over(page, phone)
+        await expect(page.get_by_role("region", name="Phone")).to_contain_text("could not be joined with you again")
