@@ -14,9 +14,9 @@ from ivr.desk import ConfiguredDesk, WaitingLine
 from ivr.desk.announcements import WaitAnnouncements
 from ivr.desk.board import DeskBoard
 from ivr.desk.earlier_calls import RecordedCalls
+from ivr.desk.page import TranscriptLine
 from ivr.desk.routing import Rules
 from ivr.desk.scoring import Scoring
-from ivr.desk.seat import TranscriptLine
 from ivr.desk.seats import Seats
 from ivr.desk.settings import LiveSettings
 from ivr.desk.skills import NamedSkills
@@ -28,8 +28,8 @@ from ivr.phones.floor import AgentFloor
 from ivr.phones.recording import CallRecording, SpokenLine
 from ivr.phones.switchboard import Switchboard
 from ivr.phones.tie_line import TieLine
-from ivr.ports import Clock, MediaEngine, SipEndpoint, SpeechService
-from ivr.record import Spoken
+from ivr.ports import CallRecords, Clock, MediaEngine, SipEndpoint, SpeechService
+from ivr.record import Entry, Spoken
 from ivr.recording.archive import Archive
 from ivr.sealing import Keys
 from ivr.store.store import Store
@@ -55,6 +55,15 @@ class Premises:
     def live_calls(self) -> list[str]:
         """Ids of the calls in progress here."""
         return [call.call_id for call in self.registry]
+
+
+async def said_in(records: CallRecords, call_id: str) -> Sequence[TranscriptLine]:
+    """What was written down of its conversations. Raises StoreUnavailable."""
+    entries = [Entry.from_json(each) for each in (await records.get(call_id) or {}).get("entries", ())]
+    told = ((each.what, each.at) for each in entries)
+    return [
+        TranscriptLine(what.by, what.text, at, what.unsure, what.late) for what, at in told if isinstance(what, Spoken)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +143,7 @@ class ContactCentre:
             outside=lambda: at.now_counts().desk.line.outside,
             phone=lambda seat: floor.register(seat.account.name, seat),
             subscriber=switchboard.destinations.subscriber,
+            said=lambda call_id: said_in(store.calls, call_id),
         )
         skills = NamedSkills(config.desk, at.libraries)
         board = DeskBoard(

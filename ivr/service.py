@@ -18,7 +18,7 @@ from ivr.actions.history import HistoryActions
 from ivr.actions.http import HttpActions
 from ivr.actions.waiting import WaitingActions
 from ivr.call.acceptor import Acceptor
-from ivr.call.callback_call import CallBacks
+from ivr.call.call_backs import CallBacks
 from ivr.call.registry import CallHistory, CallRegistry, CallServices
 from ivr.call.takeover import Takeovers
 from ivr.call.tied_call import TiedCalls
@@ -316,7 +316,8 @@ async def running(
             tie=centre.tie,
             dialogs=store.dialogs if heir else None,
         )
-        lifespan.beside(CallBacks(services, line, centre.seats.deliver, drains).run(), "call backs")
+        call_backs = CallBacks(services, line, centre.seats.deliver, drains)
+        lifespan.beside(call_backs.run(), "call backs")
         lifespan.beside(entry.follow_vocabularies(actions, clock), "vocabularies")
         lifespan.beside(flows.run(), "flows")
         store.retention.apply(config.retention)
@@ -357,7 +358,7 @@ async def running(
             store.has_room(max(0, free))
             return max(0, free)
 
-        takeovers = Takeovers(services, acceptor, store.dialogs, endpoint, entry.open, entry.go_on, room)
+        takeovers = Takeovers(services, acceptor, store.dialogs, endpoint, entry.open, entry.go_on, room, call_backs)
         if heir:
             endpoint.take_orphans(takeovers.take)
         await lifespan.begin(endpoint.start(arrived), endpoint.stop)

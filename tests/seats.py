@@ -280,6 +280,9 @@ class FakeLine:
         self._state(agent, "away", "line broke")
         return self.places[place_id]
 
+    async def rejoined(self, place_id: int, agent: str) -> bool:
+        return self.places[place_id].agent == agent
+
     async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
         self._place(place_id, "waiting")
         self._state(agent, "wrap_up")

@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Coroutine, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 import structlog
 
 from ivr.call.agent_offer import AgentOffer, Lapsed
-from ivr.call.handed_over import talked
+from ivr.call.awaited_page import AwaitedPage, given_up
+from ivr.call.handed_over import Rejoin, Rejoined, talked
 from ivr.call.journal import Journal, Recorder
+from ivr.call.live_dialog import LiveDialog
 from ivr.call.registry import CallServices
-from ivr.errors import CallEnded, DialFailed, IvrError, MediaUnavailable, StoreUnavailable
+from ivr.errors import CallEnded, DialFailed, MediaUnavailable, ModificationRefused, StoreUnavailable
 from ivr.logs import bind_call
 from ivr.phones.bridge import Bridge
 from ivr.phones.music import MusicOnHold
 from ivr.phones.participant import Participant, first_of, or_let_go
+from ivr.phones.rejoining import KeptTalk, kept_agent, kept_offer
 from ivr.phones.tones import BUSY, RINGBACK
-from ivr.ports import Accepted, Began, BridgeEnd, Joined, LegStats, Line, Offer, Over, Party, Ring
-from ivr.record import HandedOver, Happening
+from ivr.ports import (
+    Accepted,
+    Began,
+    BridgeEnd,
+    CallOpening,
+    Joined,
+    Leg,
+    LegStats,
+    Line,
+    Offer,
+    Orphan,
+    Over,
+    Party,
+    Ring,
+)
+from ivr.record import HandedOver, Happening, TakenOver
 
 log = structlog.get_logger(__name__)
 
@@ -32,16 +49,37 @@ T = TypeVar("T")
 Outcome = Literal["handed over", "unanswered", "withdrawn", "failed"]
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A call back whose process died: ``member`` had answered. ``since``: when it was claimed, monotonic; ``rejoin``:
+    the agent who had them; ``joined_after``: how long after its beginning that was, in seconds."""
+
+    orphan: Orphan
+    since: float
+    member: Leg
+    rejoin: Rejoin
+    joined_after: float | None = None
+
+
 class CallBackCall:
     """The call to the member, with an agent waiting for them; with a record, a journal and a last line like any other.
 
-    Implements ``ivr.call.registry.LiveCall``."""
+    Implements ``ivr.call.registry.LiveCall``. ``agent``: who waits for it; None where another process had ``reached``
+    the member. ``offer``: of the place, which is this call's."""
 
     def __init__(
-        self, offer: Offer, ring: Ring, agent: Participant, services: CallServices, line: Line, agents: AgentOffer
+        self,
+        offer: Offer,
+        ring: Ring,
+        agent: Participant | None,
+        services: CallServices,
+        line: Line,
+        agents: AgentOffer,
+        reached: Reached | None = None,
     ) -> None:
-        self.call_id = secrets.token_hex(8)
-        self._offer = self._mine(offer)
+        self.call_id = secrets.token_hex(8) if reached is None else reached.orphan.call_id
+        self._before = reached
+        self.offer = self._mine(offer)
         self._ring = ring
         self._agent = agent
         self._services = services
@@ -49,14 +87,45 @@ class CallBackCall:
         self._agents = agents
         self._number = offer.place.callback_number
         self._journal = Journal(services.records, self.call_id)
-        leg = agent.leg.id
+        leg = agent.leg.id if agent is not None else ""
         self._recorder = Recorder(self.call_id, leg, self._journal, services.registry, services.clock)
-        self._started_at = services.clock.now()
-        self._started = services.clock.monotonic()
+        now = services.clock.now()
+        self._started_at = now if reached is None else reached.orphan.started_at
+        self._started = services.clock.monotonic() - (now - self._started_at).total_seconds()
+        kept = None if reached is None else reached.orphan.snapshot
+        self._dialog = LiveDialog(self.call_id, services.dialogs, services.clock, kept)
+        self._dialog.rest = self._rest
+        self._bridge: Bridge | None = None
+        self._awaited: Rejoined | None = None  # the agent whose page is to come back
+        self._taken = False  # by another process
         self._end_wanted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._joined_after: float | None = None
         self._member: Participant | None = None
         self._waits = False  # for the next agent
+
+    def leave(self) -> None:
+        """Another process took it over, since this one had not been heard of: here it ends without a word."""
+        self._taken = True
+        self._dialog.leave()
+        if self._bridge is not None:
+            self._bridge.leave()
+        for party in (self._member, self._agent):
+            if party is not None:
+                party.leg.leave()
+
+    def _rest(self) -> Mapping[str, Any] | None:
+        """What another process needs to go on with it: beside the member's leg the agent, and what was promised."""
+        agent: Mapping[str, Any] | None = None
+        if self._bridge is not None:
+            agent = self._bridge.kept()
+        elif (awaited := self._awaited) is not None:
+            agent = {"leg": None, "offer": kept_offer(awaited.offer), "tied": False, "talk": awaited.talk.to_json()}
+        elif self._agent is not None and not self._waits:
+            agent = kept_agent(self._agent, self.offer, KeptTalk())
+        return {
+            "call_back": {"offer": kept_offer(self.offer), "agent": agent, "joined_after": self._joined_after},
+            "ringing": list(self._services.switchboard.endpoint.ringing(self.call_id)),
+        }
 
     def note(self, what: Happening) -> None:
         """Something happened in the call that others know of."""
@@ -104,18 +173,17 @@ class CallBackCall:
         """Never raises but on cancellation."""
         services = self._services
         bind_call(self._recorder.fields)
-        await or_let_go(self._agent, services.registry.enter(self))
-        place = self._offer.place
-        extra = {"direction": "outbound", "place": place.id, "call_back_of": self._ring.context.call_id}
-        self._journal.begin(self._number, self._own, self._started_at, extra)
-        self._recorder.tell(Began("", self._number, self._own, services.switchboard.destinations.trunk, "outbound"))
-        log.info("call.start", caller=self._number, called=self._own, direction="outbound", attempt=place.attempts + 1)
+        entered = services.registry.enter(self)
+        await (entered if self._agent is None else or_let_go(self._agent, entered))
+        place = self.offer.place
+        self._begin()
         outcome: Outcome
         outcome, ended, stats = "failed", CallEnded("service", "error"), LegStats()
+        following = asyncio.create_task(self._dialog.follow(), name=f"dialog {self.call_id}")
         try:
             outcome, ended = await first_of(self._made(), self._stopped())
             if self._joined_after is None and outcome == "withdrawn":
-                await self._told(self._line.released(self._offer, "lost"), None)
+                await self._told(self._line.released(self.offer, "lost"), None)
             elif self._waits:
                 await self._told(self._line.leave(place.id, "away"), None)
         except asyncio.CancelledError:
@@ -124,12 +192,28 @@ class CallBackCall:
         except Exception:
             log.exception("call.crashed")
         finally:
-            await self._agent.let_go(ended.reason)
+            following.cancel()
+            if self._agent is not None:
+                await self._agent.let_go(ended.reason)
             if self._member is not None:
                 stats = await self._member.let_go(ended.reason)
             await self._finish(outcome, ended, stats)
             await services.registry.leave(self)
             bind_call(None)
+
+    def _begin(self) -> None:
+        trunk, reached = self._services.switchboard.destinations.trunk, self._before
+        place = self.offer.place
+        extra = {"direction": "outbound", "place": place.id, "call_back_of": self._ring.context.call_id}
+        before = None if reached is None else self._started_at
+        self._recorder.tell(Began("", self._number, self._own, trunk, "outbound"), before)
+        if reached is None:
+            self._journal.begin(self._number, self._own, self._started_at, extra)
+            log.info(
+                "call.start", caller=self._number, called=self._own, direction="outbound", attempt=place.attempts + 1
+            )
+        else:
+            self._journal.go_on(CallOpening(self._number, self._own, self._started_at, extra), reached.orphan.entries)
 
     async def _stopped(self) -> tuple[Outcome, CallEnded]:
         return self._cut_off(await self._end_wanted)
@@ -138,7 +222,9 @@ class CallBackCall:
         return "handed over" if self._joined_after is not None else "withdrawn", CallEnded("service", why)
 
     async def _made(self) -> tuple[Outcome, CallEnded]:
-        offer, line = self._offer, self._line
+        offer, line = self.offer, self._line
+        if self._before is not None:
+            return "handed over", await self._gone_on_with(self._before)
         try:
             reached = await self._reached()
         except (DialFailed, MediaUnavailable, CallEnded) as error:
@@ -154,30 +240,87 @@ class CallBackCall:
             return "withdrawn", reached
         self._member = reached
         self._joined_after = round(self._services.clock.monotonic() - self._started, 3)
+        await self._dialog.begin(reached)
         self._recorder.tell(Accepted(reached.leg.sip_call_id))
         self._recorder.record(HandedOver(offer.agent, self._ring.context.reason))
         log.info("callback.joined", place=offer.place.id, agent=offer.agent, after_s=self._joined_after)
-        ended = await first_of(self._talking(offer), _hung_up(reached))
+        assert self._agent is not None
+        ended = await first_of(self._talking(offer, self._agent), _hung_up(reached))
         return "handed over", ended
+
+    async def _gone_on_with(self, before: Reached) -> CallEnded:
+        """The member is on the line, and hears music until their agent is there again, or the next one."""
+        services, orphan = self._services, before.orphan
+        keys = orphan.snapshot["caller"].get("media")
+        media = await services.media.open(self.call_id, before.member.remote, caller=False, kept=keys)
+        member = self._member = Participant(before.member, media, may_mute=True)
+        self._joined_after = before.joined_after
+        await self._dialog.begin(member)
+        try:
+            await member.aim(await member.leg.reinvite(media.local))
+        except ModificationRefused as error:
+            return CallEnded("network", f"not taken over: {error}")
+        except CallEnded as ended:
+            return ended
+        gap_s = round(orphan.silent_s + services.clock.monotonic() - before.since, 2)
+        log.warning("call.taken_over", node=orphan.node, gap_s=gap_s, caller=self._number, called=self._own)
+        self._recorder.record(TakenOver(orphan.node, gap_s))
+        return await first_of(self._talking_again(before.rejoin), _hung_up(member))
+
+    async def _talking_again(self, rejoin: Rejoin) -> CallEnded:
+        assert self._member is not None
+        music = MusicOnHold(self._member.media, self._services.switchboard.music)
+        music.start()
+        found = await rejoin()
+        offer = self.offer
+        await self._told(self._line.answered(offer), True)  # where the dead process had no time to say so
+        agent = found.participant if found is not None else None
+        if found is not None and agent is None:
+            agent, offer = await self._page_again(found)
+        await (music.stop() if agent is None else or_let_go(agent, music.stop()))
+        kept = found.talk if found is not None else None
+        return await self._talking(offer, agent, kept)
+
+    async def _page_again(self, found: Rejoined) -> tuple[Participant | None, Offer]:
+        self._awaited = found
+        offer = self._mine(found.offer)
+        try:
+            back = await AwaitedPage(self._services).rejoined(replace(self._ring, offer=offer))
+        except StoreUnavailable as error:
+            log.error("line.untold", place=offer.place.id, error=str(error))
+            back = None
+        finally:
+            self._awaited = None
+        if back is None:
+            await given_up(self._services, offer)
+            return None, offer
+        return back
 
     async def _reached(self) -> Participant | Lapsed | CallEnded:
         """The member; or the offer is none any more; or the agent left before. The agent hears it ring."""
         switchboard = self._services.switchboard
         target = switchboard.destinations.member(self._number)
+        assert self._agent is not None
         ringback = MusicOnHold(self._agent.media, [RINGBACK])
 
+        def ringing() -> None:
+            ringback.start()
+            self._dialog.at_once()
+
         async def dialled() -> Participant:
+            await self._dialog.begin()
             return await switchboard.dial(
                 f"callback-{self.call_id}",
                 target,
                 Party(self._own, "", switchboard.caller_id),
                 headers={},
                 ring_timeout_s=MEMBER_RING_S,
-                on_ringing=ringback.start,
+                on_ringing=ringing,
+                of_call=self.call_id,
             )
 
         works: list[Coroutine[Any, Any, Participant | Lapsed | CallEnded]] = [
-            dialled(), self._agents.lapsed(self._offer), self._agent.left(),
+            dialled(), self._agents.lapsed(self.offer), self._agent.left(),
         ]  # fmt: skip
         reached: Participant | Lapsed | CallEnded | None = None
         try:
@@ -188,6 +331,7 @@ class CallBackCall:
 
     async def _regret(self) -> None:
         """The agent hears that nobody answered."""
+        assert self._agent is not None
         try:
             busy = MusicOnHold(self._agent.media, [BUSY])
             busy.start()
@@ -196,25 +340,34 @@ class CallBackCall:
         except MediaUnavailable:
             return
 
-    async def _talking(self, offer: Offer) -> CallEnded:
-        """With one agent after another, until it is over."""
-        member, ring, agent = self._member, self._ring, self._agent
+    async def _talking(self, offer: Offer, agent: Participant | None, kept: KeptTalk | None = None) -> CallEnded:
+        """With one agent after another, until it is over; ``agent`` None: the next one. ``kept``: how they talked in a
+        process that died."""
+        member, ring = self._member, replace(self._ring, offer=offer)
         assert member is not None
         await self._told(self._line.answered(offer), True)
         while True:
-            end = await self._bridged(member, agent, ring)
-            if end.how == "over":
-                return CallEnded(end.by, end.reason)
+            if agent is not None:
+                end = await self._bridged(member, agent, ring, kept)
+                if end.how == "over":
+                    return CallEnded(end.by, end.reason)
             music = MusicOnHold(member.media, self._services.switchboard.music)
             music.start()
-            self._waits = True
-            ring, agent = await self._next()
-            self._waits = False
+            if agent is not None and end.how == "lost":
+                assert self._awaited is not None
+                agent, offer = await self._page_again(self._awaited)
+                ring = replace(ring, offer=offer)
+            else:
+                agent = kept = None
+            if agent is None:
+                self._waits, kept = True, None
+                ring, agent = await self._next()
+                self._waits = False
             await or_let_go(agent, music.stop())
 
     async def _next(self) -> tuple[Ring, Participant]:
         """Whoever takes the member next, from their old place in the line: they wait in it with this call."""
-        place = self._offer.place
+        place = self.offer.place
         now = next((each for each in self._line.view().places if each.id == place.id), place)
         arrival = replace(now.arrival, call_id=self.call_id)  # for whom the agent said, where they passed it on
         place = await self._told(self._line.enter(arrival), place)
@@ -227,24 +380,36 @@ class CallBackCall:
                 return taken
             await taken[1].let_go("the offer had run out")
 
-    async def _bridged(self, member: Participant, agent: Participant, ring: Ring) -> BridgeEnd:
+    async def _bridged(self, member: Participant, agent: Participant, ring: Ring, kept: KeptTalk | None) -> BridgeEnd:
         services = self._services
         hang_up = services.floor.hang_up_of(ring.offer.agent)
-        bridge = Bridge(
-            member, agent, ring, services.switchboard, services.floor, self._line, hang_up=hang_up, machine=False
-        )
-        joined = Joined(ring.offer.agent, ring.context.skill, agent.leg.sip_call_id, self._joined_after)
-        return await talked(bridge, joined, self._recorder.tell, services.clock)
+        bridge = self._bridge = Bridge(
+            member, agent, ring, services.switchboard, services.floor, self._line,
+            hang_up=hang_up, machine=False, on_change=self._dialog.changed, kept=kept,
+        )  # fmt: skip
+        told = None if kept is not None else self._joined_after
+        joined = Joined(ring.offer.agent, ring.context.skill, agent.leg.sip_call_id, told)
+        try:
+            end = await talked(bridge, joined, self._recorder.tell, services.clock)
+            if end.how == "lost":
+                self._awaited = Rejoined(None, replace(ring.offer, agent=end.agent), bridge.kept_talk())
+            return end
+        finally:
+            self._bridge = None
 
     async def _told(self, telling: Awaitable[T], unknown: T) -> T:
         """A call does not end because the database is away."""
         try:
             return await telling
         except StoreUnavailable as error:
-            log.error("line.untold", place=self._offer.place.id, error=str(error))
+            log.error("line.untold", place=self.offer.place.id, error=str(error))
             return unknown
 
     async def _finish(self, outcome: str, ended: CallEnded, stats: LegStats) -> None:
+        if self._taken:
+            log.warning("call.taken_away", caller=self._number, called=self._own)
+            return
+        self._dialog.over()
         clock = self._services.clock
         canonical = {
             "seconds": round(clock.monotonic() - self._started, 2),
@@ -257,11 +422,11 @@ class CallBackCall:
             "language": self._ring.context.language,
             "handoff_reason": self._ring.context.reason,
             "seconds_to_human": self._joined_after,
-            "attempt": self._offer.place.attempts + 1,
+            "attempt": self.offer.place.attempts + 1,
             "journal_lost": self._journal.lost,
             "codec": stats.codec,
             "encryption": stats.encryption,
-            "agent_encryption": self._agent.encryption,
+            "agent_encryption": self._agent.encryption if self._agent is not None else "",
             "packets_sent": stats.packets_sent,
             "packets_received": stats.packets_received,
             "packets_lost": stats.packets_lost,
@@ -273,57 +438,6 @@ class CallBackCall:
         log.info(
             "call.end", caller=self._number, called=self._own, started_at=self._started_at.isoformat(), **canonical
         )
-
-
-class CallBacks:
-    """Those of this process, each in a task of its own. ``deliver``: what is offered of messages, which nobody
-    dials; ``drains``: whether this line begins no calls now, and leaves them to others, or to its next start."""
-
-    def __init__(
-        self,
-        services: CallServices,
-        line: Line,
-        deliver: Callable[[Offer], Awaitable[None]],
-        drains: Callable[[], bool] = lambda: False,
-    ) -> None:
-        self._drains = drains
-        self._services = services
-        self._line = line
-        self._deliver = deliver
-
-    async def run(self) -> None:
-        """Never ends."""
-        async with asyncio.TaskGroup() as tasks:
-            async for offer in self._line.callbacks():
-                tasks.create_task(self._make(offer), name=f"call back {offer.place.id}")
-
-    async def _make(self, offer: Offer) -> None:
-        try:
-            if offer.place.arrival.channel == "message":
-                await self._deliver(offer)
-            elif self._drains():  # paired just before the others heard of it
-                await self._line.released(offer, "withdrawn")
-            else:
-                await self._call_back(offer)
-        except IvrError as error:
-            log.error("callback.failed", place=offer.place.id, error=str(error))
-        except Exception:
-            log.exception("callback.crashed", place=offer.place.id)
-
-    async def _call_back(self, offer: Offer) -> None:
-        agents = AgentOffer(self._services, self._line)
-        if (taken := await agents.taken(offer)) is None:
-            return
-        ring, agent = taken
-        dialling = False
-        try:
-            dialling = await self._line.dialling(offer)
-        finally:
-            if not dialling:
-                log.info("callback.withdrawn", place=offer.place.id)
-                await agent.let_go("the call back is not wanted any more")
-        if dialling:
-            await CallBackCall(offer, ring, agent, self._services, self._line, agents).run()
 
 
 async def _hung_up(member: Participant) -> CallEnded:

@@ -53,6 +53,11 @@ class Comfort:
             self._rings = True
             self._changed.set()
 
+    def speak(self) -> None:
+        """A word, now."""
+        self._due = asyncio.get_running_loop().time() + (AGAIN_S if self._speak() else AFTER_WORDS_S)
+        self._changed.set()
+
     async def hush(self) -> None:
         """It doesn't ring any more."""
         sounded, self._rings, self._sounds = self._sounds, False, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import structlog
@@ -19,6 +19,7 @@ from ivr.dialogue.engine.contract import Connect
 from ivr.errors import CallEnded, IvrError
 from ivr.phones.bridge import Bridge
 from ivr.phones.participant import Participant
+from ivr.phones.rejoining import KeptTalk, kept_offer
 from ivr.ports import BridgeEnd, Clock, HandoffContext, Joined, Moment, Offer, Parted, Ring
 from ivr.record import HandedOver
 
@@ -33,10 +34,19 @@ Pause = Callable[[], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Rejoined:
-    """An agent who had the caller in a process that died, and is on the line again; ``offer``: what they had taken."""
+    """An agent who had the caller in a process that died; ``offer``: what they had taken, ``talk``: how that was.
+    ``participant``: at their telephone again; None: their browser, whose page is awaited."""
 
-    participant: Participant
+    participant: Participant | None
     offer: Offer
+    talk: KeptTalk = field(default_factory=KeptTalk)
+
+
+Rejoin = Callable[[], Awaitable[Rejoined | None]]
+"""The agent whom the caller was talking with, at the other end of their telephone again; None: they are gone."""
+
+LOST: Literal["lost"] = "lost"
+"""How a conversation ends whose agent's process died."""
 
 
 class HandedOverCall:
@@ -57,17 +67,32 @@ class HandedOverCall:
         self.seconds_to_human: float | None = None
         self.agent_encryption = ""
         self._bridge: Bridge | None = None
-        self._rejoined = False
-        self.on_agent: Callable[[], None] = lambda: None  # another agent has the caller, or nobody any more
+        self._before: Rejoined | None = None  # who had them, and may have them again
+        self.on_change: Callable[[], None] = lambda: None  # of the conversation, or there is none any more
 
-    def rejoined(self, seconds_to_human: float | None) -> None:
+    def rejoined(self, before: Rejoined, seconds_to_human: float | None) -> None:
         """What comes next is the conversation that they had in another process: it is no other hand-over."""
-        self._rejoined, self.seconds_to_human = True, seconds_to_human
+        self._before, self.seconds_to_human = before, seconds_to_human
+
+    @property
+    def lost(self) -> Rejoined:
+        """The conversation that ended as LOST, or may have gone on here and did not."""
+        assert self._before is not None
+        return self._before
+
+    def not_rejoined(self) -> None:
+        """Whoever comes next is another hand-over."""
+        self._before = None
+        self.on_change()
 
     def kept(self) -> Mapping[str, Any] | None:
         """The conversation, for another process to go on with (``Rejoined``); None where there is none, or it is not
         to be had there."""
-        return self._bridge.kept() if self._bridge is not None else None
+        if self._bridge is not None:
+            return self._bridge.kept()
+        if (before := self._before) is None or before.participant is not None:
+            return None
+        return {"leg": None, "offer": kept_offer(before.offer), "tied": False, "talk": before.talk.to_json()}
 
     def leave(self) -> None:
         """Another process has the conversation."""
@@ -80,6 +105,13 @@ class HandedOverCall:
             self._wanted_at = self._services.clock.monotonic()
 
     async def run(
+        self, to: str, connect: Connect, context: HandoffContext, paused: Pause, agent: Participant | None
+    ) -> NotConnected:
+        """Until one of them leaves; ``agent`` None: after a REFER the call is not here any more. Raises CallEnded."""
+        ended = await self.by_line(to, connect, context, paused, agent)
+        return "dropped" if ended is None or ended == LOST else ended
+
+    async def by_line(
         self,
         to: str,
         connect: Connect,
@@ -88,16 +120,16 @@ class HandedOverCall:
         agent: Participant | None,
         ring: Ring | None = None,
         comfort: Comfort | None = None,
-    ) -> NotConnected | None:
-        """Until one of them leaves; ``agent`` None: after a REFER the call is not here any more. ``ring``: by the line.
-        None: the agent passed the caller on, and they wait again. Raises CallEnded."""
+    ) -> NotConnected | Literal["lost"] | None:
+        """The same; ``ring``: by the line. None: the agent passed the caller on, and they wait again."""
         talked = False
         try:
             self.coming(connect.token)
             if comfort is not None:
                 await comfort.hush()
             self.with_agent = True
-            rejoined, self._rejoined = self._rejoined, False
+            before, self._before = self._before, None
+            rejoined = before is not None
             if self._wanted_at is not None and not rejoined:
                 self.seconds_to_human = round(self._services.clock.monotonic() - self._wanted_at, 3)
             also = tuple(other.reason for other in connect.also)
@@ -112,24 +144,26 @@ class HandedOverCall:
                 await self._caller.media.stop_playing()
                 log.info("handoff.connected", destination=to, agent_leg=agent.leg.id)
                 talked = True
-                return self._after(await self._talk(to, context, agent, ring, rejoined=rejoined))
+                return self._after(await self._talk(to, context, agent, ring, before))
         finally:
             if agent is not None and not talked:
                 await agent.let_go("the other side left")
             if ring is not None and not talked:
                 await asyncio.shield(_told(self._services.line.finished(ring.offer.place.id, ring.offer.agent)))
 
-    def _after(self, end: BridgeEnd) -> NotConnected | None:
+    def _after(self, end: BridgeEnd) -> NotConnected | Literal["lost"] | None:
         if end.how == "over":
             raise CallEnded(end.by, end.reason)
         self.with_agent = False
         log.warning("handoff.returned", how=end.how, agent=end.agent, why=end.reason)
         if end.how == "line":
             return None
+        if end.how == "lost":
+            return LOST
         return "machine" if end.how == "machine" else "dropped"
 
     async def _talk(
-        self, to: str, context: HandoffContext, agent: Participant, ring: Ring | None, *, rejoined: bool
+        self, to: str, context: HandoffContext, agent: Participant, ring: Ring | None, before: Rejoined | None
     ) -> BridgeEnd:
         """Two who are joined, and whoever they ask in, to the end of it; the line is told what became of the place."""
         services = self._services
@@ -142,18 +176,21 @@ class HandedOverCall:
             services.floor,
             line,
             hang_up=services.floor.hang_up_of(to),
-            on_agent=self.on_agent,
-            rejoined=rejoined,
+            on_change=self.on_change,
+            kept=before.talk if before is not None else None,
         )
         self._bridge = bridge
-        told = None if rejoined else self.seconds_to_human  # by the process that had the call
+        told = None if before is not None else self.seconds_to_human  # by the process that had the call
         joined = Joined(to, context.skill, agent.leg.sip_call_id, told)
         try:
-            return await talked(bridge, joined, self._recorder.tell, services.clock)
+            end = await talked(bridge, joined, self._recorder.tell, services.clock)
+            if end.how == "lost" and ring is not None:
+                self._before = Rejoined(None, replace(ring.offer, agent=end.agent), bridge.kept_talk())
+            return end
         finally:
             self._bridge = None
             await bridge.close()
-            self.on_agent()
+            self.on_change()
 
 
 async def talked(bridge: Bridge, joined: Joined, tell: Callable[[Moment], None], clock: Clock) -> BridgeEnd:

@@ -9,10 +9,11 @@ from typing import Any
 
 import structlog
 
+from ivr.call.awaited_page import AwaitedPage, given_up
 from ivr.call.blind_transfer import BlindTransfer
 from ivr.call.call_story import CallStory
 from ivr.call.comfort import Comfort
-from ivr.call.handed_over import HandedOverCall, NotConnected, Pause, Rejoined
+from ivr.call.handed_over import LOST, HandedOverCall, NotConnected, Pause, Rejoined
 from ivr.call.journal import Recorder
 from ivr.call.registry import CallServices
 from ivr.call.ringing import Ringing
@@ -72,15 +73,16 @@ class Handoff:
         )
         self.context: HandoffContext | None = None
         self._agent: Rejoined | None = None
+        self._page = AwaitedPage(services)
 
     def rejoin(self, agent: Rejoined, seconds_to_human: float | None) -> None:
         """The conversation that the caller was in, in a process that died, goes on with what ``run`` is asked next."""
         self._agent = agent
-        self.call.rejoined(seconds_to_human)
+        self.call.rejoined(agent, seconds_to_human)
 
     def watch(self, changed: Callable[[], None]) -> None:
         """``changed``: another telephone rings for the caller, or another agent has them, or nobody any more."""
-        self._ringing.on_ringing = self.call.on_agent = changed
+        self._ringing.on_ringing = self.call.on_change = changed
 
     def progress(self, event: TransferProgress) -> None:
         """A NOTIFY arrived on the caller's leg."""
@@ -150,7 +152,7 @@ class Handoff:
             self._tell(HumanWanted(context.reason, context.skill))
         if (agent := self._agent) is not None and not agent.offer.place.id:
             self._agent = None
-            return await self.call.run(agent.offer.agent, connect, context, paused, agent.participant) or "dropped"
+            return await self.call.run(agent.offer.agent, connect, context, paused, agent.participant)
         try:
             return await self._by_line(self.place, connect, context, paused, comfort)
         except StoreUnavailable as error:
@@ -178,7 +180,8 @@ class Handoff:
         if rejoined is None and not line.staffed(connect.skill) and not overflows:
             return await self._unstaffed(connect, context, paused, comfort)
         stored = self.story.stored(context)
-        url = await (stored if rejoined is None else or_let_go(rejoined.participant, stored))
+        there = rejoined.participant if rejoined is not None else None
+        url = await (stored if there is None else or_let_go(there, stored))
         entered = services.clock.monotonic()
         until = rules.overflow_after_s if overflows else None if connect.waits else PATIENCE_S
         token, number = self.story.token, services.number(context.caller.number) if context.caller.number else ""
@@ -186,12 +189,13 @@ class Handoff:
             await place.enter(connect, context, token, number)
         else:
             place.rejoined(rejoined.offer.place, connect)
-            outcome = await self._served(rejoined.offer, rejoined.participant, connect, context, url, paused, comfort)
-            if outcome is not None:
-                return outcome
-            connect = place.passed_on(connect)
         try:
             async with comfort if not connect.waits else nullcontext():
+                if rejoined is not None:
+                    outcome = await self._rejoined(rejoined, connect, context, url, paused, comfort)
+                    if outcome is not None:
+                        return outcome
+                    connect = place.passed_on(connect)
                 while True:
                     offer = await place.offered(None if until is None else entered + until)
                     if offer is None and overflows:
@@ -248,7 +252,28 @@ class Handoff:
                 await line.finished(offer.place.id, offer.agent)
             return await self.call.run(agent.name, connect, context, paused, None)
         ring = self._ringing.ring_of(offer, context, url)
-        return await self.call.run(offer.agent, connect, context, paused, agent, ring, comfort)
+        outcome = await self.call.by_line(offer.agent, connect, context, paused, agent, ring, comfort)
+        if outcome != LOST:
+            return outcome
+        comfort.speak()
+        return await self._rejoined(self.call.lost, connect, context, url, paused, comfort)
+
+    async def _rejoined(
+        self, before: Rejoined, connect: Connect, context: HandoffContext, url: str, paused: Pause, comfort: Comfort
+    ) -> NotConnected | None:
+        """They talk again with whom they had; None: they wait again, first of all, or were passed on."""
+        offer = before.offer
+        agent = before.participant
+        if agent is None:
+            self.place.kept_for_agent()
+            back = await self._page.rejoined(self._ringing.ring_of(offer, context, url))
+            if back is None:
+                self.call.not_rejoined()
+                await given_up(self._services, offer)
+                return None
+            agent, offer = back
+            self.place.served()
+        return await self._served(offer, agent, connect, context, url, paused, comfort)
 
     async def _overflown(
         self, place: WaitingPlace, connect: Connect, context: HandoffContext, url: str, paused: Pause
@@ -297,7 +322,7 @@ class Handoff:
             destination, agent = reached
             if agent is not None:
                 await or_let_go(agent, comforted.aclose())
-        return await self.call.run(destination.name, connect, context, paused, agent) or "dropped"
+        return await self.call.run(destination.name, connect, context, paused, agent)
 
     async def _reached(
         self, destinations: Sequence[Destination], context: HandoffContext, comfort: Comfort

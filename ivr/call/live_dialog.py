@@ -10,7 +10,7 @@ import structlog
 
 from ivr.errors import IvrError
 from ivr.phones.participant import Participant
-from ivr.ports import Clock, Leg, LiveDialogs
+from ivr.ports import Clock, LiveDialogs
 
 log = structlog.get_logger(__name__)
 
@@ -23,14 +23,19 @@ Part = Callable[[], Mapping[str, Any] | None]
 
 class LiveDialog:
     """Of one call. ``dialogs`` None: nobody takes over; ``kept``: by another process, None where none had it.
-    ``rest``: the other parts of the snapshot, as they are now; None once there is nothing to go on with."""
+    ``caller``: None while nobody is there yet. ``rest``: the other parts of the snapshot, as they are now; None once
+    there is nothing to go on with."""
 
     def __init__(
-        self, call_id: str, leg: Leg, dialogs: LiveDialogs | None, clock: Clock, kept: Mapping[str, Any] | None
+        self,
+        call_id: str,
+        dialogs: LiveDialogs | None,
+        clock: Clock,
+        kept: Mapping[str, Any] | None = None,
     ) -> None:
         self._call_id = call_id
-        self._leg = leg
         self._caller: Participant | None = None
+        self._had_caller = "caller" in (kept or {})
         self._dialogs = dialogs
         self._clock = clock
         former = {name: part for name, part in (kept or {}).items() if name != "caller"}
@@ -43,13 +48,17 @@ class LiveDialog:
         self._unkept = False
         self._over = False
 
-    async def begin(self, caller: Participant) -> None:
-        """The call is about to be answered, or the far end to be told that it is here now: it is on file then, unless
-        that takes too long."""
+    async def begin(self, caller: Participant | None = None) -> None:
+        """The call is about to be answered or dialled, or the far end to be told that it is here now: it is on file
+        then, unless that takes too long."""
         self._caller = caller
         asked = self._put()
         if asked is not None:
             await asyncio.wait({asked}, timeout=BEGIN_S)
+
+    def at_once(self) -> None:
+        """How it is now is kept, and nobody waits for that."""
+        self._put()
 
     def changed(self) -> None:
         """At most once in EVERY_S it is kept how the call is now."""
@@ -81,16 +90,22 @@ class LiveDialog:
             self._due = None
 
     def _put(self) -> asyncio.Future[None] | None:
-        self._due = None
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         caller, dialogs = self._caller, self._dialogs
-        if caller is None or dialogs is None or self._over or (kept := caller.kept()) is None:
+        if dialogs is None or self._over or (caller is None and self._had_caller):
             return None
-        snapshot = {"caller": kept, **(self.rest() or {})}
-        if snapshot == self._kept:
+        snapshot = dict(self.rest() or {})
+        if caller is not None:
+            if (kept := caller.kept()) is None:
+                return None
+            snapshot["caller"] = kept
+        if not snapshot or snapshot == self._kept:
             return None
         self._on_file = True
         self._kept, self._kept_at = snapshot, asyncio.get_running_loop().time()
-        return self._ask(dialogs.keep(self._call_id, self._leg.sip_call_id, snapshot))
+        return self._ask(dialogs.keep(self._call_id, caller.leg.sip_call_id if caller is not None else "", snapshot))
 
     def _ask(self, asking: Awaitable[None]) -> asyncio.Future[None]:
         asked = asyncio.ensure_future(asking)

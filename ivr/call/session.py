@@ -4,7 +4,7 @@ outlives it."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ import structlog
 
 from ivr.call.canonical_line import Answered, canonical_line
 from ivr.call.conductor import Conductor
-from ivr.call.handed_over import Rejoined
+from ivr.call.handed_over import Rejoin, Rejoined
 from ivr.call.handoff import Handoff
 from ivr.call.journal import Journal, Recorder
 from ivr.call.live_dialog import LiveDialog
@@ -32,8 +32,6 @@ log = structlog.get_logger(__name__)
 E = TypeVar("E", bound=Exception)
 Open = Callable[[str, Leg, Installed], Dialogue]
 """How a call begins: from its id, its leg and what is installed."""
-Rejoin = Callable[[], Awaitable[Rejoined | None]]
-"""The agent whom the caller was talking with, at the other end of their telephone again; None: they are gone."""
 
 AIMED_S = 1.0  # media opened so lately for the same description need not be aimed anew: silence counts from then
 DROPPED = ("abandoned", "failed")  # the caller may go on where they were
@@ -63,7 +61,7 @@ class CallSession:
         self._journal = Journal(services.records, call_id)
         self._recorder = Recorder(call_id, leg.id, self._journal, services.registry, services.clock)
         kept = None if inherited is None else inherited.orphan.snapshot
-        self._dialog = LiveDialog(call_id, leg, services.dialogs, services.clock, kept)
+        self._dialog = LiveDialog(call_id, services.dialogs, services.clock, kept)
         self._recorder.on_settled = self._dialog.changed
         self._started_at = services.clock.now() if inherited is None else inherited.orphan.started_at
         self._started = services.clock.monotonic() - (services.clock.now() - self._started_at).total_seconds()

@@ -9,18 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import structlog
 
 from ivr.call.acceptor import Acceptor
-from ivr.call.handed_over import Rejoined
+from ivr.call.call_backs import CallBacks
+from ivr.call.callback_call import CallBackCall, Reached
+from ivr.call.handed_over import Rejoin, Rejoined
 from ivr.call.registry import CallServices
-from ivr.call.session import CallSession, Inherited, Open, Rejoin
+from ivr.call.session import CallSession, Inherited, Open
 from ivr.dialogue.engine.contract import Installed
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import IvrError
-from ivr.phones.rejoining import offer_of, phone_again
+from ivr.phones.rejoining import KeptTalk, offer_of, phone_again
 from ivr.ports import CallOpening, Leg, LiveDialogs, Orphan, Orphans, SipEndpoint
 
 log = structlog.get_logger(__name__)
@@ -49,6 +52,7 @@ class Takeovers:
         opening: Open,
         go_on: GoOn,
         room: Callable[[], int],
+        call_backs: CallBacks,
     ) -> None:
         self._services = services
         self._acceptor = acceptor
@@ -57,6 +61,7 @@ class Takeovers:
         self._opening = opening
         self._go_on = go_on
         self._room = room
+        self._call_backs = call_backs
         self.taken = 0
 
     async def run(self, inherited: Collection[Orphan] = ()) -> None:
@@ -92,11 +97,15 @@ class Takeovers:
     def _let_go(self, lost: Collection[str]) -> None:
         for call_id in lost:
             call = self._services.registry.get(call_id)
-            if isinstance(call, CallSession):
+            if isinstance(call, CallSession | CallBackCall):
                 call.leave()
 
     def _begin(self, orphan: Orphan) -> bool:
         snapshot = orphan.snapshot
+        if "remains" in snapshot:
+            return self._clear_away(orphan)
+        if "call_back" in snapshot:
+            return self._call_back(orphan, snapshot["call_back"])
         try:
             leg = self._endpoint.restore(snapshot["caller"])
         except (KeyError, ValueError) as error:
@@ -108,10 +117,42 @@ class Takeovers:
         opening, rejoin = self._opening, None
         if (dialogue := snapshot.get("dialogue")) is not None:
             agent = snapshot.get("agent")
-            known = {**dialogue, "connected": agent is not None}
+            self._let_go_of((agent or {}).get("others", ()))
+            known = {**dialogue, "connected": agent is not None and agent["leg"] is not None}
             opening, rejoin = self._continuing(known), agent and self._rejoining(orphan.call_id, agent, known)
         inherited = Inherited(orphan, self._services.clock.monotonic(), rejoin)
         self._acceptor.begin(CallSession(orphan.call_id, leg, self._services, opening, inherited))
+        return True
+
+    def _clear_away(self, orphan: Orphan) -> bool:
+        """Telephones of a call that is another process's: the line with the agent's console died, not the caller's."""
+        self._stop_ringing(orphan.snapshot.get("ringing", ()))
+        self._let_go_of(orphan.snapshot["remains"])
+        asyncio.ensure_future(self._kept.forget(orphan.call_id)).add_done_callback(_told)
+        return False
+
+    def _call_back(self, orphan: Orphan, made: Mapping[str, Any]) -> bool:
+        """With the member at its other end it goes on; before that nobody is left to listen to silence, and it is made
+        anew."""
+        snapshot, agent = orphan.snapshot, made.get("agent")
+        self._stop_ringing(snapshot.get("ringing", ()))
+        self._let_go_of((agent or {}).get("others", ()))
+        try:
+            offer = offer_of(made["offer"])
+            member = self._endpoint.restore(snapshot["caller"]) if "caller" in snapshot else None
+        except (KeyError, TypeError, ValueError) as error:
+            log.error("takeover.failed", call_id=orphan.call_id, error=str(error))
+            self._lose(orphan)
+            return False
+        if member is None:
+            self._let_go_of([agent["leg"]] if agent and agent["leg"] else ())
+            self._call_backs.take_back(offer)
+            self._lose(orphan)
+            return False
+        self.taken += 1
+        rejoin = self._rejoining(orphan.call_id, agent, {}) if agent is not None else _nobody
+        since = self._services.clock.monotonic()
+        self._call_backs.go_on(offer, Reached(orphan, since, member, rejoin, made.get("joined_after")))
         return True
 
     def _stop_ringing(self, phones: Sequence[Mapping[str, Any]]) -> None:
@@ -122,13 +163,25 @@ class Takeovers:
             except ValueError as error:
                 log.warning("agent.rings_on", error=str(error))
 
+    def _let_go_of(self, others: Sequence[Mapping[str, Any]]) -> None:
+        """Whoever was in a conversation beside caller and agent would hear nobody any more."""
+        for kept in others:
+            try:
+                leg = self._endpoint.restore(kept)
+            except ValueError as error:
+                log.warning("party.not_let_go", error=str(error))
+                continue
+            asyncio.ensure_future(leg.hangup("the line with this call died", lost=True)).add_done_callback(_told)
+
     def _continuing(self, known: Mapping[str, Any]) -> Open:
         return lambda call_id, leg, installed: self._go_on(call_id, leg, installed, known)
 
     def _rejoining(self, call_id: str, agent: Mapping[str, Any], known: dict[str, Any]) -> Rejoin:
         async def rejoin() -> Rejoined | None:
             try:
-                offer = offer_of(agent["offer"])
+                offer, talk = offer_of(agent["offer"]), KeptTalk.from_json(agent.get("talk", {}))
+                if agent["leg"] is None:  # a browser's
+                    return Rejoined(None, offer, talk)
                 participant = await phone_again(self._endpoint, self._services.media, call_id, agent)
             except (KeyError, TypeError, ValueError) as error:
                 log.error("agent.not_rejoined", error=str(error))
@@ -136,7 +189,9 @@ class Takeovers:
             if participant is None:
                 known["connected"] = False
                 return None
-            return Rejoined(participant, offer)
+            if participant.tied and self._services.tie is not None:
+                self._services.tie.watch(participant.leg, offer.line)
+            return Rejoined(participant, offer if participant.tied else replace(offer, line=""), talk)
 
         return rejoin
 
@@ -146,6 +201,10 @@ class Takeovers:
         opening = CallOpening(orphan.caller, orphan.called, orphan.started_at, {})
         for work in (records.finish(orphan.call_id, LOST, now, {}, opening), self._kept.forget(orphan.call_id)):
             asyncio.ensure_future(work).add_done_callback(_told)
+
+
+async def _nobody() -> Rejoined | None:
+    return None
 
 
 def _told(asked: asyncio.Future[None]) -> None:

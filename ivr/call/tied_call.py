@@ -13,13 +13,15 @@ from typing import Any
 import structlog
 
 from ivr.call.agent_offer import AgentOffer
+from ivr.call.live_dialog import LiveDialog
 from ivr.call.registry import CallServices
 from ivr.errors import CallEnded, DialFailed, IvrError, MediaUnavailable, StoreUnavailable, TransferFailed
 from ivr.events import TransferProgress
 from ivr.media.description import NoCommonCodec
 from ivr.phones.destinations import MACHINE
 from ivr.phones.participant import Participant, close_media, first_of, hang_up
-from ivr.phones.tie_line import TieLine
+from ivr.phones.rejoining import KeptTalk
+from ivr.phones.tie_line import HEIR_S, TieLine
 from ivr.phones.tied_bridge import Referring, TiedBridge, TiedPlacing
 from ivr.ports import BridgeEnd, Leg, Ring
 from ivr.record import Entry, Happening
@@ -43,6 +45,22 @@ class TiedCall:
         self._end_wanted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._talking = False
         self._notes: set[asyncio.Task[None]] = set()
+        self._agent: Participant | None = None
+        self._bridge: TiedBridge | None = None
+        self._dialog = LiveDialog(f"tie-{self.call_id}-{leg.id}", services.dialogs, services.clock)
+        self._dialog.rest = self._remains
+
+    def _remains(self) -> Mapping[str, Any] | None:
+        """Telephones that would hear nobody any more, should this process die. None where there are none."""
+        kept = self._bridge.kept() if self._bridge is not None else None
+        if kept is not None:
+            legs = [kept["leg"], *kept["others"]]
+        else:
+            legs = [self._agent.leg.kept()] if self._agent is not None else []
+        remains, ringing = [leg for leg in legs if leg is not None], []
+        if self._services.dialogs is not None:
+            ringing = list(self._services.switchboard.endpoint.ringing(self.call_id))
+        return {"remains": remains, "ringing": ringing} if remains or ringing else None
 
     @property
     def call_id(self) -> str:
@@ -93,6 +111,7 @@ class TiedCall:
         media = await services.media.open(f"tied-{self._leg.id}", self._leg.remote, caller=False)
         caller = Participant(self._leg, media, may_mute=True)
         lost = True
+        following = asyncio.create_task(self._dialog.follow(), name=f"dialog {self._leg.id}")
         try:
             await self._leg.ring()
             works: list[Coroutine[Any, Any, Participant | CallEnded]] = [
@@ -113,6 +132,8 @@ class TiedCall:
             log.info("tie.parted", agent=agent, place=self._ring.offer.place.id, how=end.how, by=end.by)
             lost = end.how == "dropped" or (end.how == "machine" and not await self._returned())
         finally:
+            following.cancel()
+            self._dialog.over()
             if self._talking:
                 await self._hang_up(lost)
             await close_media(media)
@@ -122,19 +143,24 @@ class TiedCall:
         phone = self._services.floor.phone_of(self._ring.offer.agent)
         if phone is None or not phone.reachable():
             raise DialFailed(UNAVAILABLE, "no phone can be rung here")
-        leg, media = await phone.ring(self._ring)
-        return Participant(leg, media, may_mute=True)
+        again = self._ring.offer.place.state == "talking"  # they had the caller, at a line that died
+        leg, media = await phone.ring(self._ring, self._dialog.at_once, wanted=again)
+        self._agent = Participant(leg, media, may_mute=True)
+        self._dialog.at_once()
+        return self._agent
 
     async def _bridged(self, caller: Participant, agent: Participant) -> BridgeEnd:
         services, ring = self._services, self._ring
-        onward = self._referring.onward
+        onward, place = self._referring.onward, ring.offer.place
         placing = TiedPlacing(ring, services.line, onward)
-        bridge = TiedBridge(
+        bridge = self._bridge = TiedBridge(
             caller, agent, ring, services.switchboard, services.floor, placing, onward,
             hang_up=services.floor.hang_up_of(ring.offer.agent),
+            on_change=self._dialog.changed,
+            kept=KeptTalk(since=place.changed_at) if place.state == "talking" else None,
         )  # fmt: skip
         self._talking = True
-        self._tie.watch(self._leg)
+        self._tie.watch(self._leg, patience_s=HEIR_S)
         log.info("tie.joined", agent=ring.offer.agent, place=ring.offer.place.id)
 
         async def left() -> BridgeEnd:

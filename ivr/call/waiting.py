@@ -91,6 +91,7 @@ class WaitingPlace:
         self._asked = asyncio.Event()
         self._entered = self._fresh_at = 0.0
         self._since: float | None = None  # in the line now, on the call's clock
+        self._for_agent = False
         self.place: Place | None = None
         self.told = Told()
         self.waited_s = 0.0
@@ -200,6 +201,8 @@ class WaitingPlace:
     @property
     def _standing(self) -> Standing:
         assert self.place is not None
+        if self._for_agent:
+            return Standing(0, None, 0.0)
         return self._line.standing(self.place.id) or Standing(0, None, 0.0)
 
     def _say(self, *, asked: bool) -> None:
@@ -216,12 +219,16 @@ class WaitingPlace:
         """An agent has it already, from a process that died on."""
         self.place, self._connect, self._person = place, connect, place.arrival.person
 
+    def kept_for_agent(self) -> None:
+        """Whoever has it is not there just now, and may be in a moment: the caller waits for them alone."""
+        self._for_agent, self._since = True, self._clock.monotonic()
+
     def passed_on(self, connect: Connect) -> Connect:
         """The agent gave them back: the place waits again, for whom the agent said. What is wanted then."""
         here = (each for each in self._line.view().places if self.place is not None and each.id == self.place.id)
         if (now := next(here, None)) is not None:
             self.place, connect = now, replace(connect, skill=now.arrival.skill)
-        self._connect = connect
+        self._connect, self._for_agent = connect, False
         self._entered = self._since = self._clock.monotonic()
         self.told = Told()  # another line, perhaps
         self._asked.set()  # they hear where they stand, and are listened to again
@@ -233,7 +240,7 @@ class WaitingPlace:
 
     def _stop(self) -> None:
         if self._since is not None:
-            waited_s = self._clock.monotonic() - self._since
+            waited_s, self._for_agent = self._clock.monotonic() - self._since, False
             self.waited_s += waited_s
             self._since = None
             self._observed(waited_s)

@@ -252,6 +252,11 @@ class WaitingLine:
         log.warning("line.broken", place=place_id, agent=agent)
         return self._memory.remember(await self._changed(self._store.broken(place_id, agent)))
 
+    async def rejoined(self, place_id: int, agent: str) -> bool:
+        place_id = self._offers.now(place_id)
+        log.info("line.rejoined", place=place_id, agent=agent)
+        return await self._changed(self._store.rejoined(place_id, agent), pairs=False)
+
     async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
         place_id = self._offers.now(place_id)
         log.info("line.passed", place=place_id, agent=agent, to=to or named, skill=skill)

@@ -15,7 +15,18 @@ from ivr.ports import Bridge, HandoffContext, Party, Place
 from ivr.record import Utterance
 
 Kind = Literal["call", "call_back", "message"]
-SHOWN = ("held", "muted", "consulting", "transferring", "trouble", "on_hang_up", "you", "supervisors", "recording")
+SHOWN = (
+    "held",
+    "held_by",
+    "muted",
+    "consulting",
+    "transferring",
+    "trouble",
+    "on_hang_up",
+    "you",
+    "supervisors",
+    "recording",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,9 @@ class Matter:
     bridge: Bridge | None = None
     message: Message | None = None
     ended: datetime | None = None
+    awaited: bool = False  # joined at a line that died, and to be joined again
+    held: bool = False  # then
+    paused: bool = False  # its recording, then
     taken: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
@@ -60,6 +74,7 @@ class Matter:
             "since": plain(self.since),
             "ended": plain(self.ended),
             "joined": self.bridge is not None,
+            "awaited": self.awaited,
             "bridge": self._bridge(),
             "message": None if self.message is None else asdict(self.message),
             "story": self.story.to_json(),

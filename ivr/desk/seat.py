@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import structlog
 
 from ivr.desk.matter import Matter, Message, context_of
+from ivr.desk.page import Page, PagePhone, TranscriptLine
 from ivr.desk.story import Stories, Story, plain
 from ivr.errors import IvrError
 from ivr.ports import (
@@ -46,39 +47,6 @@ DISPOSITIONS: Mapping[str, str] = {
 }
 
 
-class PagePhone(Protocol):
-    """A browser's phone, as the console that is its handset needs it."""
-
-    def reachable(self) -> bool: ...
-    async def connect(self, offer: str) -> str:
-        """The page's SDP offer, also of a page loaded again; our answer. Raises MediaUnavailable, ValueError."""
-
-    async def lost(self) -> None:
-        """The page is gone for good: the leg ends, and with it a conversation as broken, not as hung up."""
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptLine:
-    """One finished sentence of a conversation. ``by``: "caller", "agent", or a third one's name; ``late``: it was
-    written down long after it was said."""
-
-    by: str
-    text: str
-    at: datetime
-    unsure: bool = False
-    late: bool = False
-
-
-class Page(Protocol):
-    """An open console page. Both return at once."""
-
-    def replaced(self) -> None:
-        """The same agent opened a newer one."""
-
-    def transcribed(self, line: TranscriptLine) -> None:
-        """Somebody said something."""
-
-
 class Seat:
     """``touch``: what is shown has changed; ``subscriber``: a number that is to be called, in E.164. Commands raise
     IvrError: what can't be done, in words for the agent."""
@@ -105,7 +73,7 @@ class Seat:
         self._current: Matter | None = None
         self._closing: Matter | None = None
         self._news = ""
-        self._reading: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # -- what the agent's phone and the floor tell -------------------------------------------------------------
 
@@ -120,8 +88,57 @@ class Seat:
         if matter is None or matter.place.id != ring.offer.place.id:  # taken on the phone itself
             matter = self._take(Matter(ring.offer.place, Story(ring.context)))
             self._read(matter)
-        matter.bridge, matter.since, matter.ended = bridge, self._clock.now(), None
+        if matter.awaited:
+            matter.story = Story(ring.context)
+            self._read(matter)
+            self._news = f"You are with {matter.story.who} again."
+            self._as_before(matter, bridge)
+        began = bridge.view().get("began")
+        matter.bridge, matter.ended = bridge, None
+        matter.since = self._clock.now() if began is None else datetime.fromisoformat(began)
+        matter.awaited = False
         self._touch()
+
+    def awaited(self, place: Place, lines: Sequence[TranscriptLine] = ()) -> None:
+        """They talked, at a line that died: another keeps the caller for them, and joins the two again."""
+        matter = self._take(Matter(place, Story(context_of(place)), since=place.changed_at, awaited=True))
+        self.lines.extend(lines)
+        self._news = (
+            f"The line that had this call died. {matter.story.who} hears music and is kept for you; you are joined"
+            " again in a moment, by itself."
+        )
+        self._read(matter)
+        self._touch()
+
+    def awaits(self, place_id: int) -> bool:
+        return self._current is not None and self._current.awaited and self._current.place.id == place_id
+
+    def not_rejoined(self, *, waits: bool) -> None:
+        """Somebody else's by now, or nobody's."""
+        matter, self._current = self._current, None
+        if matter is not None:
+            self._news = f"{matter.story.who} could not be joined with you again: " + (
+                "they wait, before everybody else." if waits else "they have hung up, or are with the line."
+            )
+        self._touch()
+
+    def again(self, place_id: int, *, held: bool, paused: bool) -> None:
+        """What the page showed of a conversation that another line had: it goes on so."""
+        if self._current is not None and self._current.place.id == place_id:
+            self._current.held, self._current.paused = held, paused
+            if self._current.bridge is not None:
+                self._as_before(self._current, self._current.bridge)
+
+    def _as_before(self, matter: Matter, bridge: Bridge) -> None:
+        async def settle() -> None:
+            with suppress(IvrError):
+                if matter.held and not bridge.view()["held"]:
+                    await bridge.hold(True)
+                if matter.paused and not bridge.view()["recording"]["paused"]:
+                    await bridge.record(False)
+
+        if matter.held or matter.paused:
+            self._beside(settle(), "as before")
 
     def changed(self, bridge: Bridge) -> None:
         """``bridge.view()`` is another now."""
@@ -176,6 +193,11 @@ class Seat:
         return f"{RECORDINGS}{recording}" in links
 
     @property
+    def busy(self) -> bool:
+        """Somebody is before them, or was just now."""
+        return any(each is not None for each in (self._offered, self._current, self._closing))
+
+    @property
     def talking(self) -> bool:
         return self._current is not None and self._current.bridge is not None
 
@@ -206,13 +228,20 @@ class Seat:
     def _read(self, matter: Matter) -> None:
         """The member and earlier calls come a moment after the offer, which does not wait for them."""
 
+        context = matter.story.context
+
         async def read() -> None:
-            matter.story = await self._stories.told(matter.story.context)
+            story = await self._stories.told(context)
+            if matter.story.context is context:
+                matter.story = story
             self._touch()
 
-        task = asyncio.create_task(read(), name=f"story-{matter.place.id}")
-        self._reading.add(task)
-        task.add_done_callback(self._reading.discard)
+        self._beside(read(), f"story-{matter.place.id}")
+
+    def _beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     # -- what the agent commands -------------------------------------------------------------------------------
 

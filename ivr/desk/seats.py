@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import structlog
 
+from ivr.desk.page import Page, PagePhone, TranscriptLine
 from ivr.desk.routing import waits_since
-from ivr.desk.seat import DISPOSITIONS, Page, PagePhone, Seat
+from ivr.desk.seat import DISPOSITIONS, Seat
 from ivr.desk.story import Stories, plain
 from ivr.errors import StoreUnavailable
 from ivr.ports import Account, Bridge, Clock, Line, Offer, Place, Ring
@@ -21,13 +24,19 @@ log = structlog.get_logger(__name__)
 GRACE_S = 2.4  # without a sign of life from the page; a page that is loaded again is back before
 PARTING_S = 1.0
 AGAIN_S = 1.0
+WATCH_S = 0.1
 MOST_SHOWN = 8
 WAITING = frozenset({"waiting", "offered"})
 
 
+async def _nothing(call_id: str) -> Sequence[TranscriptLine]:
+    return ()
+
+
 class Seats:
     """``skills``: an agent's, by name, unless somebody gives them others. ``outside``: numbers calls may be passed to.
-    ``phone``: makes the phone whose handset a seat's page is."""
+    ``phone``: makes the phone whose handset a seat's page is. ``said``: what was written down of a conversation, in a
+    call that goes on. ``process``: this one, as pages know it."""
 
     def __init__(
         self,
@@ -40,6 +49,7 @@ class Seats:
         outside: Callable[[], Sequence[str]] = lambda: (),
         phone: Callable[[Seat], PagePhone | None] = lambda seat: None,
         subscriber: Callable[[str], str] = str,
+        said: Callable[[str], Awaitable[Sequence[TranscriptLine]]] = _nothing,
     ) -> None:
         self._line = line
         self._clock = clock
@@ -49,8 +59,11 @@ class Seats:
         self._outside = outside
         self._phone = phone
         self._subscriber = subscriber
+        self._said = said
         self._seats: dict[str, Seat] = {}
         self._graces: dict[str, asyncio.Task[None]] = {}
+        self._watching: list[asyncio.Task[None]] = []
+        self.process = secrets.token_hex(8)  # another one knows nothing of a page's phone
 
     # -- pages come and go -------------------------------------------------------------------------------------
 
@@ -73,8 +86,35 @@ class Seats:
         finally:
             if not entered:
                 self.leave(seat, page)
+        await self._take_up(seat)
         self._touch()
         return seat
+
+    async def _take_up(self, seat: Seat) -> None:
+        """The conversation that they were in, at a line that died, is before them at once."""
+        name = seat.account.name
+        places = self._line.view().places
+        had = (place for place in places if place.state == "talking" and place.agent == name)
+        place = next((each for each in had if each.arrival.channel != "message"), None)
+        if place is None or seat.busy:
+            return
+        log.warning("console.awaited", agent=name, place=place.id)
+        seat.awaited(place)
+        self._watching.append(asyncio.create_task(self._watch(seat, place.id), name=f"rejoining-{name}"))
+        with suppress(StoreUnavailable):
+            if (said := await self._said(place.arrival.call_id)) and not seat.lines:
+                seat.lines.extend(said)
+
+    async def _watch(self, seat: Seat, place_id: int) -> None:
+        """Until they are joined again, or nobody keeps the caller for them any more."""
+        while seat.awaits(place_id):
+            view = self._line.view()
+            place = next((each for each in view.places if each.id == place_id), None)
+            theirs = place is not None and place.state == "talking" and place.agent == seat.account.name
+            if view.fresh and not theirs:
+                seat.not_rejoined(waits=place is not None and place.state in WAITING)
+                return
+            await self._clock.sleep(WATCH_S)
 
     def leave(self, seat: Seat, page: Page, *, silent_s: float = 0.0) -> None:
         """The page is gone, nothing having been heard of it for ``silent_s``. Another may come in time."""
@@ -112,7 +152,7 @@ class Seats:
             waited += 0.02
 
     async def stop(self) -> None:
-        graces = list(self._graces.values())
+        graces = [*self._graces.values(), *self._watching]
         for grace in graces:
             grace.cancel()
         await asyncio.gather(*graces, return_exceptions=True)

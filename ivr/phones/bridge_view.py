@@ -2,11 +2,11 @@
 
 ``view()``, as JSON: ``call_id``, ``place`` (the place's id, 0 without a line), ``caller`` {name, number, member,
 language}, ``reason``, ``said``, ``skill``, ``priority``, ``url`` (the screen pop's); ``agent``, ``seconds`` since they
-joined; ``parties`` [{role: caller | agent | consulted | supervisor, name, seconds, muted, how, outside}]; ``held``,
-``held_by`` ("", "agent", "phone", "consultation" or "transfer"); ``muted``; ``consulting`` null or {with, state:
-ringing | private | conference}; ``supervisors`` [names]; ``transferring`` "" or where to; ``on_hang_up`` (ends |
-returns); ``recording``: see
-``ivr.phones.recording``; ``trouble``: what was tried last and failed, "" for nothing; ``you``: agent or consulted.
+joined, ``began``: when that was, ISO 8601; ``parties`` [{role: caller | agent | consulted | supervisor, name, seconds,
+muted, how, outside}]; ``held``, ``held_by`` ("", "agent", "phone", "consultation" or "transfer"); ``muted``;
+``consulting`` null or {with, state: ringing | private | conference}; ``supervisors`` [names]; ``transferring`` "" or
+where to; ``on_hang_up`` (ends | returns); ``recording``: see ``ivr.phones.recording``; ``trouble``: what was tried last
+and failed, or who was lost, "" for nothing; ``you``: agent or consulted.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class AgentFloor:
         self._media = media
         self._consoles: dict[str, Console] = {}
         self._browsers: dict[str, BrowserPhone] = {}
-        self._talks: defaultdict[str, list[Bridge]] = defaultdict(list)
+        self._talks: defaultdict[str, list[tuple[Ring, Bridge]]] = defaultdict(list)
         self.apply(agents)
 
     def apply(self, agents: Sequence[Agent]) -> None:
@@ -35,7 +35,10 @@ class AgentFloor:
     def register(self, agent: str, console: Console) -> BrowserPhone:
         """A console is there: its phone, which ``connect`` makes reachable. One that is there already stays, with
         whoever is on it, and rings on ``console`` from now on."""
+        late = agent not in self._consoles
         self._consoles[agent] = console
+        for ring, bridge in self._talks[agent] if late else ():  # on their telephone
+            console.joined(ring, bridge)
         phone = self._browsers.get(agent)
         if phone is None:
             phone = self._browsers[agent] = BrowserPhone(agent, console, self._media)
@@ -63,20 +66,20 @@ class AgentFloor:
 
     def joined(self, ring: Ring, bridge: Bridge) -> None:
         agent, call_id = ring.offer.agent, ring.context.call_id
-        others = [each for each in self._talks[agent] if each.view()["call_id"] != call_id]
-        self._talks[agent] = [*others, bridge]
+        others = [each for each in self._talks[agent] if each[1].view()["call_id"] != call_id]
+        self._talks[agent] = [*others, (ring, bridge)]
         here = ring.offer.line in ("", self._line)
         if here and (console := self._consoles.get(agent)) is not None:
             console.joined(ring, bridge)
 
     def changed(self, bridge: Bridge) -> None:
         for agent, talks in self._talks.items():
-            if bridge in talks and (console := self._consoles.get(agent)) is not None:
+            if any(bridge is each for _, each in talks) and (console := self._consoles.get(agent)) is not None:
                 console.changed(bridge)
 
     def parted(self, agent: str, bridge: Bridge | None = None) -> None:
         talks = self._talks.pop(agent, [])
-        rest = [each for each in talks if bridge is not None and each is not bridge]
+        rest = [each for each in talks if bridge is not None and each[1] is not bridge]
         if rest:
             self._talks[agent] = rest
         elif (console := self._consoles.get(agent)) is not None and talks:
@@ -88,4 +91,4 @@ class AgentFloor:
 
     def bridge_of(self, agent: str) -> Bridge | None:
         talks = self._talks.get(agent)
-        return talks[-1] if talks else None
+        return talks[-1][1] if talks else None

@@ -23,6 +23,7 @@ from ivr.dialogue.spoken.normalisation import fold
 from ivr.errors import IvrError, MediaUnavailable, StoreUnavailable
 from ivr.events import CALLER_ID, RECORDING_AGREED, Tapped
 from ivr.phones.conference import Party
+from ivr.phones.rejoining import KeptTalk
 from ivr.phones.transcription import Sentence, Transcription
 from ivr.ports import OpenRecording, RecordingAbout, Recordings, Ring, SpeechService
 from ivr.ports.recordings import WITHDRAWN
@@ -75,12 +76,19 @@ class CallRecording:
         self.on_line = on_line
         self._withdrawn: set[str] = set()  # calls whose callers took their consent back
 
-    def of(self, ring: Ring, *, tied: bool = False) -> ConversationRecording:
-        """For one conversation. ``tied``: the line with the agent's console records it, where it is held and paused."""
-        return ConversationRecording(self, ring, "The line with the console records it." if tied else "")
+    def of(self, ring: Ring, *, tied: bool = False, kept: KeptTalk | None = None) -> ConversationRecording:
+        """For one conversation. ``tied``: the line with the agent's console records it, where it is held and paused;
+        ``kept``: how it was in a process that died: what was paused stays paused."""
+        if kept is not None and kept.withdrawn:
+            self.withdraw(ring.context.call_id)
+        why_not = "The line with the console records it." if tied else ""
+        return ConversationRecording(self, ring, why_not, paused=kept is not None and kept.paused)
 
     def withdraw(self, call_id: str) -> None:
         self._withdrawn.add(call_id)
+
+    def withdrawn(self, call_id: str) -> bool:
+        return call_id in self._withdrawn
 
     def why_not(self, context: HandoffContext) -> str:
         """Why nothing may be recorded, in words for the agent; "" where it may."""
@@ -105,7 +113,7 @@ async def _guarded(work: Coroutine[Any, Any, None]) -> None:
 class ConversationRecording:
     """Of one conversation. Nothing in here ends it: what can't be kept is told in ``view`` and logged."""
 
-    def __init__(self, policy: CallRecording, ring: Ring, why_not: str = "") -> None:
+    def __init__(self, policy: CallRecording, ring: Ring, why_not: str = "", *, paused: bool = False) -> None:
         self._policy = policy
         self._context = ring.context
         self._why_not = why_not or policy.why_not(ring.context)
@@ -123,9 +131,14 @@ class ConversationRecording:
         self._running: asyncio.Task[None] | None = None
         self._order: Mapping[Party, Sequence[Party]] = {}
         self._spawn: Spawn | None = None
-        self._paused = self._withdrawn = False
+        self.paused, self._withdrawn = paused, False
         self._finishing = asyncio.Lock()  # a caller may hang up just as they are heard to want no recording
         self._changed: Callable[[], None] = lambda: None
+
+    @property
+    def withdrawn(self) -> bool:
+        """The caller wants none in this call."""
+        return self._policy.withdrawn(self._context.call_id)
 
     def view(self) -> Mapping[str, Any]:
         """``on``: whether; ``why_not`` in words; ``paused``; ``transcribing``, with why not; ``unheard``: why the
@@ -134,11 +147,11 @@ class ConversationRecording:
         troubles = [each.trouble for each in self._written_down.values() if each.trouble]
         unwritten = "" if self._policy.transcribe else "Live transcription is off on this line."
         return {
-            "on": allowed and self._policy.recordings is not None and not self._paused,
-            "paused": allowed and self._paused,
+            "on": allowed and self._policy.recordings is not None and not self.paused,
+            "paused": allowed and self.paused,
             "why_not": self._why_not
             or ("" if self._policy.recordings is not None else "Recording is off on this line."),
-            "transcribing": allowed and self._policy.transcribe and not self._paused and not troubles,
+            "transcribing": allowed and self._policy.transcribe and not self.paused and not troubles,
             "untranscribed": unwritten or self._why_not or next(iter(troubles), ""),
             "unheard": "" if self._why_not else self._unheard,
         }
@@ -163,7 +176,7 @@ class ConversationRecording:
         """Raises IvrError where nothing is recorded."""
         if self._why_not:
             raise IvrError(self._why_not)
-        self._paused = on
+        self.paused = on
         log.info("recording.paused" if on else "recording.resumed", call_id=self._context.call_id)
         await self._settle()
 
@@ -185,7 +198,7 @@ class ConversationRecording:
     # -- who is tapped -----------------------------------------------------------------------------------------
 
     async def _settle(self) -> None:
-        wanted = [] if self._why_not or self._paused else self._heard_with_caller()
+        wanted = [] if self._why_not or self.paused else self._heard_with_caller()
         for party in [each for each in self._tapped if each not in wanted]:
             del self._tapped[party]
             self._ending.add(party)

@@ -3,19 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
-from datetime import datetime
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
 from ivr.errors import CallEnded, MediaUnavailable, ModificationRefused
-from ivr.phones.participant import Participant, close_media
-from ivr.ports import Arrival, MediaEngine, Offer, Place, SipEndpoint
+from ivr.phones.participant import BROWSER, Participant, close_media
+from ivr.ports import Arrival, HangUp, MediaEngine, Offer, Place, SipEndpoint
 
 log = structlog.get_logger(__name__)
 
-_MOMENTS = ("entered_at", "due_at", "waits_since")
+_MOMENTS = ("entered_at", "due_at", "waits_since", "changed_at")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTalk:
+    """How a conversation was. ``since``: by the clock on the wall, None where that is not known; ``held``: by the
+    agent; ``paused``: its recording; ``withdrawn``: the caller's consent to one; ``others``: who was in it besides, and
+    is not brought back."""
+
+    since: datetime | None = None
+    held: bool = False
+    muted: bool = False
+    outside: bool = False
+    hang_up: HangUp | None = None
+    paused: bool = False
+    withdrawn: bool = False
+    others: tuple[str, ...] = ()
+
+    @property
+    def lasted_s(self) -> float:
+        return max(0.0, (datetime.now(UTC) - self.since).total_seconds()) if self.since is not None else 0.0
+
+    @property
+    def trouble(self) -> str:
+        """What the agent is told of it."""
+        if not self.others:
+            return ""
+        names, is_ = " and ".join(self.others), "is" if len(self.others) == 1 else "are"
+        return f"{names} {is_} no longer with you: the line that had this call died. Ask them again if you need them."
+
+    def to_json(self) -> dict[str, Any]:
+        since = self.since.isoformat() if self.since is not None else None
+        return {**asdict(self), "since": since, "others": list(self.others)}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> KeptTalk:
+        """Raises KeyError, TypeError and ValueError for what no process of ours kept."""
+        known = {each.name for each in fields(cls)}
+        values = {name: value for name, value in kept.items() if name in known}
+        since = datetime.fromisoformat(values["since"]) if values.get("since") else None
+        return cls(**{**values, "since": since, "others": tuple(values.get("others", ()))})
+
+
+def kept_agent(agent: Participant, offer: Offer, talk: KeptTalk) -> dict[str, Any] | None:
+    """As JSON: whoever has the caller, and what they took. ``leg`` None: a browser, whose page comes back by itself.
+    None where their leg is over."""
+    leg = agent.kept()
+    if leg is None and agent.leg.trunk != BROWSER:
+        return None
+    return {"leg": leg, "offer": kept_offer(offer), "tied": agent.tied, "talk": talk.to_json()}
 
 
 def kept_offer(offer: Offer) -> dict[str, Any]:

@@ -40,10 +40,11 @@ class Switchboard:
         on_ringing: Callable[[], None] | None = None,
         context: HandoffContext | None = None,
         on_answer: Callable[[], None] = lambda: None,
+        of_call: str = "",
     ) -> Participant:
         """Who answers at ``target``, a SIP URI; whoever calls this lets go of them. ``name``: of their media, unique;
         ``caller``: who they see calling. ``context``: they hear a whisper about it first, and are heard before they
-        are anybody's.
+        are anybody's. ``of_call``: whose it is, should this process die.
 
         Nobody is left behind. Raises DialFailed, MediaUnavailable, and CallEnded where they hang up during the
         whisper or their phone does not work."""
@@ -60,6 +61,7 @@ class Switchboard:
                 ring_timeout_s=ring_timeout_s,
                 on_ringing=on_ringing,
                 srtp=self.destinations.srtp(target),
+                of_call=of_call,
             )
             on_answer()
             answered = Participant(leg, media, may_mute=True)

@@ -20,6 +20,9 @@ from ivr.ports import AgentPhone, Clock, Leg, Line, MediaLeg, Offer, Party, Ring
 log = structlog.get_logger(__name__)
 
 LOOK_S = 2.0  # the other process may be gone without a word
+DEATH_S = 0.25  # and is known to be dead sooner
+HEIR_S = 12.0  # until another process has told that it has the caller now
+SILENT = "the other line is silent"
 UNAVAILABLE, UNREACHABLE = 480, 503
 
 
@@ -39,9 +42,10 @@ class TieLine:
             return None
         return TiePhone(offer.agent, self)
 
-    def watch(self, leg: Leg) -> None:
-        """It ends soon after the process at its other end has died, too."""
-        task = asyncio.create_task(self._watch(leg), name=f"tie {leg.id}")
+    def watch(self, leg: Leg, line: str = "", patience_s: float = 0.0) -> None:
+        """It ends soon after the process at its other end, ``line``, has died, too; ``patience_s``: another one may
+        go on with what that had."""
+        task = asyncio.create_task(self._watch(leg, line, patience_s), name=f"tie {leg.id}")
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
 
@@ -50,10 +54,18 @@ class TieLine:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
 
-    async def _watch(self, leg: Leg) -> None:
-        while await leg.answers():
-            await self._clock.sleep(LOOK_S)
-        await leg.hangup("the other line is silent", lost=True)
+    async def _watch(self, leg: Leg, line: str, patience_s: float) -> None:
+        now = self._clock.monotonic
+        answered = asked = now()
+        while leg.kept() is not None:
+            if now() - asked >= LOOK_S:
+                answers = await leg.answers()
+                asked = now()
+                answered = asked if answers else answered
+            if asked - answered > patience_s or (line and self.ties.dead(line)):
+                await leg.hangup(SILENT, lost=True)
+                return
+            await self._clock.sleep(DEATH_S)
 
     async def dialled(self, ring: Ring, on_ringing: Callable[[], None] | None) -> Participant:
         """Raises DialFailed, MediaUnavailable."""
@@ -73,6 +85,7 @@ class TieLine:
                 headers={},
                 ring_timeout_s=ring.ring_timeout_s,
                 on_ringing=on_ringing,
+                of_call=context.call_id,
             )
         except CallEnded as ended:
             raise DialFailed(UNAVAILABLE, ended.reason) from ended
@@ -97,5 +110,5 @@ class TiePhone:
         self, ring: Ring, on_ringing: Callable[[], None] | None = None, *, wanted: bool = False
     ) -> tuple[Leg, MediaLeg]:
         there = await first_of(self.tie.dialled(ring, on_ringing), self.tie.lapsed(ring.offer))
-        self.tie.watch(there.leg)
+        self.tie.watch(there.leg, ring.offer.line)
         return there.leg, there.media

@@ -15,6 +15,7 @@ from ivr.phones.bridge import Bridge
 from ivr.phones.destinations import MACHINE, at
 from ivr.phones.participant import Participant
 from ivr.phones.placing import Placing
+from ivr.phones.rejoining import KeptTalk
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import Floor, HangUp, Leg, Line, Ring
 
@@ -92,10 +93,14 @@ class TiedBridge(Bridge):
         onward: Onwards,
         *,
         hang_up: HangUp,
+        on_change: Callable[[], None] = lambda: None,
+        kept: KeptTalk | None = None,
     ) -> None:
-        super().__init__(caller, agent, ring, switchboard, floor, hang_up=hang_up, placing=placing)
+        super().__init__(
+            caller, agent, ring, switchboard, floor, hang_up=hang_up, placing=placing, on_change=on_change, kept=kept
+        )
         self._onward = onward
 
     async def back_to_machine(self) -> None:
-        self._check()
+        self.check()
         await self._onward(MACHINE)

@@ -58,7 +58,7 @@ class Arrival:
 class Place:
     """A place in the line as it is kept. ``line``: the process that has the call, "" where none has. ``waits_since``:
     so long ago as it has waited in all while it could be served, of a call back from when it is due; None: since they
-    came."""
+    came; ``changed_at``: in this state since then."""
 
     id: int
     arrival: Arrival
@@ -75,6 +75,7 @@ class Place:
     recording: str = ""  # of a message, and its words
     transcript: str = ""
     waits_since: datetime | None = None
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,10 @@ class Places(Protocol):
 
     async def broken(self, place_id: int, agent: str) -> Place:
         """The agent's line broke: the caller waits again, first of their priority; the agent is away."""
+
+    async def rejoined(self, place_id: int, agent: str) -> bool:
+        """The agent, whose process or the caller's died, talks with them again, and is busy. False: the place is not
+        theirs any more."""
 
     async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
         """A transfer: ``agent`` is done with the caller and wraps up. ``to``: that agent talks with them now, and is

@@ -71,9 +71,10 @@ class BridgeEnd:
 
     over: it is, and so is the call. dropped: the agent's line broke, the caller waits again at their place. line:
     passed on, the caller waits again at their place, for another skill or a named agent. machine: back to the
-    dialogue."""
+    dialogue. lost: the process with the agent's console died, their page may come back at another; the place is theirs
+    still."""
 
-    how: Literal["over", "dropped", "line", "machine"]
+    how: Literal["over", "dropped", "line", "machine", "lost"]
     agent: str
     by: str = "agent"
     reason: str = ""

@@ -134,19 +134,21 @@ class SipEndpoint(Protocol):
         ring_timeout_s: float,
         on_ringing: Callable[[], None] | None = None,
         srtp: SrtpPolicy | None = None,
+        of_call: str = "",
     ) -> Leg:
         """INVITE ``target`` (a SIP URI); the answered leg. Raises DialFailed. Cancelling it sends CANCEL.
-        ``srtp``: instead of what its trunk has."""
+        ``srtp``: instead of what its trunk has; ``of_call``: the call that it rings for."""
 
     def restore(self, kept: Mapping[str, Any]) -> Leg:
         """The leg that another process had, answered; ``Leg.reinvite`` says where it is now. Raises ValueError for what
         cannot be gone on with."""
 
     def ringing(self, call_id: str) -> Sequence[Mapping[str, Any]]:
-        """The telephones that ring for this call (CALL_ID_HEADER), as JSON, for another process to ``cancel``."""
+        """The telephones that ring for this call (``of_call``), as JSON, for another process to ``cancel``."""
 
     def cancel(self, kept: Mapping[str, Any]) -> None:
-        """A telephone that another process had ring stops. Raises ValueError for what none of ours kept."""
+        """A telephone that another process had ring stops; who had just answered is hung up. Raises ValueError for what
+        none of ours kept."""
 
     def registrations(self) -> Sequence[RegistrationStatus]: ...
     def load(self) -> SignallingLoad: ...

@@ -15,9 +15,13 @@ class Ties(Protocol):
     def near(self, host: str) -> bool:
         """Whether one of the other processes is dialled at the IP address ``host``, as was last seen. Never raises."""
 
+    def dead(self, line: str) -> bool:
+        """Whether this other process is, as was last seen. Never raises."""
+
     async def uri_of(self, offer: Offer) -> str:
         """The SIP URI at which the process of the agent's console is dialled for this offer: once, while the lease
-        runs. "": the offer stands no more, or that process is gone, or can't be dialled. Raises StoreUnavailable."""
+        runs; or to rejoin an agent who talked with the caller there or elsewhere. "": the offer stands no more, or that
+        process is gone, or can't be dialled. Raises StoreUnavailable."""
 
     async def redeem(self, token: str) -> Offer | None:
         """The offer that ``token`` was made for; it is worth nothing afterwards. None: it never was one, was used, or

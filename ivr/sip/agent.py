@@ -139,11 +139,12 @@ class SipUserAgent:
         ring_timeout_s: float,
         on_ringing: Callable[[], None] | None = None,
         srtp: SrtpPolicy | None = None,
+        of_call: str = "",
     ) -> Leg:
         if not self._serving:
             raise DialFailed(503, "the user agent is not running")
         call = OutboundCall(self._core, self._dialogs, target, local, caller, headers, on_ringing, srtp)
-        with self._ringing.of(call):
+        with self._ringing.of(call, of_call):
             return await call.run(ring_timeout_s)
 
     def ringing(self, call_id: str) -> Sequence[Mapping[str, Any]]:

@@ -74,6 +74,7 @@ class Dial:
     _abandoned: bool = False
     _rang: bool = False  # somebody hears it there: a second call elsewhere would be one too many
     _cancelled: bool = False
+    early: CallDialog | None = None  # of who rings (RFC 3261 section 12.1)
 
     async def run(self) -> OutboundLeg:
         """Call until answered. Raises Unserved or DialFailed; cancelling this cancels the call."""
@@ -186,6 +187,9 @@ class Dial:
         tag = response.to.tag
         if response.status_code in (180, 183):
             self._rang = True
+            if tag:
+                with contextlib.suppress(BadMessage):  # without a Contact there is none
+                    self.early = CallDialog.of_response(request, response)
             self.on_ringing()
         rseq = response.headers.first("rseq")
         if not tag or "100rel" not in response.tokens("require") or not rseq.isdecimal():

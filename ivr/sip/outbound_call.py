@@ -12,6 +12,7 @@ from aiosipua import generate_call_id, generate_tag
 from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription, SrtpPolicy
 from ivr.ports import Party
+from ivr.sip.dialog import CallDialog
 from ivr.sip.dialogs import Dialogs
 from ivr.sip.failover import Hunt
 from ivr.sip.headers import Uri
@@ -43,6 +44,11 @@ class OutboundCall:
     def ringing(self) -> InviteClientTransaction | None:
         """The INVITE that nobody has answered yet, once anybody rang."""
         return self._dial.ringing if self._dial is not None else None
+
+    @property
+    def early(self) -> CallDialog | None:
+        """Of who rings, once they said which it is."""
+        return self._dial.early if self._dial is not None else None
 
     async def run(self, ring_timeout_s: float) -> OutboundLeg:
         """Call until answered. Raises DialFailed; cancelling this cancels the call."""

@@ -53,6 +53,9 @@ class DeskCommands:
                 return seat.call_back(asked.text("number", 40), asked.moment("due"))
             case "note":
                 return seat.add_note(asked.text("text"), asked.text("key", 80))
+            case "again":
+                seat.again(asked.number("place"), held=asked.flag("held"), paused=asked.flag("paused"))
+                return _done()
             case "undo":
                 return seat.undo(asked.text("grant", 80), asked.text("key", 80))
         return None
@@ -107,6 +110,10 @@ class DeskCommands:
     async def _grant(self, asked: Asked) -> Told:
         given = await self._seat.grant(asked.text("goodwill", 80), asked.text("choice", 80), asked.text("key", 80))
         return {"grant": given["id"], "label": given["label"], "undo_until": given["undo_until"]}
+
+
+async def _done() -> None:
+    """Nothing is to be waited for."""
 
 
 async def _at_once(act: Callable[[int], None], place: int) -> None:

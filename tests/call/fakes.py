@@ -540,6 +540,7 @@ class FakeEndpoint:
         ring_timeout_s: float,
         on_ringing: Callable[[], None] | None = None,
         srtp: SrtpPolicy | None = None,
+        of_call: str = "",
     ) -> FakeLeg:
         self.dialled.append((target, headers))
         if on_ringing is not None:

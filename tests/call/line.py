@@ -172,6 +172,14 @@ class FakeLine:
         self._sit(agent, "away", "lost")
         return self._looked(self._put(place, "waiting", "broken", agent="", first=True, again=True))
 
+    async def rejoined(self, place_id: int, agent: str) -> bool:
+        self._up()
+        place = self.places[place_id]
+        if place.state != "talking" or place.agent != agent:
+            return False
+        self._sit(agent, "busy")
+        return True
+
     async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
         self._up()
         place = self.places[place_id]

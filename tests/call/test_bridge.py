@@ -12,7 +12,8 @@ import pytest
 from ivr.config import Agent, Config
 from ivr.errors import DialFailed, TransferFailed
 from ivr.media.description import Direction
-from ivr.phones.bridge import CONVERSATION_S, Bridge
+from ivr.phones.bridge import Bridge
+from ivr.phones.bridge_phones import CONVERSATION_S
 from ivr.phones.destinations import Destinations
 from ivr.phones.floor import AgentFloor
 from ivr.phones.participant import Participant
@@ -279,7 +280,7 @@ def test_who_leaves_while_somebody_answers_leaves_no_call_behind(how: str, turns
             await asyncio.sleep(0)
         if how == "consult and drop":
             await talk.bridge.drop()
-            assert [party.name for party in talk.bridge._talk.parties] == ["Ada", "ben"]
+            assert [party.name for party in talk.bridge.talk.parties] == ["Ada", "ben"]
         else:
             talk.running.cancel()
             await asyncio.gather(talk.running, return_exceptions=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ivr.call.callback_call import CallBacks
-from ivr.phones.bridge import CONVERSATION_S
+from ivr.call.call_backs import CallBacks
+from ivr.phones.bridge_phones import CONVERSATION_S
 from ivr.phones.destinations import Destinations
 from ivr.phones.floor import AgentFloor
 from ivr.ports import HandoffContext, Offer, Party

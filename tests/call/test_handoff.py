@@ -22,7 +22,7 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import CallEnded, DialFailed
 from ivr.events import LegEnded, MediaLost, MediaTimeout, TransferProgress
 from ivr.media.description import Direction, MediaDescription
-from ivr.phones.bridge import CONVERSATION_S
+from ivr.phones.bridge_phones import CONVERSATION_S
 from ivr.phones.introduction import HELD_S, SILENT_S
 from ivr.phones.participant import Participant
 from ivr.phones.restoration import MOST_LOSSES

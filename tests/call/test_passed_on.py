@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.phones.bridge import CONVERSATION_S
+from ivr.phones.bridge_phones import CONVERSATION_S
 from tests.call.test_session import library
 from tests.call.test_waiting import WaitingRig
 from tests.call.virtual import run

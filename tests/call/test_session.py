@@ -23,7 +23,7 @@ from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.events import Digit, KeyReleased, MediaTimeout
 from ivr.media.description import MediaDescription
-from ivr.phones.bridge import CONVERSATION_S
+from ivr.phones.bridge_phones import CONVERSATION_S
 from ivr.phones.restoration import WITHIN_S
 from ivr.ports import Leg
 from ivr.record import Keyed

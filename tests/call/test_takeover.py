@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr.call.acceptor import Acceptor
+from ivr.call.call_backs import CallBacks
 from ivr.call.live_dialog import BEGIN_S, EVERY_S, LOOK_S
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession
@@ -22,11 +23,12 @@ from ivr.dialogue.engine.contract import Installed
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import StoreUnavailable
-from ivr.ports import Leg, Orphan
+from ivr.phones.floor import AgentFloor
+from ivr.ports import Leg, Offer, Orphan
 from ivr.record import TakenOver
 from ivr.sealing import Confidential, Keys, sealed
 from ivr.telemetry.call_detail import CallDetails
-from tests.call.fakes import FakeLeg, services
+from tests.call.fakes import AGENTS, FakeLeg, services
 from tests.call.test_session import Rig, library
 from tests.call.virtual import run
 
@@ -72,6 +74,10 @@ class Kept:
         return Orphan(call_id, snapshot, "node-1", "dead", 1.0, "5035550101", "ivr", now, 17)
 
 
+async def _unread(offer: Offer) -> None:
+    raise AssertionError("no message was left")
+
+
 class House(Rig):
     """A process that keeps its calls, and takes over others'."""
 
@@ -108,9 +114,12 @@ class House(Rig):
 
     @asynccontextmanager
     async def heir(self) -> AsyncIterator[Takeovers]:
-        shared = replace(self.shared, dialogs=self.kept)
+        made = self.shared
+        self.consoles = AgentFloor(AGENTS, made.switchboard, self.media, "here")
+        shared = replace(made, dialogs=self.kept, floor=self.consoles)
         acceptor = Acceptor(shared, self._opening)
-        made = Takeovers(shared, acceptor, self.kept, self.endpoint, self._opening, self.go_on, lambda: 10)
+        call_backs = CallBacks(shared, shared.line, _unread)
+        made = Takeovers(shared, acceptor, self.kept, self.endpoint, self._opening, self.go_on, lambda: 10, call_backs)
         task = asyncio.create_task(made.run())
         try:
             yield made

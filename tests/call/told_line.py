@@ -106,6 +106,10 @@ class ToldLine:
         self._note("broken", place_id, agent)
         return self.place
 
+    async def rejoined(self, place_id: int, agent: str) -> bool:
+        self._note("rejoined", place_id, agent)
+        return True
+
     async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
         self._note("passed", agent, to or skill or named)
         return self.place

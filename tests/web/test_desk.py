@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from ivr.desk.seat import TranscriptLine
+from ivr.desk.page import TranscriptLine
 from tests.seats import SKILLS, FakePhone
 from tests.web.accessibility import SERIOUS, violations
 from tests.web.browser import PATIENCE_MS, Window, chromium, window

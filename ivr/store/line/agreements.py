@@ -103,7 +103,8 @@ async def dialling(turn: Turn, offer: Offer) -> bool:
     seat = await turn.seat(row.seat) if row is not None else None
     if row is None or seat is None or not row.callback_number:
         return False
-    await turn.put(row, "dialling", "dialling", until=turn.after(DIAL_S))
+    call_id = fit(offer.place.arrival.call_id, 100)
+    await turn.put(row, "dialling", "dialling", until=turn.after(DIAL_S), call_id=call_id)
     await turn.sit(seat, "busy")
     return True
 
@@ -156,6 +157,19 @@ async def broken(turn: Turn, place_id: int, agent: str) -> Place:
         await unreachable(turn, seat, LOST)
     changes = {"first": True, "callback_number": "", "person": await unlike(turn, row, row.skill)}
     return place_of(await turn.put(row, "waiting", "broken", **changes), again=True)
+
+
+async def rejoined(turn: Turn, place_id: int, agent: str) -> bool:
+    """Since when they have talked stays as it was."""
+    row = await turn.place(place_id)
+    seat = await turn.seat(row.seat) if row is not None else None
+    if row is None or seat is None or row.state != "talking" or row.agent != agent:
+        return False
+    await turn.connection.execute(update(places).where(places.c.id == row.id).values(until=None, tie=""))
+    turn.tell(row.id, "rejoined", agent, state=row.state, was=row.state)
+    if seat.state != "busy":
+        await turn.sit(seat, "busy", since=row.changed_at)
+    return True
 
 
 async def passed(turn: Turn, place_id: int, agent: str, to: str, skill: str, named: str) -> Place:

@@ -89,6 +89,9 @@ class LineTables(TableGroup):
     async def broken(self, place_id: int, agent: str) -> Place:
         return await self._turn(lambda turn: agreements.broken(turn, place_id, agent))
 
+    async def rejoined(self, place_id: int, agent: str) -> bool:
+        return await self._turn(lambda turn: agreements.rejoined(turn, place_id, agent), alone=False)
+
     async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
         return await self._turn(lambda turn: agreements.passed(turn, place_id, agent, to, skill, named))
 

@@ -1,4 +1,5 @@
-"""Tie-line tokens: another process may ring the agent to whom a place is offered, once, while the offer's lease runs.
+"""Tie-line tokens: another process may ring the agent to whom a place is offered, once, while the offer's lease runs;
+or who has it, at the line where their page came back.
 
 A token is 256 random bits; only its SHA-256 is kept, with the place. Whatever happens to the place makes it void.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import select, update
@@ -21,6 +22,8 @@ from ivr.store.line.turn import offer_of
 from ivr.store.tables import agents, line_processes, places
 
 log = structlog.get_logger(__name__)
+
+REJOIN_S = 20.0  # an agent who talked is rung again within, or not at all
 
 
 class TieTokens(TableGroup):
@@ -39,6 +42,9 @@ class TieTokens(TableGroup):
     def near(self, host: str) -> bool:
         return self._lease is not None and any(_host(sip) == host for sip in self._lease.reached.values())
 
+    def dead(self, line: str) -> bool:
+        return self._lease is not None and line in self._lease.dead
+
     async def uri_of(self, offer: Offer) -> str:
         sip = await self._sip_of(offer.line)
         if not sip:
@@ -55,12 +61,17 @@ class TieTokens(TableGroup):
     @writes
     async def _keep(self, connection: AsyncConnection, offer: Offer, digest: str) -> bool:
         this = (places.c.id == offer.place.id) & (places.c.agent == offer.agent)
-        stands = (places.c.state == "offered") & (places.c.offers == offer.place.offers)
-        return bool((await connection.execute(update(places).where(this, stands).values(tie=digest))).rowcount)
+        same = places.c.offers == offer.place.offers
+        offered = update(places).where(this, same, places.c.state == "offered").values(tie=digest)
+        if (await connection.execute(offered)).rowcount:
+            return True
+        until = await moment(connection) + timedelta(seconds=REJOIN_S)
+        again = update(places).where(this, same, places.c.state == "talking").values(tie=digest, until=until)
+        return bool((await connection.execute(again)).rowcount)
 
     @writes
     async def redeem(self, connection: AsyncConnection, token: str) -> Offer | None:
-        stands = (places.c.state == "offered") & (places.c.until > await moment(connection))
+        stands = places.c.state.in_(("offered", "talking")) & (places.c.until > await moment(connection))
         this = update(places).where(places.c.tie == _digest(token), stands).values(tie="").returning(places)
         if (row := (await connection.execute(this)).one_or_none()) is None:
             return None

@@ -179,6 +179,7 @@ def place_of(row: Row[Any], *, again: bool = False) -> Place:
         recording=row.recording,
         transcript=row.transcript,
         waits_since=row.waits_since,
+        changed_at=row.changed_at,
     )
 
 

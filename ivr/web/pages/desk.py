@@ -5,13 +5,15 @@ again has its conversation still. The newest page of an account has the seat.
 
 The service sends JSON objects:
 
-  ``{"kind": "hello", "now": ISO 8601}``: the service's clock, once.
+  ``{"kind": "hello", "now": ISO 8601, "process"}``: the service's clock, and which process of the line this is, once:
+      a page that comes from another connects its phone anew.
   ``{"kind": "state", "me", "line", "offer", "talk", "wrap", "news", "targets", "dispositions"}``: everything that is
       shown, whole, at once and whenever it changed. ``me``: name, display, state (as ``ports.AgentState``), reason,
       since, until, skills, phone ("browser" or "sip"), reachable, opens_calls (whether the page of a call is theirs to
       open). ``line``: waiting, since (who waits longest), urgent,
       places, fresh. ``offer``, ``talk`` and ``wrap`` are None or: place, kind ("call", "call_back", "message"),
-      entered, again, attempts, call_back_number, until, since, ended, joined, bridge (``Bridge.view()``), message
+      entered, again, attempts, call_back_number, until, since, ended, joined, awaited (joined at a process that died,
+      and again in a moment), bridge (``Bridge.view()``), message
       (transcript, recording), story (see ``ivr.desk.story``).
   ``{"kind": "transcript", "lines": [{by, text, at, unsure, late}], "whole": bool}``: what was said; ``whole`` lines
       replace those before.
@@ -24,6 +26,7 @@ The page sends ``{"id": NUMBER, "do": COMMAND, …}``:
   record {on} · withdraw_recording
   hold {on} · mute {on} · press {keys} · transfer {to} · consult {to} · complete · conference · drop · machine · hang_up
   on_hang_up {how: ends|returns} · note {text, key} · grant {goodwill, choice, key} -> {grant, label, undo_until}
+  again {place, held, paused}: how a conversation was at the process that died
   undo {grant, key} · call_back {number, due} · find {text} -> {calls, count} · phone.offer {sdp} -> {sdp}
 """
 
@@ -36,7 +39,8 @@ from typing import Any
 
 from aiohttp import WSCloseCode, web
 
-from ivr.desk.seat import Seat, TranscriptLine
+from ivr.desk.page import TranscriptLine
+from ivr.desk.seat import Seat
 from ivr.desk.seats import Seats
 from ivr.desk.story import plain
 from ivr.errors import IvrError
@@ -82,7 +86,7 @@ async def _serve(socket: CommandSocket, request: web.Request, seats: Seats) -> N
         await socket.close(WSCloseCode.TRY_AGAIN_LATER, str(error))
         return
     try:
-        socket.tell({"kind": "hello", "now": datetime.now(UTC).isoformat()})
+        socket.tell({"kind": "hello", "now": datetime.now(UTC).isoformat(), "process": seats.process})
         socket.beside(_show(console, request.app[FEED], seats, seat))
         await socket.serve(DeskCommands(seat, request.app[BACKEND]))
     finally:

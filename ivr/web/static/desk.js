@@ -52,11 +52,12 @@ function connect() {
   socket.onmessage = ({ data }) => {
     const told = JSON.parse(data);
     switch (told.kind) {
-      case "hello": offset = Date.parse(told.now) - Date.now(); return;
+      case "hello": return greeted(told);
       case "done": case "refused": return settle(told);
       case "replaced": return;
       default: dispatch([told.kind, told]);
     }
+    if (told.kind === "state") stillThere(told);
   };
   socket.onclose = ({ code }) => {
     for (const [, { fail }] of waiting) fail(new Error("the connection to the line was lost"));
@@ -69,6 +70,25 @@ function connect() {
     dispatch(["link", "lost"]);
     setTimeout(connect, AGAIN_MS[Math.min(tries++, AGAIN_MS.length - 1)]);
   };
+}
+
+// Another process of the line knows nothing of this page's phone, nor of how a conversation was.
+let process = "", had = "";
+function stillThere(state) {
+  if (had && !state.talk) dispatch(["said", { text: `${had} could not be joined with you again: they have hung up, or went on before everybody else.`, bad: true }]);
+  had = "";
+}
+function greeted(told) {
+  offset = Date.parse(told.now) - Date.now();
+  const before = process, talk = current.server?.talk;
+  process = told.process;
+  if (!before || before === process) return;
+  if (talk?.joined) {
+    had = talk.story.who;
+    const { held_by, recording } = talk.bridge;
+    request("again", { place: talk.place, held: held_by === "agent", paused: Boolean(recording?.paused) }).catch(() => {});
+  }
+  if (phone.wanted) phone.renew();
 }
 
 function settle(told) {
@@ -270,7 +290,8 @@ function Desk() {
   const matter = talk ?? offer ?? wrap;
   return html`
     <div class=${`desk ${offer ? "offered" : talk || wrap ? "talking" : ""}`}>
-      ${link === "lost" && html`<p class="lost" role="alert">The connection to the line was lost; trying again…</p>`}
+      ${link === "lost" && html`<p class="lost" role="alert">The connection to the line was lost; trying again…${
+        talk?.joined ? ` ${talk.story.who} is kept for you; what you see and write here stays.` : ""}</p>`}
       ${!server.line.fresh && html`<p class="lost" role="status">The database is away: this is how the line was a moment ago.</p>`}
       <section class="region left" aria-label="Me and the line">
         <${Me} me=${server.me} phone=${state.phone} talk=${talk} act=${act} />

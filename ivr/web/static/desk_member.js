@@ -13,7 +13,7 @@ export function Member({ me, matter, offered, act }) {
     ${panel ? html`<div class="card member"><h2>${panel.name}</h2>${panel.about && html`<p class="quiet">${panel.about}</p>`}
         <dl class="pairs">${panel.facts.map(([name, text]) => html`<div key=${name}><dt>${name}</dt><dd>${text}</dd></div>`)}</dl></div>
       ${!offered && html`<${Goodwill} panel=${panel} act=${act} />`}
-      <${Notes} panel=${panel} writable=${!offered} act=${act} />
+      <${Notes} panel=${panel} place=${matter.place} writable=${!offered} act=${act} />
       ${panel.lists.map((list) => html`<${Things} key=${list.title} list=${list} />`)}`
     : story.whole ? html`<div class="card"><h2>${story.who}</h2><p class="quiet">It is not known which member this is.</p></div>`
       : html`<p class="quiet" role="status">Looking for the member…</p>`}
@@ -43,8 +43,14 @@ function Goodwill({ panel, act }) {
       ${!each.undone && each.undo_until && Date.parse(each.undo_until) > act.now() && html` <button class="plain" onClick=${() => act.ask("undo", { grant: each.id, key: act.once() }, "Taken back.")}>Undo <${Left} until=${each.undo_until} act=${act} before="(" after=")" /></button>`}</li>`)}</ul>`}</div>`;
 }
 
-function Notes({ panel, writable, act }) {
-  const [text, type] = useState("");
+// What is being written outlives the page, and what becomes of it while the line is away.
+function Notes({ panel, place, writable, act }) {
+  const draft = `desk.note.${place}`;
+  const [text, set] = useState(() => sessionStorage.getItem(draft) ?? "");
+  const type = (now) => {
+    if (now) sessionStorage.setItem(draft, now); else sessionStorage.removeItem(draft);
+    set(now);
+  };
   const add = async (event) => {
     event.preventDefault();
     if (await act.ask("note", { text, key: act.once() }, "The note is kept.")) type("");

@@ -52,7 +52,7 @@ export function Conversation({ server, state, act }) {
   return html`<article class="talk-card" aria-labelledby="talk-title">
     <header class="who"><h2 id="talk-title" tabindex="-1" ref=${title}>${story.who} ${story.identity !== "unknown" && html`<span class="tag">${story.identity}</span>`}
         ${bridge.held && html`<span class="tag hold">on hold</span>`}${bridge.muted && html`<span class="tag hold">you are muted</span>`}</h2>
-      <p class="quiet">${story.number || "number withheld"} · ${story.language}${talk.joined || message ? "" : talk.kind === "call_back" ? " · calling them…" : " · connecting…"}</p></header>
+      <p class="quiet">${story.number || "number withheld"} · ${story.language}${talk.joined || message ? "" : talk.awaited ? " · being joined with you again…" : talk.kind === "call_back" ? " · calling them…" : " · connecting…"}</p></header>
     ${news && html`<p class="note" role="status">${news}</p>`}
     <${Others} bridge=${bridge} who=${story.who} act=${act} />
     ${state.open === "transfer" && html`<${Transfer} targets=${server.targets} act=${act} />`}

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from ivr.clock import SystemClock
-from ivr.desk.seat import Seat, TranscriptLine
+from ivr.desk.page import TranscriptLine
+from ivr.desk.seat import Seat
 from ivr.desk.seats import Seats
 from ivr.desk.story import Stories
 from ivr.ports import Account, EarlierCall, Ring

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ivr.desk.seat import Seat, TranscriptLine
+from ivr.desk.page import TranscriptLine
+from ivr.desk.seat import Seat
 from ivr.desk.seats import GRACE_S
 from ivr.errors import DialFailed, IvrError, StoreUnavailable
 from ivr.ports import Account, Ring

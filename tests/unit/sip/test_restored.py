@@ -10,7 +10,7 @@ import pytest
 
 from ivr.errors import CallEnded
 from ivr.events import LegEnded
-from ivr.ports import CALL_ID_HEADER, Leg
+from ivr.ports import Leg
 from ivr.sip.agent import SipUserAgent
 from ivr.sip.message import SipRequest
 from ivr.sip.restored import AHEAD, FURTHER
@@ -160,7 +160,7 @@ def test_a_request_in_a_dead_ones_dialog_is_answered_once_the_call_is_here(orpha
 def test_a_telephone_that_a_dead_one_had_ring_is_cancelled_by_another() -> None:
     async def main() -> None:
         async with user_agent() as (agent, fabric, _):
-            dial = dialling(agent, headers={CALL_ID_HEADER: "c0ffee"})
+            dial = dialling(agent, of_call="c0ffee")
             invite = await fabric.request("INVITE")
             assert not agent.ringing("c0ffee")
             fabric.deliver(response(invite, 180))

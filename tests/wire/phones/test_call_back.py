@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 
-from ivr.call.callback_call import CallBacks
+from ivr.call.call_backs import CallBacks
 from ivr.ports import Offer
 from ivr.softphone.phone import Softphone
 from ivr.softphone.timing import AUDIBLE_DB

@@ -34,9 +34,9 @@ async def recorded(
 ) -> tuple[Bridge, asyncio.Task[object]]:
     """The bridge runs, and the caller's audio is read as a call's session does."""
     bridge, called = await at.joined(caller)
-    context = replace(bridge._ring.context, facts={RECORDING_AGREED: agreed, "caller.id": "10001"})
-    ring = replace(bridge._ring, context=context)
-    agent = bridge._agent.participant
+    context = replace(bridge.ring.context, facts={RECORDING_AGREED: agreed, "caller.id": "10001"})
+    ring = replace(bridge.ring, context=context)
+    agent = bridge.holder.participant
     bridge = Bridge(called, agent, ring, replace(at.services.switchboard, recording=policy), at.services.floor, at.line)
 
     async def read() -> None:

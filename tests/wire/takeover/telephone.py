@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -52,6 +54,8 @@ class Telephone(asyncio.DatagramProtocol):
         self.answers_after_s: float | None = 0.0  # an INVITE; None: it rings
         self.held = False
         self._payload = bytes([level]) * FRAME
+        self.says: Sequence[bytes] = ()  # instead, over and over: payloads of 20 ms
+        self.recent: deque[bytes] = deque(maxlen=35)  # of what it heard last
         self.call_id, self._tag = f"{secrets.token_hex(8)}@tel", secrets.token_hex(4)
         self._theirs = self._routes = self.target = ""
         self._local = self._remote = ""
@@ -61,6 +65,7 @@ class Telephone(asyncio.DatagramProtocol):
         self._version = 1
         self._invite = ""
         self._acked = asyncio.Event()
+        self._ringing: tuple[dict[str, list[str]], tuple[str, int]] | None = None
 
     @classmethod
     async def ready(
@@ -255,9 +260,14 @@ class Telephone(asyncio.DatagramProtocol):
         self._local, self._remote = f"{headers['To'][0]};tag={self._tag}", headers["From"][0]
         self.target, self._media = _uri(headers["Contact"][0]), _media(text)
         self._reply("180 Ringing", headers, source)
-        self.rung += 1
+        self.rung, self._ringing = self.rung + 1, (headers, source)
         if self.answers_after_s is not None:
             asyncio.get_running_loop().call_later(self.answers_after_s, self._answer, headers, source)
+
+    def pick_up(self) -> None:
+        """What rings, by hand."""
+        assert self._ringing is not None
+        self._answer(*self._ringing)
 
     def _answer(self, headers: dict[str, list[str]], source: tuple[str, int]) -> None:
         self._reply("200 OK", headers, source, self._sdp())
@@ -304,9 +314,10 @@ class Telephone(asyncio.DatagramProtocol):
         number, due = 0, loop.time()
         ssrc = secrets.token_bytes(4)
         while True:
+            payload = self.says[number % len(self.says)] if self.says else self._payload
             if self._media is not None and not self.held:
                 head = b"\x80\x00" + (number & 0xFFFF).to_bytes(2) + (number * FRAME & 0xFFFFFFFF).to_bytes(4) + ssrc
-                self.rtp.sendto(head + self._payload, self._media)
+                self.rtp.sendto(head + payload, self._media)
             number, due = number + 1, due + 0.02
             await asyncio.sleep(max(0.0, due - loop.time()))
 
@@ -315,6 +326,7 @@ class Telephone(asyncio.DatagramProtocol):
         if now - heard.latest > PAUSE_S:
             heard.begun.append(now)
         heard.packets, heard.latest = heard.packets + 1, now
+        self.recent.append(data[12:])
         if data.count(data[12], 12) == len(data) - 12:
             heard.said[data[12]] = now
 
