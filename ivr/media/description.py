@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
+from itertools import pairwise
 from socket import if_nametoindex
 from typing import Literal, TypeAlias
 
@@ -57,16 +58,6 @@ Setup: TypeAlias = Literal["active", "passive", "actpass"]  # who begins the han
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
-    """What one end of a browser's leg tells the other: ICE user name fragment and password (RFC 8839), and the SHA-256
-    fingerprint of its DTLS certificate (RFC 8122), upper case with colons."""
-
-    ufrag: str
-    password: str = field(repr=False)
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
 class Crypto:
     """What one end seals its packets with, as its SDP says (RFC 4568): master key and salt in base64."""
 
@@ -94,6 +85,29 @@ class Dtls:
     mux: bool = False
     algorithm: str = "sha-256"
     agreed: tuple[Sdes, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A browser's leg that goes on in another media process: what we told the browser, and the keys of RTP and RTCP
+    that were agreed on with it."""
+
+    ufrag: str
+    password: str = field(repr=False)
+    fingerprint: str
+    agreed: Sdes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What one end of a browser's leg tells the other: ICE user name fragment and password (RFC 8839), and the SHA-256
+    fingerprint of its DTLS certificate (RFC 8122), upper case with colons. ``resumed``, told to media only: the
+    browser has met another process before, with that."""
+
+    ufrag: str
+    password: str = field(repr=False)
+    fingerprint: str
+    resumed: Resumed | None = field(default=None, repr=False)
 
 
 Keying: TypeAlias = Secrets | Sdes | Dtls
@@ -157,6 +171,13 @@ def port_pairs(low: int, high: int) -> tuple[int, int]:
     """The first port, an even one, and the number of RTP/RTCP pairs in ``low``..``high``."""
     first = low + low % 2
     return first, (high + 1 - first) // 2
+
+
+def port_shares(low: int, high: int, count: int) -> list[tuple[int, int]]:
+    """``low``..``high`` in ``count`` parts that don't overlap, of whole pairs, first and last port of each."""
+    first, pairs = port_pairs(low, high)
+    ends = [first + 2 * (pairs * number // count) for number in range(count + 1)]
+    return [(begin, end - 1) for begin, end in pairwise(ends)]
 
 
 def callers_served(pairs: int) -> int:

@@ -12,7 +12,7 @@ from enum import IntEnum
 from struct import Struct
 from typing import Any
 
-from ivr.media.description import Codec, Crypto, Direction, Dtls, Keying, MediaDescription, Sdes, Secrets
+from ivr.media.description import Codec, Crypto, Direction, Dtls, Keying, MediaDescription, Resumed, Sdes, Secrets
 from ivr.workers.frames import FIRST
 
 _FRAME = Struct("!IdH")  # leg, time, length of the PCM
@@ -25,12 +25,13 @@ KEYS = "0123456789*#ABCD"  # of a keypad, in the order of RFC 4733's event codes
 class Kind(IntEnum):
     """Every message of the protocol beside ``workers.frames.Life``, with its body. A frame's number is the leg's."""
 
-    # line to media; the first four are requests
+    # line to media; the first five are requests
     # [the far end's description or null, whether it is a caller's, the port to have again or 0]; the answer: ours
     OPEN = FIRST
     UPDATE = 17  # the far end's description, for a leg that is open; the answer: ours
     STATS = 18  # null; the answer: LegStats
     CLOSE = 19  # null; the answer: LegStats
+    LEAVE = 27  # null: the leg goes on in another process, at the same ports; the answer: LegStats
     CLIP = 20  # PCM; the frame's number is the clip's
     FORGET = 21  # null; the frame's number is the clip's
     PLAY = 22  # [token, whether a key stops it, gap in ms, numbers of the clips]
@@ -39,6 +40,7 @@ class Kind(IntEnum):
     HEAR = 25  # numbers of the other legs
     PRESS = 26  # keys
     TAP = 28  # whether to
+    PORTS = 29  # [first, last, the last one handed out or 0]: for legs to come; the frame's number is 0
     # media to line
     DIGIT = 48  # [key, "rtp" or "tone", time in monotonic seconds, whether it is still down]
     DONE = 49  # [token, whether completed, seconds played]
@@ -49,6 +51,7 @@ class Kind(IntEnum):
     HEARD = 54  # null; the far end, for the first time
     TAPPED = 56  # see ``tapped``
     CONNECTED = 57  # [state, why], as in ``ivr.events.Connected``
+    PACE = 59  # [ticks, late ones, how late the latest was in s] since the last time; the frame's number is 0
     KEYED = 58  # what ``keys`` makes of the keys that DTLS has agreed on
 
 
@@ -111,12 +114,16 @@ def description(value: Any) -> MediaDescription | None:
 def _keying(value: Any) -> Keying | None:
     match value:
         case ["Secrets", given]:
-            return Secrets(**given)
+            return Secrets(**given | {"resumed": _resumed(given["resumed"])})
         case ["Sdes", given]:
             return _sdes(given)
         case ["Dtls", given]:
             return Dtls(**given | {"agreed": parse_keys(given["agreed"])})
     return None
+
+
+def _resumed(value: Any) -> Resumed | None:
+    return None if value is None else Resumed(**value | {"agreed": _sdes(value["agreed"])})
 
 
 def keys(agreed: tuple[Sdes, ...]) -> Any:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from dataclasses import replace
 
 from ivr.media.description import Keying, Sdes, Secrets
 from ivr.media.process.dtls_srtp import Association, Identities
 from ivr.media.process.ice import IceLite
 from ivr.media.process.latch import Address, KeyLatch, Latch
+from ivr.media.process.resumed_association import ResumedAssociation
 from ivr.media.process.srtp import Protection
 from ivr.media.process.transport import Change, Reader, Taker, UdpPort
 
@@ -33,7 +35,7 @@ class BrowserTransport:
         self._changed: Change | None = None
         self._theirs: Secrets | None = None
         self._ice: IceLite | None = None
-        self._dtls: Association | None = None
+        self._dtls: Association | ResumedAssociation | None = None
         self._told = ""
         self._given_up_at = 0.0
 
@@ -44,8 +46,8 @@ class BrowserTransport:
 
     @property
     def agreed(self) -> tuple[Sdes, ...]:
-        """None: a page connects again by itself."""
-        return ()
+        """The association's, once it is up."""
+        return (self._dtls.keys,) if self._dtls is not None and self._dtls.up and self._dtls.keys else ()
 
     @property
     def refused(self) -> int:
@@ -67,7 +69,13 @@ class BrowserTransport:
         (RFC 8842 section 5), else another page: keys are agreed on anew, and the former page is heard no more."""
         assert isinstance(theirs, Secrets)
         dtls = self._dtls
-        if dtls is None or theirs != self._theirs:
+        resumed, theirs = theirs.resumed, replace(theirs, resumed=None)
+        if resumed is not None and dtls is None:
+            self._ice = IceLite(theirs.ufrag, resumed.ufrag, resumed.password)
+            dtls = self._dtls = ResumedAssociation(resumed.agreed, resumed.fingerprint, theirs.fingerprint)
+            self._latch.source = _FAR_END
+            self._theirs, self._told = theirs, "up"
+        elif dtls is None or theirs != self._theirs:
             self._ice = IceLite(theirs.ufrag)
             if dtls is None or dtls.their_fingerprint != theirs.fingerprint or dtls.state != "up":
                 dtls = self._dtls = Association(self._identities.current(), theirs.fingerprint)
@@ -133,9 +141,9 @@ class BrowserTransport:
             )
         self._follow(dtls, now)
 
-    def close(self) -> None:
+    def close(self, *, elsewhere: bool = False) -> None:
         """Tell the browser, and free the port."""
-        if self._dtls is not None:
+        if self._dtls is not None and not elsewhere:
             self._dtls.close()
             self._flush(self._dtls)
         self._latch.source = None
@@ -143,7 +151,7 @@ class BrowserTransport:
         # Whom it told hold it: what OpenSSL has of it must not wait for a collection of such circles.
         self._dtls = self._ice = self._rtp = self._rtcp = self._changed = None
 
-    def _checked(self, dtls: Association, data: bytes, address: Address, now: float) -> None:
+    def _checked(self, dtls: Association | ResumedAssociation, data: bytes, address: Address, now: float) -> None:
         check = self._ice.check(data, address) if self._ice is not None else None
         if check is None:
             return
@@ -153,7 +161,7 @@ class BrowserTransport:
             self._udp.send(check.answer, address)
         self._follow(dtls, now)
 
-    def _follow(self, dtls: Association, now: float) -> None:
+    def _follow(self, dtls: Association | ResumedAssociation, now: float) -> None:
         """What became of the association by now."""
         self._flush(dtls)
         state = dtls.state
@@ -163,7 +171,7 @@ class BrowserTransport:
             if self._changed is not None:
                 self._changed(state, dtls.why, now)
 
-    def _flush(self, dtls: Association) -> None:
+    def _flush(self, dtls: Association | ResumedAssociation) -> None:
         for datagram in dtls.out:
             if self.address is not None:
                 with suppress(OSError):

@@ -168,15 +168,25 @@ class RtpSession:
 
     def close(self, now: float) -> LegStats:
         """Leave every conversation, say RTCP BYE, end every play, free the ports."""
-        self.hear((), now)
-        for hearer in tuple(self.hearers):
-            hearer.hear([other for other in hearer.hears if other is not self], now)
+        self._part(now)
         self.sender.queue.stop()
         if self.sender.packets:
             self._report(now, bye=True)
         stats = self.stats()
         self.transport.close()
         return stats
+
+    def leave(self, now: float) -> LegStats:
+        """Another process goes on at the same ports: neither far end nor line are told that anything ends."""
+        self._part(now)
+        stats = self.stats()
+        self.transport.close(elsewhere=True)
+        return stats
+
+    def _part(self, now: float) -> None:
+        self.hear((), now)
+        for hearer in tuple(self.hearers):
+            hearer.hear([other for other in hearer.hears if other is not self], now)
 
     def stats(self) -> LegStats:
         """Counts so far."""

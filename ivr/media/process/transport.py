@@ -54,7 +54,8 @@ class Transport(Protocol):
     def watch(self, now: float) -> None:
         """Once a tick, after its urgent work."""
 
-    def close(self) -> None: ...
+    def close(self, *, elsewhere: bool = False) -> None:
+        """``elsewhere``: another process goes on at the same port, and the far end is told nothing."""
 
 
 class UdpPort:

@@ -152,9 +152,9 @@ class UdpTransport:
                 handshake.dtls.abandon("the far end did not finish the DTLS handshake")
         self._follow(now)
 
-    def close(self) -> None:
+    def close(self, *, elsewhere: bool = False) -> None:
         """Tell the far end of an association, and free both ports."""
-        for handshake in self._handshakes:
+        for handshake in self._handshakes if not elsewhere else ():
             handshake.dtls.close()
             self._flush(handshake)
         for sock in self.sockets:
