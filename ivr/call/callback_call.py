@@ -174,6 +174,7 @@ class CallBackCall:
                 headers={},
                 ring_timeout_s=MEMBER_RING_S,
                 on_ringing=ringback.start,
+                call=self._ring.context.call_id,
             )
 
         works: list[Coroutine[Any, Any, Participant | Lapsed | CallEnded]] = [

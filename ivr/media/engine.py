@@ -145,6 +145,10 @@ class ProcessMediaEngine:
         up, restarts = self._worker.up, self._worker.restarts
         return MediaLoad(self.number, up, len(self._members), restarts, ticks, late, 0.0 if stale else worst_s)
 
+    def loads(self) -> Sequence[MediaLoad]:
+        """Of the one."""
+        return [self.load]
+
     def share(self, low: int, high: int) -> None:
         """These ports are its own from now on; legs that are open keep theirs."""
         self._settings |= {"low": low, "high": high}
@@ -195,9 +199,11 @@ class ProcessMediaEngine:
 
     # --- for legs (Commands) ---------------------------------------------------------------------------------
 
-    async def bind(self, leg: ProcessMediaLeg, remote: MediaDescription | None, port: int) -> MediaDescription:
-        """Ports for ``leg``, waiting for a restart under way: ``port`` and the next where they are free. Raises
-        NoCommonCodec or MediaUnavailable."""
+    async def bind(
+        self, leg: ProcessMediaLeg, remote: MediaDescription | None, port: int, address: Sequence[Any] | None = None
+    ) -> MediaDescription:
+        """Ports for ``leg``, waiting for a restart under way: ``port`` and the next where they are free. ``address``:
+        host and port that its far end was heard from by another process. Raises NoCommonCodec or MediaUnavailable."""
         number = leg.number
         self._members[number] = leg
         self._empty.clear()
@@ -206,7 +212,7 @@ class ProcessMediaEngine:
         self._legs[number] = leg
         life = self._life
         try:
-            order = [wire.described(remote), leg.caller, port]
+            order = [wire.described(remote), leg.caller, port, address]
             local = wire.description(await self.request(Kind.OPEN, number, order))
         except BaseException as error:
             self._legs.pop(number, None)

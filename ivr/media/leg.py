@@ -105,14 +105,15 @@ class ProcessMediaLeg:
         async with self._binding:
             if self.closed or to is self.commands:
                 return
+            address = None
             if not self._lost:
                 try:
-                    stats = LegStats(**await self.commands.request(Kind.LEAVE, self.number))
+                    stats, address = await self.commands.request(Kind.LEAVE, self.number)
                 except MediaUnavailable:
                     if not self._lost:
                         raise
                 else:
-                    self._before = self._before.plus(stats)
+                    self._before = self._before.plus(LegStats(**stats))
                     self._keep({})
                     self._lost = _MOVED
             self.commands.forget_leg(self.number)
@@ -121,17 +122,17 @@ class ProcessMediaLeg:
                 return
             self._plays.drop_stopped()
             try:
-                await self._rebind()
+                await self._rebind(address)
             except MediaUnavailable as error:
                 self._lost = str(error)
                 if not self.closed:
                     self._events.put(MediaLost(self.name, self._lost))
 
-    async def _rebind(self) -> None:
+    async def _rebind(self, address: Sequence[Any] | None = None) -> None:
         """Raises MediaUnavailable: it is lost still. One that was moved takes its port along, or is lost."""
         aimed, port, moved = self._remote, self.local.port, self._lost == _MOVED
         remote = self._keys.handed_on(aimed, self.local, lost=True, moved=moved)
-        local = await self.commands.bind(self, remote, port)
+        local = await self.commands.bind(self, remote, port, address)
         if self.closed or (moved and local.port != port):
             with suppress(MediaUnavailable):
                 await self.commands.request(Kind.CLOSE, self.number)

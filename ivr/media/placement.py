@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+LEGS = 200  # of a process, at most: of so many it is never late by more than a tick
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

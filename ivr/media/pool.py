@@ -84,7 +84,7 @@ class MediaPool:
         for change in self._changes:
             change.cancel()
         await asyncio.gather(*self._changes, return_exceptions=True)
-        await asyncio.gather(*(engine.stop() for engine in (*self._engines, *self._left)))
+        await asyncio.gather(*(engine.stop() for engine in self.engines))
 
     def apply(self, processes: int, legs_per_process: int) -> None:
         """From now on there are so many. Those that are one too many end with their last leg."""
@@ -123,8 +123,13 @@ class MediaPool:
         self._left.remove(engine)
 
     @property
+    def engines(self) -> Sequence[ProcessMediaEngine]:
+        """Those that are to go last."""
+        return (*self._engines, *self._left)
+
+    @property
     def workers(self) -> list[Worker]:
-        return [engine.worker for engine in (*self._engines, *self._left)]
+        return [engine.worker for engine in self.engines]
 
     @property
     def pids(self) -> list[int | None]:
@@ -137,7 +142,7 @@ class MediaPool:
 
     def loads(self) -> list[MediaLoad]:
         """Of each."""
-        return [engine.load for engine in (*self._engines, *self._left)]
+        return [engine.load for engine in self.engines]
 
     # --- its legs --------------------------------------------------------------------------------------------
 
@@ -185,7 +190,7 @@ class MediaPool:
 
     async def _gathered(self, legs: Collection[ProcessMediaLeg]) -> None:
         """Raises MediaUnavailable."""
-        engines = [*self._engines, *self._left]
+        engines = self.engines
         by_engine = [[leg for leg in legs if leg.commands is engine] for engine in engines]
         if sum(map(len, by_engine)) < len(legs):
             raise TypeError("only legs of one media engine can hear each other")

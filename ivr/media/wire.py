@@ -26,12 +26,15 @@ class Kind(IntEnum):
     """Every message of the protocol beside ``workers.frames.Life``, with its body. A frame's number is the leg's."""
 
     # line to media; the first five are requests
-    # [the far end's description or null, whether it is a caller's, the port to have again or 0]; the answer: ours
+    # [the far end's description or null, whether it is a caller's, the port to have again or 0, where the far end is
+    # (host, port) when another process knew, else null]; the answer: ours
     OPEN = FIRST
     UPDATE = 17  # the far end's description, for a leg that is open; the answer: ours
     STATS = 18  # null; the answer: LegStats
     CLOSE = 19  # null; the answer: LegStats
-    LEAVE = 27  # null: the leg goes on in another process, at the same ports; the answer: LegStats
+    LEAVE = (
+        27  # null: the leg goes on in another process, at the same ports; the answer: [LegStats, where the far end is]
+    )
     CLIP = 20  # PCM; the frame's number is the clip's
     FORGET = 21  # null; the frame's number is the clip's
     PLAY = 22  # [token, whether a key stops it, gap in ms, numbers of the clips]

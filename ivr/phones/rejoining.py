@@ -40,7 +40,7 @@ async def phone_again(
     """Whoever has the telephone of this leg, told where to speak to now; None where it is gone."""
     leg = endpoint.restore(kept["leg"])
     try:
-        opened = await media.open(f"{call_id}-agent", leg.remote, caller=False)
+        opened = await media.open(f"{call_id}-agent", leg.remote, caller=False, call=call_id)
     except MediaUnavailable as error:
         log.warning("agent.not_rejoined", leg=leg.id, why=str(error))
         await leg.hangup("no media", lost=True)

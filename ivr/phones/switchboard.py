@@ -40,14 +40,15 @@ class Switchboard:
         on_ringing: Callable[[], None] | None = None,
         context: HandoffContext | None = None,
         on_answer: Callable[[], None] = lambda: None,
+        call: str = "",
     ) -> Participant:
         """Who answers at ``target``, a SIP URI; whoever calls this lets go of them. ``name``: of their media, unique;
         ``caller``: who they see calling. ``context``: they hear a whisper about it first, and are heard before they
-        are anybody's.
+        are anybody's. ``call``: whose audio theirs is to be beside.
 
         Nobody is left behind. Raises DialFailed, MediaUnavailable, and CallEnded where they hang up during the
         whisper or their phone does not work."""
-        media = await self.media.open(name, None, caller=False)
+        media = await self.media.open(name, None, caller=False, call=call)
         whisper = asyncio.create_task(self._whisper(context))
         answered: Participant | None = None
         ready = False

@@ -73,6 +73,7 @@ class TieLine:
                 headers={},
                 ring_timeout_s=ring.ring_timeout_s,
                 on_ringing=on_ringing,
+                call=context.call_id,
             )
         except CallEnded as ended:
             raise DialFailed(UNAVAILABLE, ended.reason) from ended

@@ -43,6 +43,7 @@ from ivr.events import (
     TransferProgress,
 )
 from ivr.media.description import PCMU, MediaDescription, SrtpPolicy
+from ivr.media.load import MediaLoad
 from ivr.phones.floor import AgentFloor
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import (
@@ -321,7 +322,9 @@ class FakeMedia:
     async def start(self) -> None:
         return None
 
-    async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
+    async def open(
+        self, leg: str, remote: MediaDescription | None, *, caller: bool = True, call: str = ""
+    ) -> FakeMediaLeg:
         self.legs.append(FakeMediaLeg(leg))
         return self.legs[-1]
 
@@ -334,6 +337,9 @@ class FakeMedia:
 
     def healthy(self) -> bool:
         return True
+
+    def loads(self) -> Sequence[MediaLoad]:
+        return [MediaLoad(1, up=True, legs=len(self.legs))]
 
     async def stop(self) -> None:
         return None

@@ -318,7 +318,7 @@ def test_a_hold_in_the_whisper_and_in_the_talk_re_aims_the_agents_audio(library:
                 aimed.append(remote)
                 return await super().update(remote)
 
-        async def opened(leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
+        async def opened(leg: str, remote: MediaDescription | None, **how: Any) -> FakeMediaLeg:
             bench.media.legs.append(Aimed(leg))
             return bench.media.legs[-1]
 
@@ -429,7 +429,7 @@ def test_seconds_to_a_human_count_from_the_first_wish(library: FlowLibrary) -> N
 def agents(bench: Bench, **settings: Any) -> None:
     """RTP sessions with agents, as ``settings`` say."""
 
-    async def opened(leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
+    async def opened(leg: str, remote: MediaDescription | None, **how: Any) -> FakeMediaLeg:
         bench.media.legs.append(FakeMediaLeg(leg))
         for name, value in settings.items():
             setattr(bench.media.legs[-1], name, value)

@@ -65,7 +65,9 @@ class ListenedTo(FakeMediaLeg):
 
 
 class Exchange(FakeMedia):
-    async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
+    async def open(
+        self, leg: str, remote: MediaDescription | None, *, caller: bool = True, call: str = ""
+    ) -> FakeMediaLeg:
         self.legs.append(ListenedTo(leg))
         return self.legs[-1]
 

@@ -141,6 +141,9 @@ class BrowserTransport:
             )
         self._follow(dtls, now)
 
+    def meet(self, address: Address) -> None:
+        self.address = address
+
     def close(self, *, elsewhere: bool = False) -> None:
         """Tell the browser, and free the port."""
         if self._dtls is not None and not elsewhere:

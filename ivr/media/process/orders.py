@@ -47,7 +47,7 @@ class Orders:
             Kind.UPDATE: self._request(self._update),
             Kind.STATS: self._request(lambda leg, _: asdict(known(leg).stats())),
             Kind.CLOSE: self._request(lambda leg, _: asdict(sessions.drop(known(leg)))),
-            Kind.LEAVE: self._request(lambda leg, _: asdict(sessions.drop(known(leg), elsewhere=True))),
+            Kind.LEAVE: self._request(self._leave),
             Kind.PORTS: lambda _, body: self._share(*wire.unpack(body)),
             Kind.CLIP: self._clip,
             Kind.FORGET: lambda number, _: self._clips.pop(number, None),  # legs that play it keep it until it ends
@@ -102,9 +102,9 @@ class Orders:
 
         return handle
 
-    def _open(self, leg: int, order: tuple[Any, bool, int]) -> object:
+    def _open(self, leg: int, order: tuple[Any, bool, int, Any]) -> object:
         assert self._ports is not None
-        values, caller, port = order
+        values, caller, port, address = order
         remote = wire.description(values)
         callers = sum(session.caller for session in self._sessions) if caller else None
         transport: Transport
@@ -119,6 +119,8 @@ class Orders:
         try:
             session = RtpSession(leg, transport, self._codecs, self._hosts, timeout_s, self._outbox.put, caller=caller)
             local = session.aim(remote, time.monotonic())
+            if address is not None:
+                transport.meet(tuple(address))
         except BaseException:
             for sock in transport.sockets:
                 sock.close()
@@ -128,6 +130,11 @@ class Orders:
 
     def _update(self, leg: int, remote: Any) -> object:
         return wire.described(self._sessions.known(leg).aim(wire.description(remote), time.monotonic()))
+
+    def _leave(self, leg: int, _: Any) -> object:
+        session = self._sessions.known(leg)
+        address = session.transport.address
+        return [asdict(self._sessions.drop(session, elsewhere=True)), address]
 
     def _clip(self, number: int, body: bytes) -> None:
         self._clips[number] = Recording(body)

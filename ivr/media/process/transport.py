@@ -54,6 +54,13 @@ class Transport(Protocol):
     def watch(self, now: float) -> None:
         """Once a tick, after its urgent work."""
 
+    @property
+    def address(self) -> Address | None:
+        """Where the far end has been heard from."""
+
+    def meet(self, address: Address) -> None:
+        """It was there when another process had the leg, and may be silent now."""
+
     def close(self, *, elsewhere: bool = False) -> None:
         """``elsewhere``: another process goes on at the same port, and the far end is told nothing."""
 

@@ -152,6 +152,14 @@ class UdpTransport:
                 handshake.dtls.abandon("the far end did not finish the DTLS handshake")
         self._follow(now)
 
+    @property
+    def address(self) -> Address | None:
+        """As the latch knows it."""
+        return self._latch.latched
+
+    def meet(self, address: Address) -> None:
+        self._latch.latched = address
+
     def close(self, *, elsewhere: bool = False) -> None:
         """Tell the far end of an association, and free both ports."""
         for handshake in self._handshakes if not elsewhere else ():

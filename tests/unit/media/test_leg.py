@@ -30,7 +30,9 @@ class Told:
     async def request(self, kind: Kind, leg: int, value: object = None) -> Any:
         return asdict(LegStats())
 
-    async def bind(self, leg: ProcessMediaLeg, remote: MediaDescription | None, port: int) -> MediaDescription:
+    async def bind(
+        self, leg: ProcessMediaLeg, remote: MediaDescription | None, port: int, address: Any = None
+    ) -> MediaDescription:
         return MediaDescription("127.0.0.1", 4000, (PCMU,))
 
     def send_play(self, leg: int, token: int, clips: Sequence[Clip], *, stop_on_key: bool, gap_ms: int) -> None:

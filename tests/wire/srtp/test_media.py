@@ -176,7 +176,9 @@ async def test_what_makes_no_sense_costs_its_leg_alone(engine: ProcessMediaEngin
         with pytest.raises(MediaUnavailable):
             await engine.open("other", replace(far.offered(), secure=secure))
     with pytest.raises(MediaUnavailable):
-        await engine.request(Kind.OPEN, 99, [wire.described(far.offered()) | {"secure": ["Dtls", {"x": 1}]}, True, 0])
+        await engine.request(
+            Kind.OPEN, 99, [wire.described(far.offered()) | {"secure": ["Dtls", {"x": 1}]}, True, 0, None]
+        )
     far.press(4)
     assert [digit.key for digit in await log.first(Digit)] == ["4"]
     assert engine.pid == pid and engine.healthy()
