@@ -48,7 +48,7 @@ class MediaConfig(Section):
     codecs: tuple[Literal["PCMU", "PCMA", "G722"], ...] = ("PCMU", "PCMA", "G722")
     timeout_s: float = Field(30.0, gt=0)
     processes: int = Field(0, ge=0, le=64)
-    legs_per_process: int = Field(LEGS, ge=2, le=2000)
+    legs_per_process: int = Field(LEGS, ge=2, le=10_000)
     browser_addresses: tuple[AddressLiteral, ...] = ()
 
     @property
