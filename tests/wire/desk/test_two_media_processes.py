@@ -14,6 +14,7 @@ from ivr.softphone.phone import Softphone
 from tests.web.browser import window
 from tests.wire.desk.agent_page import at_desk, page_hears, phone_hears, speaking
 from tests.wire.desk.test_browser_agent import asking, taken
+from tests.wire.line.test_media_processes import invited
 from tests.wire.line.watching import logged, mark
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -31,29 +32,23 @@ async def line(cleo: Softphone, tmp_path_factory: pytest.TempPathFactory) -> Asy
 async def test_one_caller_after_the_other_is_heard_wherever_they_are(line: RunningLine, page: Page) -> None:
     await at_desk(page, line.http)
     since = mark(line)
-    async with (
-        asking(line, "5035550101") as (first, _),
-        speaking(first, "caller"),
-        asking(line, "5035550102") as (second, behind),
-        speaking(second, "other"),
-    ):
-        await logged(line, "line.entered", call_id=behind)
+    async with asking(line, "5035550101") as (first, _), speaking(first, "caller"):
         await taken(page)
         await phone_hears(first, "ada")
         await page_hears(page, "caller")
-        await page.get_by_role("button", name="Hang up").press("Enter")
-        assert (await first.wait_ended(10)).by == "remote"
-        await page.keyboard.press("a")
-        await taken(page)
-        await phone_hears(second, "ada")
-        await page_hears(page, "other")
-        moved = await logged(line, "media.moved", since=since)
-        assert moved["leg"] in [call["call_id"] for call in await line.calls()], "the caller's: the browser's stays"
-        for phone in (first, second):
-            asked = [each for each in phone.messages if each.direction == "in" and each.text.startswith("INVITE ")]
-            assert not asked, "nobody need be told"
-        await page.get_by_role("button", name="Hang up").press("Enter")
-        assert (await second.wait_ended(10)).by == "remote"
+        async with asking(line, "5035550102") as (second, behind), speaking(second, "other"):
+            await logged(line, "line.entered", call_id=behind)
+            await page.get_by_role("button", name="Hang up").press("Enter")
+            assert (await first.wait_ended(10)).by == "remote"
+            await page.keyboard.press("a")
+            await taken(page)
+            await phone_hears(second, "ada")
+            await page_hears(page, "other")
+            moved = await logged(line, "media.moved", since=since)
+            assert moved["leg"] in [call["call_id"] for call in await line.calls()], "a caller's: the browser's stays"
+            assert not any(invited(phone) for phone in (first, second)), "nobody need be told"
+            await page.get_by_role("button", name="Hang up").press("Enter")
+            assert (await second.wait_ended(10)).by == "remote"
     assert b"media.lost" not in line.log.read_bytes()[since:]
 
 
