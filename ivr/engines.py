@@ -6,13 +6,13 @@ Imported and begun before the rest of the line is: that takes a second, in which
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
 from ivr.config import Config
 from ivr.errors import IvrError
-from ivr.media.engine import ProcessMediaEngine
+from ivr.media.pool import MediaPool
 from ivr.speech.service import WorkerSpeechService
 from ivr.workers.process import Worker
 
@@ -23,11 +23,13 @@ class Engines:
     """``begin`` starts them; ``media_up`` and ``speech_up`` are awaited once they are needed; ``stop`` ends them."""
 
     def __init__(self, config: Config) -> None:
-        self.media = ProcessMediaEngine(
+        self.media = MediaPool(
             hosts=[address.host for address in config.sip.listen],
             port_range=config.media.port_range,
             codecs=config.media.codecs,
             timeout_s=config.media.timeout_s,
+            processes=config.media_processes,
+            legs_per_process=config.media.legs_per_process,
             advertise=config.sip.advertise,
             browser_addresses=config.media.browser_addresses,
         )
@@ -35,10 +37,15 @@ class Engines:
         self._starting: list[asyncio.Task[None]] = []
 
     @property
-    def workers(self) -> Mapping[str, Worker]:
+    def workers(self) -> Mapping[str, Sequence[Worker]]:
         """Their processes, by what operators call them."""
         listen, speak = self.speech.listener.worker, self.speech.speaker.worker
-        return {"media": self.media.worker, "listen": listen, "speak": speak}
+        return {"media": self.media.workers, "listen": [listen], "speak": [speak]}
+
+    def apply(self, config: Config) -> None:
+        """What a reload may change of them."""
+        self.media.apply(config.media_processes, config.media.legs_per_process)
+        self.speech.apply(config.speech)
 
     def begin(self) -> None:
         """Idempotent."""

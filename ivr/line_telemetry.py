@@ -43,7 +43,7 @@ class Measured:
     ``libraries``: the flows that serve; ``refused_credentials``, ``certificates`` (ends of validity) by name."""
 
     parts: Parts
-    workers: Callable[[], Mapping[str, Worker]]
+    workers: Callable[[], Mapping[str, Sequence[Worker]]]
     config: Callable[[], Config]
     config_ok: Callable[[], bool]
     view: Callable[[], LineView]
@@ -126,7 +126,8 @@ class LineTelemetry:
             max_calls=measured.config().sip.max_calls,
             view=measured.view(),
             traffic=measured.traffic(),
-            restarts={name: worker.restarts for name, worker in measured.workers().items()},
+            restarts={name: sum(each.restarts for each in workers) for name, workers in measured.workers().items()},
+            media_legs_max=measured.config().media.legs_per_process,
             config_ok=measured.config_ok(),
             refused_credentials=measured.refused_credentials(),
             certificates=measured.certificates(),
@@ -137,9 +138,10 @@ class LineTelemetry:
             spans_dropped=self._traces.dropped if self._traces is not None else 0,
         )
 
-    def _pids(self) -> Mapping[str, int]:
+    def _pids(self) -> Mapping[str, Sequence[int]]:
         workers = self._measured.workers() if self._measured is not None else {}
-        return {"line": os.getpid(), **{name: worker.pid for name, worker in workers.items() if worker.pid}}
+        parts = {part: [each.pid for each in those if each.pid] for part, those in workers.items()}
+        return {"line": [os.getpid()], **{part: pids for part, pids in parts.items() if pids}}
 
     # -- its life -----------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import structlog
 
 from ivr.errors import StoreUnavailable
 from ivr.log_sink import SinkStatus
+from ivr.media.load import MediaLoad
 from ivr.ports import (
     EngineStatus,
     MediaEngine,
@@ -102,6 +103,7 @@ class Readiness:
     endpoints: Sequence[EngineStatus] = ()
     unpurged: str = ""
     open_trunk: bool = False
+    media_processes: Sequence[MediaLoad] = ()
 
     @property
     def ready(self) -> bool:
@@ -171,6 +173,9 @@ class Readiness:
             **({"warnings": list(self.warnings)} if self.warnings else {}),
             "calls": self.calls,
             "media": "ok" if self.media else "restarting",
+            "media_processes": [
+                {"process": each.number, "up": each.up, "legs": each.legs} for each in self.media_processes
+            ],
             "store": self.store + (f"; {self.spooled} writes wait in the spool" if self.spooled else ""),
             **({"writes_lost": self.unkept} if self.unkept else {}),
             "retention": self.unpurged or "ok",
@@ -277,6 +282,7 @@ class Parts:
             self.speech.endpoints(),
             self.store.store.unpurged,
             self.open_trunk(),
+            self.media.loads(),
         )
 
 

@@ -29,6 +29,8 @@ LIVE = frozenset(
             "desk.line",
             "speech.second_ear",
             "recording.days",
+            "media.processes",
+            "media.legs_per_process",
             "http.oidc",
             "logs.path",
             "logs.level",

@@ -209,7 +209,7 @@ async def running(
                 lambda now: endpoint.apply(now.sip),
                 lambda now: store.line.apply(now.desk.line),
                 centre.apply,
-                lambda now: speech.apply(now.speech),
+                engines.apply,
                 lambda now: company_http.apply(now.flows.services),
                 lambda now: entry.apply(now.flows, now.sip.vouching),
                 lambda now: known.apply(facts),

@@ -316,7 +316,8 @@ class CallBackCall:
                 headers={},
                 ring_timeout_s=MEMBER_RING_S,
                 on_ringing=ringing,
-                of_call=self.call_id,
+                call=self._ring.context.call_id,
+                rung_for=self.call_id,
             )
 
         works: list[Coroutine[Any, Any, Participant | Lapsed | CallEnded]] = [

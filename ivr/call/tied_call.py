@@ -108,7 +108,7 @@ class TiedCall:
     async def run(self) -> None:
         """Rings the agent, and joins the two. Raises DialFailed, MediaUnavailable, NoCommonCodec: nobody answered."""
         services, agent = self._services, self._ring.offer.agent
-        media = await services.media.open(f"tied-{self._leg.id}", self._leg.remote, caller=False)
+        media = await services.media.open(f"tied-{self._leg.id}", self._leg.remote, caller=False, call=self.call_id)
         caller = Participant(self._leg, media, may_mute=True)
         lost = True
         following = asyncio.create_task(self._dialog.follow(), name=f"dialog {self._leg.id}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
 import resource
 import shutil
@@ -17,6 +18,7 @@ from ivr.limits import descriptors
 
 FULL, LOW = 200 << 20, 2 << 30  # bytes left on a disk
 BUSY = 0.75  # of a core, beyond which one thread is late now and then
+LEGS_REMEDY = "more media.processes, a core each; or media.legs_per_process as you measured it; or lower max_calls"
 _TIME_ERROR = 5  # what ntp_adjtime(3) returns while nothing keeps the clock
 _TIMEX_BYTES = 512  # of struct timex, and room
 
@@ -62,11 +64,32 @@ def _cores(config: Config) -> Iterator[Finding]:
         yield Finding("note", "cores", f"{told}; beyond, of {most} in sip.max_calls, new calls get 503", remedy)
     else:
         yield Finding("ok", "cores", told)
+    yield _media(config, cores)
+
+
+def _media(config: Config, cores: int) -> Finding:
+    """A process is one thread, of so many legs at most; a caller with an agent has two."""
+    processes, legs = config.media_processes, config.media.legs_per_process
+    told = f"{processes} process{'es' * (processes > 1)} of {legs} legs: enough for {config.media_callers} callers"
+    if config.media_callers < config.sip.max_calls:
+        return Finding("bad", "media", f"{told} only, of {config.sip.max_calls} in sip.max_calls", LEGS_REMEDY)
     costs = Costs()
-    of_a_core = descriptors.LEGS_A_CALL * most * (costs.call_ms_s + costs.srtp_ms_s) / 1000
+    busiest = min(legs, math.ceil(descriptors.LEGS_A_CALL * config.sip.max_calls / processes))
+    of_a_core = busiest * (costs.call_ms_s + costs.srtp_ms_s) / 1000
     if of_a_core > BUSY:
-        detail = f"{most} calls with an agent each, all encrypted, take {of_a_core:.2f} of a core in one thread"
-        yield Finding("note", "media", detail, "a second unit behind a proxy (ivr deploy kamailio), or lower max_calls")
+        detail = f"{busiest} legs a process, all encrypted, take {of_a_core:.2f} of a core in one thread"
+        return Finding("note", "media", detail, "lower media.legs_per_process, or add media.processes")
+    if processes > cores:
+        return Finding("note", "media", f"{told}, on {cores} cores", "media.processes = 0 has one a core at most")
+    return Finding("ok", "media", f"{told}, agents included")
+
+
+def legs_short(config: Config) -> str:
+    """That there are too few for ``sip.max_calls``, and what to do."""
+    return (
+        f"{config.media_processes} media processes of {config.media.legs_per_process} legs are enough for"
+        f" {config.media_callers} callers only, each with an agent ({LEGS_REMEDY})"
+    )
 
 
 def _real_time() -> Finding:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ivr.cli.capacity_findings import legs_short
 from ivr.cli.options import Subparsers, add_listeners, add_override, command, configuration
 from ivr.cli.running_line import RunningLine
 from ivr.config import Config, shown
@@ -80,6 +81,8 @@ def faults(config: Config) -> Iterator[str]:
             yield f"{key}: this user may not write to {path}"
     if problem := descriptors.shortage(config.sip.max_calls, descriptors.attainable()):
         yield f"sip.max_calls: {problem} ({descriptors.remedy(config.sip.max_calls)})"
+    if config.media_callers < config.sip.max_calls:
+        yield f"sip.max_calls: {legs_short(config)}"
     try:
         facts = line_facts(config)
     except IvrError as error:

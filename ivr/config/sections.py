@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import socket
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -36,6 +37,7 @@ from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig, one_v
 from ivr.errors import ConfigError
 from ivr.identity import LevelWord
 from ivr.media.description import callers_served, port_pairs
+from ivr.media.placement import LEGS
 from ivr.numbering import NumberingPlan
 from ivr.sealing import Keys
 
@@ -46,6 +48,8 @@ class MediaConfig(Section):
     ports: MediaPorts = "16000-16999"
     codecs: tuple[Literal["PCMU", "PCMA", "G722"], ...] = ("PCMU", "PCMA", "G722")
     timeout_s: float = Field(30.0, gt=0)
+    processes: int = Field(0, ge=0, le=64)
+    legs_per_process: int = Field(LEGS, ge=2, le=10_000)
     browser_addresses: tuple[AddressLiteral, ...] = ()
 
     @property
@@ -54,9 +58,23 @@ class MediaConfig(Section):
         return int(low), int(high)
 
     @property
+    def pairs(self) -> int:
+        """Of ports."""
+        return port_pairs(*self.port_range)[1]
+
+    @property
     def callers(self) -> int:
         """How many callers its ports are enough for, each joined with an agent."""
-        return callers_served(port_pairs(*self.port_range)[1])
+        return callers_served(self.pairs)
+
+    @model_validator(mode="after")
+    def _ports_for_all(self) -> Self:
+        if self.processes > self.callers:
+            raise ValueError(
+                f"media.ports are enough for {self.callers} callers, each with an agent: fewer than there are"
+                f" media.processes ({self.processes})"
+            )
+        return self
 
 
 _TALKERS_A_CORE = 60  # who say a sentence every eight seconds
@@ -348,6 +366,19 @@ class Config(Section):
     def loses_keys(self) -> bool:
         """Whether calls outlive their process, but not all of those that are encrypted."""
         return self.store.takeover and self.encrypts and not self.takeover.secrets
+
+    @property
+    def media_processes(self) -> int:
+        """As many as are asked for; or as are needed for sip.max_calls, each with an agent, but one a core at most."""
+        if self.media.processes:
+            return self.media.processes
+        needed = math.ceil(self.sip.max_calls / callers_served(self.media.legs_per_process))
+        return max(1, min(needed, _cores(), self.media.callers))
+
+    @property
+    def media_callers(self) -> int:
+        """How many callers they are enough for, each joined with an agent."""
+        return callers_served(self.media.legs_per_process * self.media_processes)
 
     @property
     def node(self) -> str:

@@ -57,6 +57,7 @@ class LineSetup:
     sip: str = "127.0.0.1:0"
     allow: str = "127.0.0.1/32"  # who may call
     media_ports: str = "20000-29999"
+    media_processes: int = 1
     gateway: str = "sip:127.0.0.1:9"  # where members' numbers are called; nobody is there by default
     srtp: SrtpPolicy = "off"  # of calls that come in
     log_level: str = "info"
@@ -78,7 +79,8 @@ class LineSetup:
             *([f'transports = ["udp", "tcp", "tls"]\n[sip.tls]\n{self.tls}'] if self.tls else []),
             f'[[sip.trunks]]\nname = "loopback"\nallow = ["{self.allow}"]\ngateway = "{self.gateway}"\n'
             f'srtp = "{self.srtp}"',
-            f'[media]\nports = "{self.media_ports}"\ntimeout_s = {self.media_timeout_s}',
+            f'[media]\nports = "{self.media_ports}"\ntimeout_s = {self.media_timeout_s}\n'
+            f"processes = {self.media_processes}\nlegs_per_process = {2 * self.max_calls}",
             f'[speech]\nrecordings = "{audio}"\ncache = "{self.cache}"\n{self.speech}',
             f'[flows]\ndirectory = "{self.flows}"\ntime_zone = "UTC"',
             '[[flows.services]]\nname = "deliveries"\nurl = "/api"',

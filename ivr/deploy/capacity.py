@@ -11,10 +11,12 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ivr.media.description import callers_served
+from ivr.media.placement import LEGS
+
 PACKETS_S = 50  # a leg sends and receives, each
 FRAME_BYTES = 218  # of G.711 on Ethernet: 160 of sound, RTP 12, UDP 8, IPv4 20, frame 18
 SRTP_TAG_BYTES = 10
-LEGS_A_MEDIA_PROCESS = 200  # one thread, which is never late by more than a tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def planned(demand: Demand, costs: Costs, machines: Machines) -> Plan:
         cores=rows,
         machines=count,
         max_calls=math.ceil(each / 10) * 10 if each > 10 else each,
-        media_processes=math.ceil(demand.legs / count / LEGS_A_MEDIA_PROCESS),
+        media_processes=math.ceil(each / callers_served(LEGS)),
         packets_s=demand.legs * PACKETS_S,
         gbit_s=demand.legs * PACKETS_S * frame * 8 / 1e9,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,37 @@ class LegStats:
     srtp: str = ""  # what protected the packets; "" for nothing, "in part" where it began or ended within the call
 
     @property
+    def _any(self) -> bool:
+        return bool(self.packets_sent or self.packets_received)
+
+    def plus(self, later: LegStats) -> LegStats:
+        """Of the leg before and after it was moved to another process."""
+        if not self._any:
+            return later
+        return replace(
+            later,
+            codec=later.codec or self.codec,
+            jitter_ms=max(self.jitter_ms, later.jitter_ms),
+            round_trip_ms=self.round_trip_ms if later.round_trip_ms is None else later.round_trip_ms,
+            send_gap_p99_ms=max(self.send_gap_p99_ms, later.send_gap_p99_ms),
+            srtp=self.srtp if self.srtp == later.srtp or not later._any else "in part",
+            **{name: getattr(self, name) + getattr(later, name) for name in _COUNTED},
+        )
+
+    @property
     def encryption(self) -> str:
         """``srtp`` for people: "none" where packets went in the clear, "" where there were no media at all."""
         return self.srtp or ("none" if self.codec else "")
+
+
+_COUNTED = (
+    "packets_sent",
+    "packets_received",
+    "packets_lost",
+    "packets_late",
+    "concealed_ms",
+    "audio_dropped_frames",
+    "packets_failed",
+    "tap_dropped_frames",
+    "packets_refused",
+)

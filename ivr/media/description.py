@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
+from itertools import pairwise
 from socket import if_nametoindex
 from typing import Literal, TypeAlias
 
@@ -57,16 +58,6 @@ Setup: TypeAlias = Literal["active", "passive", "actpass"]  # who begins the han
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
-    """What one end of a browser's leg tells the other: ICE user name fragment and password (RFC 8839), and the SHA-256
-    fingerprint of its DTLS certificate (RFC 8122), upper case with colons."""
-
-    ufrag: str
-    password: str = field(repr=False)
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
 class Crypto:
     """What one end seals its packets with, as its SDP says (RFC 4568): master key and salt in base64."""
 
@@ -96,6 +87,16 @@ class Dtls:
     tls_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What one end of a browser's leg tells the other: ICE user name fragment and password (RFC 8839), and the SHA-256
+    fingerprint of its DTLS certificate (RFC 8122), upper case with colons."""
+
+    ufrag: str
+    password: str = field(repr=False)
+    fingerprint: str
+
+
 Keying: TypeAlias = Secrets | Sdes | Dtls
 
 
@@ -111,14 +112,31 @@ class DtlsAgreement:
 
 
 @dataclass(frozen=True, slots=True)
+class BrowserAgreement:
+    """What was agreed on with the page that has this certificate: the keys of RTP and RTCP. ``ufrag``, ``password`` and
+    ``fingerprint``: what we told it."""
+
+    their_fingerprint: str
+    ufrag: str
+    password: str = field(repr=False)
+    fingerprint: str
+    keys: Sdes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Resumption:
-    """How a media process goes on with the SRTP of one that is no more. ``processes``: how many sealed by the same key
+    """How a media process goes on with a leg of one that has it no more. ``processes``: how many sealed by the same key
     before it, as none may use an SSRC again; ``dtls``: None where the keys are in the SDP; ``stream``: the far end's
-    SSRC, and how often its sequence numbers had begun anew (RFC 3711's ROC), as far as it is known."""
+    SSRC, and how often its sequence numbers had begun anew (RFC 3711's ROC), as far as it is known; ``address``: where
+    the far end was heard from, at these same ports."""
 
     processes: int = 0
-    dtls: DtlsAgreement | None = None
+    dtls: DtlsAgreement | BrowserAgreement | None = None
     stream: tuple[int, int] | None = None
+    address: tuple[str, int] | None = None
+
+
+NEW = Resumption()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +197,13 @@ def port_pairs(low: int, high: int) -> tuple[int, int]:
     """The first port, an even one, and the number of RTP/RTCP pairs in ``low``..``high``."""
     first = low + low % 2
     return first, (high + 1 - first) // 2
+
+
+def port_shares(low: int, high: int, count: int) -> list[tuple[int, int]]:
+    """``low``..``high`` in ``count`` parts that don't overlap, of whole pairs, first and last port of each."""
+    first, pairs = port_pairs(low, high)
+    ends = [first + 2 * (pairs * number // count) for number in range(count + 1)]
+    return [(begin, end - 1) for begin, end in pairwise(ends)]
 
 
 def callers_served(pairs: int) -> int:

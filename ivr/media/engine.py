@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 
@@ -17,6 +17,7 @@ from ivr.media.browser_sdp import read_offer
 from ivr.media.candidates import candidates, listening
 from ivr.media.clip import Clip
 from ivr.media.description import (
+    NEW,
     MediaDescription,
     NoCommonCodec,
     Resumption,
@@ -25,7 +26,8 @@ from ivr.media.description import (
     is_concrete,
     literal,
 )
-from ivr.media.leg import NEW, ProcessMediaLeg
+from ivr.media.leg import ProcessMediaLeg
+from ivr.media.load import MediaLoad
 from ivr.media.resolution import resolved
 from ivr.media.wire import Kind
 from ivr.sealing import Confidential
@@ -45,7 +47,10 @@ _ROLE = Role(
     variables={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
 )
 
+_STALE_S = 15.0  # after that, what a process told of its ticks is of the past: it has no legs
 _MOST_LIVES = 3  # of the process, that opening a leg may cost
+
+Gather: TypeAlias = Callable[[Collection[ProcessMediaLeg]], Awaitable[None]]  # see ``leg.Commands.together``
 
 _log = structlog.get_logger(__name__)
 
@@ -59,7 +64,9 @@ class ProcessMediaEngine:
     ``clip_bytes`` bounds the PCM that the process keeps of clips (it holds up to twice that, with the encoded form).
     Browsers find their legs at ``browser_addresses`` (without any: at ``hosts`` and ``advertise``); they send all the
     time, ``browser_timeout_s`` of silence are enough.
-    A process that answers no ping for ``hung_after_s`` is replaced like one that died."""
+    A process that answers no ping for ``hung_after_s`` is replaced like one that died.
+    ``number``: of this process among those of a pool, whose legs and clips are all numbered by ``numbers`` and which
+    brings legs together (``gather``)."""
 
     def __init__(
         self,
@@ -73,7 +80,11 @@ class ProcessMediaEngine:
         browser_timeout_s: float = 2.0,
         clip_bytes: int = 128 << 20,
         hung_after_s: float = _ROLE.hung_after_s,
+        number: int = 1,
+        numbers: Iterator[int] | None = None,
+        gather: Gather | None = None,
     ) -> None:
+        self.number = number
         bound = hosts_by_version([hosts] if isinstance(hosts, str) else hosts)
         home = next(iter(bound.values())) if len(bound) == 1 or any(map(is_concrete, bound.values())) else "::"
         shown = bound | {ip_version(each): each for each in advertise if literal(each) and ip_version(each) in bound}
@@ -93,8 +104,13 @@ class ProcessMediaEngine:
         self._serving = False
         self._last_port = 0  # that a new leg got
         self._life = 0  # how many processes were lost
-        self._legs: dict[int, ProcessMediaLeg] = {}
-        self._numbers = itertools.count(1)  # of legs and clips
+        self._members: dict[int, ProcessMediaLeg] = {}  # open, being opened, or lost and waiting to be reopened
+        self._legs: dict[int, ProcessMediaLeg] = {}  # that the process has
+        self._numbers = numbers or itertools.count(1)  # of legs and clips
+        self._gather = gather
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._pace = (0, 0, 0.0, 0.0)  # ticks, late ones, how late the latest was, when that was told
         self._clip_bytes = clip_bytes
         self._clips: OrderedDict[str, tuple[int, int]] = OrderedDict()  # number and bytes by key, as the process has it
         self._clips_held = 0
@@ -115,22 +131,61 @@ class ProcessMediaEngine:
         """Whether it serves now, and has answered lately."""
         return self._worker.healthy
 
+    @property
+    def legs(self) -> Collection[ProcessMediaLeg]:
+        """Those that are its own: open, being opened, or lost and waiting for its next life."""
+        return self._members.values()
+
+    async def emptied(self) -> None:
+        """Waits until it has no legs."""
+        await self._empty.wait()
+
+    @property
+    def load(self) -> MediaLoad:
+        """As of now."""
+        ticks, late, worst_s, at = self._pace
+        stale = asyncio.get_running_loop().time() - at > _STALE_S
+        up, restarts = self._worker.up, self._worker.restarts
+        return MediaLoad(self.number, up, len(self._members), restarts, ticks, late, 0.0 if stale else worst_s)
+
+    def loads(self) -> Sequence[MediaLoad]:
+        """Of the one."""
+        return [self.load]
+
+    def share(self, low: int, high: int) -> None:
+        """These ports are its own from now on; legs that are open keep theirs."""
+        self._settings |= {"low": low, "high": high}
+        if self._worker.up:
+            self.send(Kind.PORTS, 0, [low, high, self._last_port])
+
     async def open(
-        self, leg: str, remote: MediaDescription | None, *, caller: bool = True, kept: Confidential | None = None
+        self,
+        leg: str,
+        remote: MediaDescription | None,
+        *,
+        caller: bool = True,
+        call: str = "",
+        kept: Confidential | None = None,
     ) -> ProcessMediaLeg:
         """Bind a port pair and negotiate; ``caller``: for one, who may not have the ports kept for who joins them.
-        ``kept``: by another process, of the far end's session with that: its keys go on being the ones.
+        ``call``: what the leg is a part of; ``kept``: by another process, of the far end's session with that: its keys
+        go on being the ones.
 
         A process that is lost over this is followed by one that is asked again. Raises NoCommonCodec (answer 488), or
         MediaUnavailable."""
         remote, resumed = _resumed(leg, remote, kept)
         for lives_left in reversed(range(_MOST_LIVES)):
-            opened = ProcessMediaLeg(self, next(self._numbers), leg, remote, caller=caller, resumed=resumed)
+            opened = ProcessMediaLeg(
+                self, next(self._numbers), leg, remote, caller=caller, call=call or leg, resumed=resumed
+            )
             life = self._life
             try:
                 await opened.open()
                 break
-            except MediaUnavailable as error:
+            except BaseException as error:
+                self.forget_leg(opened.number)
+                if not isinstance(error, MediaUnavailable):
+                    raise
                 if self._life == life or not lives_left:
                     raise
                 _log.info("media.unopened", leg=leg, why=str(error))
@@ -164,6 +219,8 @@ class ProcessMediaEngine:
         """Ports for ``leg``, waiting for a restart under way: ``port`` and the next where they are free. Raises
         NoCommonCodec or MediaUnavailable."""
         number = leg.number
+        self._members[number] = leg
+        self._empty.clear()
         await self._worker.wait_up(REPLY_S)
         remote = None if remote is None else await resolved(remote, self.versions)
         self._legs[number] = leg
@@ -204,8 +261,19 @@ class ProcessMediaEngine:
         return candidates(*self._candidates)
 
     def forget_leg(self, leg: int) -> None:
-        """The leg is closed: what still comes of it is nobody's."""
+        """The leg is closed, or another process's: what still comes of it is nobody's."""
         self._legs.pop(leg, None)
+        self._members.pop(leg, None)
+        if not self._members:
+            self._empty.set()
+
+    async def together(self, legs: Collection[ProcessMediaLeg]) -> None:
+        """See ``leg.Commands``: by the pool that this process is in."""
+        if all(leg.commands is self for leg in legs):
+            return
+        if self._gather is None:
+            raise TypeError("only legs of one media engine can hear each other")
+        await self._gather(legs)
 
     # --- clips -----------------------------------------------------------------------------------------------
 
@@ -237,7 +305,13 @@ class ProcessMediaEngine:
     def ready(self, body: bytes) -> bool:
         """It serves; ``body`` names its codecs."""
         self._serving = True
-        _log.info("media.started", pid=self.pid, codecs=wire.unpack(body)["codecs"], hosts=self._settings["hosts"])
+        _log.info(
+            "media.started",
+            process=self.number,
+            pid=self.pid,
+            codecs=wire.unpack(body)["codecs"],
+            hosts=self._settings["hosts"],
+        )
         return True
 
     def received(self, kind: int, number: int, body: bytes) -> None:
@@ -247,6 +321,11 @@ class ProcessMediaEngine:
                 leg = self._legs.get(target)
                 if leg is not None:
                     leg.on_audio(pcm, at)
+            return
+        if kind == Kind.PACE:
+            ticks, late, worst_s = wire.unpack(body)
+            before = self._pace
+            self._pace = (before[0] + ticks, before[1] + late, worst_s, asyncio.get_running_loop().time())
             return
         leg = self._legs.get(number)
         if leg is None:
@@ -274,9 +353,9 @@ class ProcessMediaEngine:
         if restart_in_s is None:
             return
         if served:
-            _log.error("media.lost", reason=reason, legs=len(legs))
+            _log.error("media.lost", process=self.number, reason=reason, legs=len(legs))
         else:
-            _log.error("media.restart_failed", error=reason, retry_in_s=restart_in_s)
+            _log.error("media.restart_failed", process=self.number, error=reason, retry_in_s=restart_in_s)
 
 
 def _resumed(

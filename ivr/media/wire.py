@@ -13,6 +13,7 @@ from struct import Struct
 from typing import Any
 
 from ivr.media.description import (
+    BrowserAgreement,
     Codec,
     Crypto,
     Direction,
@@ -36,13 +37,15 @@ KEYS = "0123456789*#ABCD"  # of a keypad, in the order of RFC 4733's event codes
 class Kind(IntEnum):
     """Every message of the protocol beside ``workers.frames.Life``, with its body. A frame's number is the leg's."""
 
-    # line to media; the first four are requests
+    # line to media; the first five are requests
     # [the far end's description or null, whether it is a caller's, the port to have again or 0, what ``resumption``
     # makes of what it goes on with]; the answer: ours
     OPEN = FIRST
     UPDATE = 17  # the far end's description, for a leg that is open; the answer: ours
     STATS = 18  # null; the answer: LegStats
     CLOSE = 19  # null; the answer: LegStats
+    # null: the leg goes on in another process, at the same ports; the answer: [LegStats, what ``resumption`` makes]
+    LEAVE = 27
     CLIP = 20  # PCM; the frame's number is the clip's
     FORGET = 21  # null; the frame's number is the clip's
     PLAY = 22  # [token, whether a key stops it, gap in ms, numbers of the clips]
@@ -51,6 +54,7 @@ class Kind(IntEnum):
     HEAR = 25  # numbers of the other legs
     PRESS = 26  # keys
     TAP = 28  # whether to
+    PORTS = 29  # [first, last, the last one handed out or 0]: for legs to come; the frame's number is 0
     # media to line
     DIGIT = 48  # [key, "rtp" or "tone", time in monotonic seconds, whether it is still down]
     DONE = 49  # [token, whether completed, seconds played]
@@ -61,6 +65,7 @@ class Kind(IntEnum):
     HEARD = 54  # null; the far end, for the first time
     TAPPED = 56  # see ``tapped``
     CONNECTED = 57  # [state, why], as in ``ivr.events.Connected``
+    PACE = 59  # [ticks, late ones, how late the latest was in s] since the last time; the frame's number is 0
     KEYED = 58  # what ``resumption`` makes of what another process would need to go on: changed, seldom
 
 
@@ -137,18 +142,31 @@ def parse_keying(value: Any) -> Keying | None:
 
 def resumption(resumed: Resumption) -> dict[str, Any]:
     """As JSON values."""
-    return asdict(resumed)
+    dtls = resumed.dtls
+    return asdict(resumed) | {"dtls": None if dtls is None else [type(dtls).__name__, asdict(dtls)]}
 
 
 def parse_resumption(value: Any) -> Resumption:
     """The opposite. Raises KeyError, TypeError and ValueError for what is none."""
-    dtls, stream = value["dtls"], value["stream"]
-    if dtls is not None:
-        dtls = DtlsAgreement(**dtls | {"keys": tuple(_sdes(each) for each in dtls["keys"])})
+    stream, address = value["stream"], value.get("address")
     if stream is not None:
         ssrc, rollovers = stream
         stream = int(ssrc), int(rollovers)
-    return Resumption(int(value["processes"]), dtls, stream)
+    if address is not None:
+        host, port = address
+        address = str(host), int(port)
+    return Resumption(int(value["processes"]), _agreement(value["dtls"]), stream, address)
+
+
+def _agreement(value: Any) -> DtlsAgreement | BrowserAgreement | None:
+    match value:
+        case None:
+            return None
+        case ["DtlsAgreement", given]:
+            return DtlsAgreement(**given | {"keys": tuple(_sdes(each) for each in given["keys"])})
+        case ["BrowserAgreement", given]:
+            return BrowserAgreement(**given | {"keys": _sdes(given["keys"])})
+    raise ValueError("no agreement")
 
 
 def kept(secure: Keying, resumed: Resumption) -> dict[str, Any]:

@@ -126,7 +126,7 @@ class Consultation:
                 headers={"Replaces": replaces} if replaces else {},
                 ring_timeout_s=OUTSIDE_RING_S,
                 on_ringing=on_ringing,
-                of_call=ring.context.call_id,
+                call=ring.context.call_id,
             )
         now = asyncio.get_running_loop().time()
         return Party("consulted", onward.name, answered, now, outside=onward.kind == "outside")

@@ -82,8 +82,11 @@ class Conversation:
             heard = [joinable(other.participant.media) for other in others]
             if heard != self._hear.get(party, []):
                 self._hear[party] = heard
-                with contextlib.suppress(MediaUnavailable):  # gone, which its events say
+                try:
                     await party.participant.media.hear(heard)
+                except MediaUnavailable as error:  # gone, which its events say; or to be tried again
+                    self._hear.pop(party, None)
+                    log.warning("conversation.unheard", who=party.role, why=str(error))
         await self.recording.follow(order, self.caller, self.spawn, self._changed)
         if held:
             self._music.start()

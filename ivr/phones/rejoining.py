@@ -89,7 +89,8 @@ async def phone_again(
     """Whoever has the telephone of this leg, told where to speak to now; None where it is gone."""
     leg = endpoint.restore(kept["leg"])
     try:
-        opened = await media.open(f"{call_id}-agent", leg.remote, caller=False, kept=kept["leg"].get("media"))
+        keys = kept["leg"].get("media")
+        opened = await media.open(f"{call_id}-agent", leg.remote, caller=False, call=call_id, kept=keys)
     except MediaUnavailable as error:
         log.warning("agent.not_rejoined", leg=leg.id, why=str(error))
         await leg.hangup("no media", lost=True)

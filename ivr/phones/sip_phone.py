@@ -39,7 +39,7 @@ class SipPhone:
                 on_ringing=on_ringing,
                 context=None if wanted else context,
                 on_answer=ring.on_answer,
-                of_call=context.call_id,
+                call=context.call_id,
             )
         except CallEnded as ended:
             status = DECLINED if ended.by == "agent" else UNAVAILABLE

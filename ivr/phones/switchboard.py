@@ -40,15 +40,17 @@ class Switchboard:
         on_ringing: Callable[[], None] | None = None,
         context: HandoffContext | None = None,
         on_answer: Callable[[], None] = lambda: None,
-        of_call: str = "",
+        call: str = "",
+        rung_for: str = "",
     ) -> Participant:
         """Who answers at ``target``, a SIP URI; whoever calls this lets go of them. ``name``: of their media, unique;
         ``caller``: who they see calling. ``context``: they hear a whisper about it first, and are heard before they
-        are anybody's. ``of_call``: whose it is, should this process die.
+        are anybody's. ``call``: whose audio theirs is to be beside; ``rung_for``: whose they are, should this process
+        die, where that is another.
 
         Nobody is left behind. Raises DialFailed, MediaUnavailable, and CallEnded where they hang up during the
         whisper or their phone does not work."""
-        media = await self.media.open(name, None, caller=False)
+        media = await self.media.open(name, None, caller=False, call=call)
         whisper = asyncio.create_task(self._whisper(context))
         answered: Participant | None = None
         ready = False
@@ -61,7 +63,7 @@ class Switchboard:
                 ring_timeout_s=ring_timeout_s,
                 on_ringing=on_ringing,
                 srtp=self.destinations.srtp(target),
-                of_call=of_call,
+                of_call=rung_for or call,
             )
             on_answer()
             answered = Participant(leg, media, may_mute=True)

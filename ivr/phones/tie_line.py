@@ -85,7 +85,7 @@ class TieLine:
                 headers={},
                 ring_timeout_s=ring.ring_timeout_s,
                 on_ringing=on_ringing,
-                of_call=context.call_id,
+                call=context.call_id,
             )
         except CallEnded as ended:
             raise DialFailed(UNAVAILABLE, ended.reason) from ended

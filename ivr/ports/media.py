@@ -11,6 +11,7 @@ from typing import Protocol
 from ivr.events import MediaEvent
 from ivr.media.clip import Clip, LegStats
 from ivr.media.description import MediaDescription
+from ivr.media.load import MediaLoad
 from ivr.sealing import Confidential
 
 
@@ -38,7 +39,8 @@ class MediaLeg(Protocol):
         """Forward gated audio (with pre-roll) as Audio events, or stop doing so. Digits are always reported."""
 
     async def bridge(self, other: MediaLeg | None) -> None:
-        """Two legs that ``hear`` each other and nobody else them; None: this one hears nobody, and nobody it."""
+        """Two legs that ``hear`` each other and nobody else them; None: this one hears nobody, and nobody it. Legs that
+        are joined meet in one process, see ``ivr.media.pool``."""
 
     async def hear(self, others: Sequence[MediaLeg]) -> None:
         """What this leg's far end hears from now on: the sum of what comes in on ``others`` (none: only what is
@@ -67,15 +69,22 @@ class MediaLeg(Protocol):
 
 
 class MediaEngine(Protocol):
-    """The media process, seen from the line. Restarts a dead process; its legs get MediaLost and can be reopened."""
+    """The media processes, seen from the line. Restarts a dead one; its legs get MediaLost and can be reopened."""
 
     async def open(
-        self, leg: str, remote: MediaDescription | None, *, caller: bool = True, kept: Confidential | None = None
+        self,
+        leg: str,
+        remote: MediaDescription | None,
+        *,
+        caller: bool = True,
+        call: str = "",
+        kept: Confidential | None = None,
     ) -> MediaLeg:
         """Bind an RTP/RTCP port pair and negotiate. Raises MediaUnavailable. None: we make the offer. ``kept``: what
         another process had of the same far end (``MediaLeg.kept``).
 
-        ``caller``: it is a caller's. Half of the ports are kept for those whom callers are joined with."""
+        ``caller``: it is a caller's. Half of ports and legs are kept for those whom callers are joined with. ``call``:
+        what it is a part of, ``leg`` where that is the call; those of one call are placed together."""
 
     async def open_browser(self, leg: str, offer: str) -> tuple[MediaLeg, str]:
         """A leg to a browser, from its SDP offer: ICE-lite (RFC 8445), DTLS-SRTP (RFC 5764), rtcp-mux; the leg and our
@@ -83,4 +92,8 @@ class MediaEngine(Protocol):
         NoCommonCodec, and ValueError for what is no browser's offer."""
 
     async def preload(self, clips: Sequence[Clip]) -> None: ...
-    def healthy(self) -> bool: ...
+    def healthy(self) -> bool:
+        """Whether a call can have media now."""
+
+    def loads(self) -> Sequence[MediaLoad]:
+        """Of each process."""

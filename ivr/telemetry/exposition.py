@@ -24,7 +24,7 @@ class Exposition:
         families: Families,
         labels: Labels,
         look: Callable[[], Awaitable[LineState]],
-        pids: Callable[[], Mapping[str, int]],
+        pids: Callable[[], Mapping[str, Sequence[int]]],
         folders: Mapping[str, Path],
     ) -> None:
         self._registry = families.registry
@@ -38,7 +38,7 @@ class Exposition:
         read = list(line_metrics.families(await self._look(), self._labels))
         return await asyncio.to_thread(self._render, accept, read, self._pids())
 
-    def _render(self, accept: str, read: Sequence[Metric], pids: Mapping[str, int]) -> tuple[bytes, str]:
+    def _render(self, accept: str, read: Sequence[Metric], pids: Mapping[str, Sequence[int]]) -> tuple[bytes, str]:
         encode, content_type = choose_encoder(accept)
         rest = (*read, *process_metrics.families(pids), *line_metrics.disk(self._folders))
         return encode(_Together(self._registry, rest)), content_type

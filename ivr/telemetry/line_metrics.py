@@ -12,6 +12,7 @@ from pathlib import Path
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from ivr.log_sink import SinkStatus
+from ivr.media.load import MediaLoad
 from ivr.ports import LineView
 from ivr.readiness import Life, Readiness
 from ivr.sip.traffic import SipTraffic
@@ -41,6 +42,7 @@ class LineState:
     spools: Mapping[str, SinkStatus] = field(default_factory=dict)
     done_at: datetime | None = None
     taken_over: int = 0
+    media_legs_max: int = 0
     observers_failed: int = 0
     spans_dropped: int = 0
 
@@ -91,7 +93,8 @@ def _line(out: _Gauges, state: LineState) -> None:
     out.by("ivr_life", "1 for where the service is.", "state", {life.value: life is readiness.life for life in Life})
     out.by("ivr_calls_live", "Calls in progress, by what the caller does.", "phase", state.live)
     out.one("ivr_calls_max", "sip.max_calls.", state.max_calls)
-    out.one("ivr_media_up", "1 while the media process serves.", readiness.media)
+    out.one("ivr_media_up", "1 while a media process serves.", readiness.media)
+    _media(out, {str(each.number): each for each in readiness.media_processes}, state.media_legs_max)
     out.totals("ivr_part_restarts", "Processes that were replaced.", "part", _all_of(PARTS, state.restarts))
     out.one("ivr_config_ok", "0 after a reload that was refused.", state.config_ok)
     out.totals("ivr_credentials_refused", "Wrong passwords and tokens.", "kind", state.refused_credentials)
@@ -99,6 +102,19 @@ def _line(out: _Gauges, state: LineState) -> None:
     out.by("ivr_certificate_expires_timestamp_seconds", "End of validity.", "name", ends)
     out.total("ivr_observers_failed", "Measurements that raised: a fault of ours.", state.observers_failed)
     out.total("ivr_spans_dropped", "Spans that the trace endpoint did not get.", state.spans_dropped)
+
+
+def _media(out: _Gauges, loads: Mapping[str, MediaLoad], most: int) -> None:
+    """Of each process, by its number, of which there are as many as are configured."""
+    out.by("ivr_media_process_up", "1 while it serves.", "process", {n: each.up for n, each in loads.items()})
+    out.by("ivr_media_legs", "RTP sessions.", "process", {n: each.legs for n, each in loads.items()})
+    out.one("ivr_media_legs_max", "media.legs_per_process.", most)
+    out.totals("ivr_media_process_restarts", "Its lives.", "process", {n: each.restarts for n, each in loads.items()})
+    out.totals("ivr_media_ticks", "Of 20 ms, with legs.", "process", {n: each.ticks for n, each in loads.items()})
+    late = {n: each.late for n, each in loads.items()}
+    out.totals("ivr_media_ticks_late", "Of these, late by more than 10 ms.", "process", late)
+    latest = {n: each.latest_s for n, each in loads.items()}
+    out.by("ivr_media_tick_latest_seconds", "How late the latest of the last 5 s was.", "process", latest)
 
 
 def _speech(out: _Gauges, state: LineState) -> None:

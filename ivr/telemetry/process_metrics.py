@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,13 +49,15 @@ def _children(pid: int) -> Iterator[int]:
             yield from map(int, (thread / "children").read_text().split())
 
 
-def families(pids: Mapping[str, int]) -> Iterator[Metric]:
+def families(pids: Mapping[str, Sequence[int]]) -> Iterator[Metric]:
     """``pids`` by part; the line's own children are the other parts."""
     cpu = CounterMetricFamily("ivr_process_cpu_seconds", "Processor time.", labels=["part"])
     memory = GaugeMetricFamily("ivr_process_resident_bytes", "Resident memory.", labels=["part"])
     descriptors = GaugeMetricFamily("ivr_process_open_descriptors", "Open file descriptors.", labels=["part"])
-    for part, pid in pids.items():
-        used = usage(pid, forks=part != "line")
+    for part, processes in pids.items():
+        used = Usage()
+        for pid in processes:
+            used = used.plus(usage(pid, forks=part != "line"))
         cpu.add_metric([part], used.cpu_s)
         memory.add_metric([part], used.resident)
         descriptors.add_metric([part], used.descriptors)

@@ -8,24 +8,14 @@ and its calls go on, within 5 s. A start takes some CPU on two cores: beside bus
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import os
-import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 from ivr.demo.line import LineSetup, RunningLine
-from tests.bench.figures import Figure, tell
 from tests.bench.process_tree import Watch, settled
-from tests.wire.sipp import free_port
 from tests.wire.takeover.cluster import CALLER_SAYS, gap
 from tests.wire.takeover.telephone import Telephone
 

@@ -24,7 +24,7 @@ import numpy as np
 from ivr.config import SpeechConfig
 from ivr.demo.line import ROOT, LineSetup, RunningLine
 from ivr.media.process.codec import PCMU
-from ivr.media.process.sender import Recording
+from ivr.media.process.play_queue import Recording
 from ivr.softphone.g711 import encode
 from ivr.softphone.voices import CallerVoice
 from ivr.speech.service import WorkerSpeechService

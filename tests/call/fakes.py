@@ -43,6 +43,7 @@ from ivr.events import (
     TransferProgress,
 )
 from ivr.media.description import PCMU, MediaDescription, SrtpPolicy
+from ivr.media.load import MediaLoad
 from ivr.phones.floor import AgentFloor
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import (
@@ -328,7 +329,13 @@ class FakeMedia:
         return None
 
     async def open(
-        self, leg: str, remote: MediaDescription | None, *, caller: bool = True, kept: Confidential | None = None
+        self,
+        leg: str,
+        remote: MediaDescription | None,
+        *,
+        caller: bool = True,
+        call: str = "",
+        kept: Confidential | None = None,
     ) -> FakeMediaLeg:
         self.legs.append(FakeMediaLeg(leg, kept))
         return self.legs[-1]
@@ -342,6 +349,9 @@ class FakeMedia:
 
     def healthy(self) -> bool:
         return True
+
+    def loads(self) -> Sequence[MediaLoad]:
+        return [MediaLoad(1, up=True, legs=len(self.legs))]
 
     async def stop(self) -> None:
         return None

@@ -28,7 +28,6 @@ from ivr.phones.participant import Participant
 from ivr.phones.restoration import MOST_LOSSES
 from ivr.ports import Clip, Destination, HandoffContext, MediaChanged
 from ivr.record import Entered, HandedOver
-from ivr.sealing import Confidential
 from tests.call.fakes import (
     SDP,
     FakeDesk,
@@ -319,9 +318,7 @@ def test_a_hold_in_the_whisper_and_in_the_talk_re_aims_the_agents_audio(library:
                 aimed.append(remote)
                 return await super().update(remote)
 
-        async def opened(
-            leg: str, remote: MediaDescription | None, *, caller: bool = True, kept: Confidential | None = None
-        ) -> FakeMediaLeg:
+        async def opened(leg: str, remote: MediaDescription | None, **how: Any) -> FakeMediaLeg:
             bench.media.legs.append(Aimed(leg))
             return bench.media.legs[-1]
 
@@ -432,9 +429,7 @@ def test_seconds_to_a_human_count_from_the_first_wish(library: FlowLibrary) -> N
 def agents(bench: Bench, **settings: Any) -> None:
     """RTP sessions with agents, as ``settings`` say."""
 
-    async def opened(
-        leg: str, remote: MediaDescription | None, *, caller: bool = True, kept: Confidential | None = None
-    ) -> FakeMediaLeg:
+    async def opened(leg: str, remote: MediaDescription | None, **how: Any) -> FakeMediaLeg:
         bench.media.legs.append(FakeMediaLeg(leg))
         for name, value in settings.items():
             setattr(bench.media.legs[-1], name, value)

@@ -23,18 +23,24 @@ async def noted(records: FakeRecords) -> None:
 
     class Media(FakeMedia):
         async def open(
-            self, leg: str, remote: MediaDescription | None, *, caller: bool = True, kept: Confidential | None = None
+            self,
+            leg: str,
+            remote: MediaDescription | None,
+            *,
+            caller: bool = True,
+            call: str = "",
+            kept: Confidential | None = None,
         ) -> FakeMediaLeg:
-            call.note(Spoken("caller", "my disc skips"))
-            call.note(Spoken("ben", "let me see", late=True))
+            tied.note(Spoken("caller", "my disc skips"))
+            tied.note(Spoken("ben", "let me see", late=True))
             return await super().open(leg, remote, caller=caller)
 
     context = HandoffContext("c1", "asked", "general", 5, Party("+15035550101"), "en-US", {}, state="human.connect")
     ring = Ring(Offer(replace(ToldLine().place, id=7), "ben", EPOCH), context, "http://t/handoff/t", {}, 20.0)
     shared = services(media=Media(), records=records)
     tie = TieLine(None, shared.switchboard, shared.line, VirtualClock())  # type: ignore[arg-type]  # nobody rings
-    call = TiedCall(FakeLeg("tie"), ring, shared, tie)
-    await asyncio.gather(call.run(), return_exceptions=True)  # nobody answers here
+    tied = TiedCall(FakeLeg("tie"), ring, shared, tie)
+    await asyncio.gather(tied.run(), return_exceptions=True)  # nobody answers here
 
 
 def test_what_is_said_at_the_console_is_in_the_calls_record_when_the_call_is_over() -> None:

@@ -67,7 +67,13 @@ class ListenedTo(FakeMediaLeg):
 
 class Exchange(FakeMedia):
     async def open(
-        self, leg: str, remote: MediaDescription | None, *, caller: bool = True, kept: Confidential | None = None
+        self,
+        leg: str,
+        remote: MediaDescription | None,
+        *,
+        caller: bool = True,
+        call: str = "",
+        kept: Confidential | None = None,
     ) -> FakeMediaLeg:
         self.legs.append(ListenedTo(leg))
         return self.legs[-1]

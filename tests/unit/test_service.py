@@ -76,7 +76,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         calls = 0
 
-    monkeypatch.setattr(engines, "ProcessMediaEngine", Media)
+    monkeypatch.setattr(engines, "MediaPool", Media)
     monkeypatch.setattr(engines, "WorkerSpeechService", Speech)
     monkeypatch.setattr(service, "SipUserAgent", Endpoint)
     for name, watched_class, start, stop in (

@@ -7,10 +7,11 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 
-from ivr.media.description import Keying, Secrets
+from ivr.media.description import BrowserAgreement, Keying, Resumption, Secrets
 from ivr.media.process.dtls_srtp import Association, Identities
 from ivr.media.process.ice import IceLite
 from ivr.media.process.latch import Address, KeyLatch, Latch
+from ivr.media.process.resumed_association import ResumedAssociation
 from ivr.media.process.srtp import Protection
 from ivr.media.process.transport import Change, Reader, Taker, UdpPort
 
@@ -21,7 +22,8 @@ _CONNECT_S = 15.0
 class BrowserTransport:
     """``address`` is the browser's, None until a check of its own has come."""
 
-    def __init__(self, sock: socket.socket, identities: Identities) -> None:
+    def __init__(self, sock: socket.socket, identities: Identities, resumed: Resumption | None = None) -> None:
+        """``resumed``: what the page has agreed on with another process."""
         self._latch = KeyLatch()
         self.latch: Latch = self._latch
         self._udp = UdpPort(sock)
@@ -31,9 +33,12 @@ class BrowserTransport:
         self._rtp: Taker | None = None
         self._rtcp: Taker | None = None
         self._changed: Change | None = None
+        agreed = resumed.dtls if resumed is not None else None
+        self.agreement = agreed if isinstance(agreed, BrowserAgreement) else None
+        self._stream = resumed.stream if resumed is not None else None
         self._theirs: Secrets | None = None
         self._ice: IceLite | None = None
-        self._dtls: Association | None = None
+        self._dtls: Association | ResumedAssociation | None = None
         self._told = ""
         self._given_up_at = 0.0
 
@@ -41,11 +46,6 @@ class BrowserTransport:
     def protection(self) -> Protection | None:
         """The association's."""
         return self._dtls
-
-    @property
-    def agreement(self) -> None:
-        """None: a page connects again by itself."""
-        return None
 
     @property
     def refused(self) -> int:
@@ -66,8 +66,13 @@ class BrowserTransport:
         """Meet the browser of this offer. Another one than before is an ICE restart where the certificate is the same
         (RFC 8842 section 5), else another page: keys are agreed on anew, and the former page is heard no more."""
         assert isinstance(theirs, Secrets)
-        dtls = self._dtls
-        if dtls is None or theirs != self._theirs:
+        dtls, agreed = self._dtls, self.agreement
+        if dtls is None and agreed is not None and agreed.their_fingerprint == theirs.fingerprint:
+            self._ice = IceLite(theirs.ufrag, agreed.ufrag, agreed.password)
+            dtls = self._dtls = ResumedAssociation(agreed.keys, agreed.fingerprint, theirs.fingerprint, self._stream)
+            self._latch.source = _FAR_END
+            self._theirs, self._told = theirs, "up"
+        elif dtls is None or theirs != self._theirs:
             self._ice = IceLite(theirs.ufrag)
             if dtls is None or dtls.their_fingerprint != theirs.fingerprint or dtls.state != "up":
                 dtls = self._dtls = Association(self._identities.current(), theirs.fingerprint)
@@ -76,6 +81,7 @@ class BrowserTransport:
             self._theirs = theirs
             self._told = ""
         assert self._ice is not None
+        self._note_agreement(dtls)
         return Secrets(self._ice.ufrag, self._ice.password, dtls.fingerprint)
 
     def readers(self, rtp: Taker, rtcp: Taker, changed: Change) -> list[tuple[socket.socket, Reader]]:
@@ -133,9 +139,12 @@ class BrowserTransport:
             )
         self._follow(dtls, now)
 
-    def close(self) -> None:
+    def meet(self, address: Address) -> None:
+        self.address = address
+
+    def close(self, *, elsewhere: bool = False) -> None:
         """Tell the browser, and free the port."""
-        if self._dtls is not None:
+        if self._dtls is not None and not elsewhere:
             self._dtls.close()
             self._flush(self._dtls)
         self._latch.source = None
@@ -143,7 +152,7 @@ class BrowserTransport:
         # Whom it told hold it: what OpenSSL has of it must not wait for a collection of such circles.
         self._dtls = self._ice = self._rtp = self._rtcp = self._changed = None
 
-    def _checked(self, dtls: Association, data: bytes, address: Address, now: float) -> None:
+    def _checked(self, dtls: Association | ResumedAssociation, data: bytes, address: Address, now: float) -> None:
         check = self._ice.check(data, address) if self._ice is not None else None
         if check is None:
             return
@@ -153,17 +162,25 @@ class BrowserTransport:
             self._udp.send(check.answer, address)
         self._follow(dtls, now)
 
-    def _follow(self, dtls: Association, now: float) -> None:
+    def _follow(self, dtls: Association | ResumedAssociation, now: float) -> None:
         """What became of the association by now."""
         self._flush(dtls)
         state = dtls.state
         self._latch.source = _FAR_END if state == "up" else None
+        self._note_agreement(dtls)
         if state != "new" and state != self._told:
             self._told = state
             if self._changed is not None:
                 self._changed(state, dtls.why, now)
 
-    def _flush(self, dtls: Association) -> None:
+    def _note_agreement(self, dtls: Association | ResumedAssociation) -> None:
+        ice, keys, known = self._ice, dtls.keys, self.agreement
+        if dtls.state != "up" or ice is None or keys is None:
+            self.agreement = None
+        elif known is None or (known.ufrag, known.keys) != (ice.ufrag, keys):
+            self.agreement = BrowserAgreement(dtls.their_fingerprint, ice.ufrag, ice.password, dtls.fingerprint, keys)
+
+    def _flush(self, dtls: Association | ResumedAssociation) -> None:
         for datagram in dtls.out:
             if self.address is not None:
                 with suppress(OSError):

@@ -105,11 +105,12 @@ class Check:
 
 
 class IceLite:
-    """Our end of one ICE session; ``ufrag`` and ``password`` are ours, of 48 and 192 random bits."""
+    """Our end of one ICE session; ``ufrag`` and ``password`` are ours, of 48 and 192 random bits, or those of the
+    session that another process had."""
 
-    def __init__(self, their_ufrag: str) -> None:
-        self.ufrag = secrets.token_urlsafe(6).replace("-", "+").replace("_", "/")
-        self.password = secrets.token_urlsafe(24).replace("-", "+").replace("_", "/")
+    def __init__(self, their_ufrag: str, ufrag: str = "", password: str = "") -> None:
+        self.ufrag = ufrag or secrets.token_urlsafe(6).replace("-", "+").replace("_", "/")
+        self.password = password or secrets.token_urlsafe(24).replace("-", "+").replace("_", "/")
         self._username = f"{self.ufrag}:{their_ufrag}".encode()
         self._key = self.password.encode()
         self._seen: OrderedDict[bytes, Address] = OrderedDict()  # where each transaction came from

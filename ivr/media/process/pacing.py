@@ -1,12 +1,14 @@
-"""The pacing of the media process: its deadlines, and its place before recognition and synthesis."""
+"""The pacing of the media process: its deadlines, how they were kept, its place before recognition and synthesis."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import dataclass
 
 _NICE = -15
 _FORGIVEN_S = 0.1
+_LATE_S = 0.01  # half a tick: what comes later than that, far ends' buffers begin to notice
 
 
 class Pacer:
@@ -27,6 +29,26 @@ class Pacer:
             missed = int(behind / self._period)
             self.due += missed * self._period
             self.skipped += missed
+
+
+@dataclass(slots=True)
+class Punctuality:
+    """How ticks kept their deadlines: ``ticks`` of them, ``late`` ones by more than 10 ms, skipped ones included;
+    ``worst_s``: by how much the latest did."""
+
+    ticks: int = 0
+    late: int = 0
+    worst_s: float = 0.0
+
+    def began(self, behind_s: float) -> None:
+        """A tick began, so long after it was due."""
+        self.ticks += 1
+        self.late += behind_s > _LATE_S
+        self.worst_s = max(self.worst_s, behind_s)
+
+    def skipped(self, ticks: int) -> None:
+        self.ticks += ticks
+        self.late += ticks
 
 
 def raise_priority() -> None:

@@ -24,17 +24,18 @@ class PortPool:
     def bind(
         self, host: str, callers: int | None = None, wanted: int = 0, *, both: bool = False
     ) -> tuple[socket.socket, socket.socket]:
-        """The next free pair (RTP, RTCP) at ``host``, non-blocking; ``wanted`` and the port after it where they are
-        free. ``both``: at "::", for IPv4 too. Raises MediaUnavailable when every port is taken.
+        """The next free pair (RTP, RTCP) at ``host``, non-blocking; ``wanted``, a port that may be of another process's
+        share, and the next where they are free. ``both``: at "::", for IPv4 too. Raises MediaUnavailable when every
+        port is taken.
 
         ``callers``: how many there are, when it is for another one; half of the pairs are kept for those who join."""
         where = f"on {host} in {self._low}-{self._low + 2 * self._pairs - 1}"
         remedy = "widen media.ports, or see what else is bound there"
-        if callers is not None and callers >= callers_served(self._pairs):
-            raise MediaUnavailable(f"no free RTP port pair {where} but those kept for the agents' legs", remedy=remedy)
         self._trouble = ""
         if wanted and (pair := self._pair(wanted, host, both=both)) is not None:
             return pair
+        if callers is not None and callers >= callers_served(self._pairs):
+            raise MediaUnavailable(f"no free RTP port pair {where} but those kept for the agents' legs", remedy=remedy)
         for _ in range(self._pairs):
             port = self._low + 2 * self._next
             self._next = (self._next + 1) % self._pairs

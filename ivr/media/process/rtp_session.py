@@ -125,14 +125,25 @@ class RtpSession:
             self._timed_out = True
             self._tell(Kind.TIMEOUT, self.number, wire.pack(silent))
 
-    def _follow_stream(self, now: float) -> None:
+    def resumption(self) -> Resumption:
+        """What another process that has the same ports would go on with now."""
+        transport = self.transport
+        return Resumption(0, transport.agreement, self._stream(), transport.address)
+
+    def _stream(self) -> tuple[int, int] | None:
         """What no packet says of the far end's stream, and another process would have to know."""
         protection, reception = self.transport.protection, self.receiver.reception
         if protection is None or not reception.received:
+            return None
+        return reception.ssrc, protection.rollovers(
+            reception.ssrc, reception.first & 0xFFFF, reception.highest & 0xFFFF
+        )
+
+    def _follow_stream(self, now: float) -> None:
+        stream, told = self._stream(), self._keyed.stream
+        if stream is None:
             return
-        turns = protection.rollovers(reception.ssrc, reception.first & 0xFFFF, reception.highest & 0xFFFF)
-        stream, told = (reception.ssrc, turns), self._keyed.stream
-        anew = told is not None and turns < told[1]  # by another key: what is told is of no use any more
+        anew = told is not None and stream[1] < told[1]  # by another key: what is told is of no use any more
         if stream != told and (anew or now - self._keyed_at >= _KEYED_S):
             self._keyed_at = now
             self._tell_keyed(replace(self._keyed, stream=stream))
@@ -188,15 +199,25 @@ class RtpSession:
 
     def close(self, now: float) -> LegStats:
         """Leave every conversation, say RTCP BYE, end every play, free the ports."""
-        self.hear((), now)
-        for hearer in tuple(self.hearers):
-            hearer.hear([other for other in hearer.hears if other is not self], now)
+        self._part(now)
         self.sender.queue.stop()
         if self.sender.packets:
             self._report(now, bye=True)
         stats = self.stats()
         self.transport.close()
         return stats
+
+    def leave(self, now: float) -> LegStats:
+        """Another process goes on at the same ports: neither far end nor line are told that anything ends."""
+        self._part(now)
+        stats = self.stats()
+        self.transport.close(elsewhere=True)
+        return stats
+
+    def _part(self, now: float) -> None:
+        self.hear((), now)
+        for hearer in tuple(self.hearers):
+            hearer.hear([other for other in hearer.hears if other is not self], now)
 
     def stats(self) -> LegStats:
         """Counts so far."""

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Literal, Protocol, TypeAlias
 
-from ivr.media.description import DtlsAgreement, Keying, socket_address
+from ivr.media.description import BrowserAgreement, DtlsAgreement, Keying, socket_address
 from ivr.media.process.latch import Address, Latch
 from ivr.media.process.srtp import Protection
 
@@ -36,8 +36,8 @@ class Transport(Protocol):
     @property
     def refused(self) -> int: ...
     @property
-    def agreement(self) -> DtlsAgreement | None:
-        """What a later process may go on with, once there are all keys; None: of no association, or a browser's."""
+    def agreement(self) -> DtlsAgreement | BrowserAgreement | None:
+        """What another process may go on with, once there are all keys; None: of no association."""
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]: ...
@@ -54,7 +54,15 @@ class Transport(Protocol):
     def watch(self, now: float) -> None:
         """Once a tick, after its urgent work."""
 
-    def close(self) -> None: ...
+    @property
+    def address(self) -> Address | None:
+        """Where the far end has been heard from."""
+
+    def meet(self, address: Address) -> None:
+        """It was there when another process had the leg, and may be silent now."""
+
+    def close(self, *, elsewhere: bool = False) -> None:
+        """``elsewhere``: another process goes on at the same port, and the far end is told nothing."""
 
 
 class UdpPort:

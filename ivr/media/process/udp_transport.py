@@ -41,7 +41,8 @@ class UdpTransport:
         self._control: Protection | None = None  # of what comes on RTCP's port
         self._identities = identities
         self._identity: Identity | None = None  # kept: our SDP has told its fingerprint
-        self.agreement = resumed.dtls if resumed is not None else None
+        agreed = resumed.dtls if resumed is not None else None
+        self.agreement = agreed if isinstance(agreed, DtlsAgreement) else None
         if self.agreement is not None:
             self._identity = Identity.read(self.agreement.identity)
         self._stream = resumed.stream if resumed is not None else None
@@ -155,9 +156,17 @@ class UdpTransport:
                 handshake.dtls.abandon("the far end did not finish the DTLS handshake")
         self._follow(now)
 
-    def close(self) -> None:
+    @property
+    def address(self) -> Address | None:
+        """As the latch knows it."""
+        return self._latch.latched
+
+    def meet(self, address: Address) -> None:
+        self._latch.latched = address
+
+    def close(self, *, elsewhere: bool = False) -> None:
         """Tell the far end of an association, and free both ports."""
-        for handshake in self._handshakes:
+        for handshake in self._handshakes if not elsewhere else ():
             handshake.dtls.close()
             self._flush(handshake)
         for sock in self.sockets:

@@ -34,8 +34,24 @@ def test_cores_say_whom_they_carry(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found("cores", sip={"max_calls": 100}).detail == "4 may be used; 4 recognise, for 240 callers who talk"
     more = found("cores", sip={"max_calls": 300}, media={"ports": "16000-18999"})
     assert more.state == "note" and "of 300 in sip.max_calls, new calls get 503" in more.detail
-    media = found("media", sip={"max_calls": 300}, media={"ports": "16000-18999"})
-    assert media.state == "note" and "1.14 of a core" in media.detail
+
+
+@pytest.mark.parametrize(
+    ("calls", "media", "state", "said"),
+    [
+        (100, {}, "ok", "1 process of 200 legs: enough for 100 callers, agents included"),
+        (300, {}, "ok", "3 processes of 200 legs: enough for 300 callers"),
+        (500, {}, "bad", "4 processes of 200 legs: enough for 400 callers only, of 500 in sip.max_calls"),
+        (300, {"processes": 6}, "note", "6 processes of 200 legs: enough for 600 callers, on 4 cores"),
+        (300, {"processes": 1, "legs_per_process": 600}, "note", "1.14 of a core in one thread"),
+    ],
+)
+def test_media_processes_are_counted(
+    calls: int, media: dict[str, Any], state: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(4)))
+    told = found("media", sip={"max_calls": calls}, media={"ports": "16000-18999", **media})
+    assert told.state == state and said in told.detail
 
 
 @pytest.mark.parametrize("allowed", [True, False])

@@ -67,7 +67,7 @@ def test_at_eight_tenths_large_pools_answer_in_time(cores: int, p95_ms: float) -
 def test_ten_thousand_callers() -> None:
     plan = planned(Demand(10_000), Costs(), Machines())
     assert [round(cores, 1) for _, cores in plan.cores] == [14.5, 4.5, 1.3, 130.0, 11.0]
-    assert (plan.machines, plan.max_calls, plan.media_processes, plan.packets_s) == (29, 350, 2, 500_000)
+    assert (plan.machines, plan.max_calls, plan.media_processes, plan.packets_s) == (29, 350, 4, 500_000)
     assert plan.gbit_s == pytest.approx(0.912)
     plain = planned(Demand(10_000, srtp=False), Costs(), Machines())
     assert plain.gbit_s == pytest.approx(0.872) and dict(plain.cores)["SRTP"] == 0.0

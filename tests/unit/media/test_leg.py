@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -43,6 +43,9 @@ class Told:
 
     def candidates(self) -> list[str]:
         return []
+
+    async def together(self, legs: Collection[ProcessMediaLeg]) -> None:
+        return None
 
     def hears(self) -> dict[int, object]:
         """By leg, as told last."""

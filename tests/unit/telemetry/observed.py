@@ -9,6 +9,7 @@ from typing import Any
 from ivr.config import Config, FlowsConfig, HttpService, NumberPlan, SipConfig, Trunk
 from ivr.events import RECORDING_AGREED
 from ivr.log_sink import SinkStatus
+from ivr.media.load import MediaLoad
 from ivr.ports import (
     Accepted,
     AgentStatus,
@@ -105,11 +106,16 @@ def place(number: int, state: Any = "waiting", skill: str = "general", **values:
     return Place(number, Arrival(f"tel:{number}", f"c{number}", skill, 5), after(-30.0 * number), state, **values)
 
 
+MEDIA = (MediaLoad(1, True, 120, 0, 5000, 3, 0.004), MediaLoad(2, False, 80, 1, 4000, 60, 0.03))
+
+
 def line_state(**values: Any) -> LineState:
     engine = EngineStatus("moonshine", ("en-US",), True)
     registered = (RegistrationStatus("pbx", "registered"),)
     status = {"version": "v1"}
-    readiness = Readiness(2, True, "ok", (engine,), (engine,), registered, status, endpoints=(engine,))
+    readiness = Readiness(
+        2, True, "ok", (engine,), (engine,), registered, status, endpoints=(engine,), media_processes=MEDIA
+    )
     view = LineView(
         (place(1), place(2, "offered"), place(3, "callback", due_at=after(-1)), place(4, skill="never configured")),
         (AgentStatus("rosa", "idle", START, ("general",)), AgentStatus("agnes", "busy", START, ("general",))),
@@ -128,6 +134,7 @@ def line_state(**values: Any) -> LineState:
         "spools": {"cdr": SinkStatus("full: no space", 4)},
         "done_at": START,
         "taken_over": 2,
+        "media_legs_max": 200,
     }
     return LineState(**{**usual, **values})
 

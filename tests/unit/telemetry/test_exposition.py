@@ -36,6 +36,13 @@ async def test_the_lines_parts_are_read_at_the_scrape() -> None:
         'ivr_lines_lost_total{file="cdr"} 4.0',
         'ivr_file_writable{file="cdr"} 0.0',
         "ivr_calls_taken_over_total 2.0",
+        'ivr_media_process_up{process="2"} 0.0',
+        'ivr_media_legs{process="1"} 120.0',
+        "ivr_media_legs_max 200.0",
+        'ivr_media_process_restarts_total{process="2"} 1.0',
+        'ivr_media_ticks_total{process="1"} 5000.0',
+        'ivr_media_ticks_late_total{process="2"} 60.0',
+        'ivr_media_tick_latest_seconds{process="2"} 0.03',
     ):
         assert wanted in text, wanted
 

@@ -17,8 +17,8 @@ from playwright.async_api import Browser, Page
 
 from ivr.demo.chromium import chromium, speaking, write_microphone
 from ivr.events import Connected
-from ivr.media.engine import ProcessMediaEngine
 from ivr.media.leg import ProcessMediaLeg
+from ivr.media.pool import MediaPool
 from ivr.softphone.voices import CallerVoice
 from tests.web.browser import Window, window
 from tests.wire.media.conftest import PORTS, Line, Log
@@ -42,8 +42,8 @@ async def browser(microphone: Path) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def engine() -> AsyncIterator[ProcessMediaEngine]:
-    running = ProcessMediaEngine("127.0.0.1", PORTS)
+async def engine() -> AsyncIterator[MediaPool]:
+    running = MediaPool("127.0.0.1", PORTS)
     await running.start()
     yield running
     await running.stop()
@@ -52,7 +52,7 @@ async def engine() -> AsyncIterator[ProcessMediaEngine]:
 class Desk:
     """The web side: takes the page's offers to the media process."""
 
-    def __init__(self, engine: ProcessMediaEngine, browser: Browser) -> None:
+    def __init__(self, engine: MediaPool, browser: Browser) -> None:
         self.engine = engine
         self.browser = browser
         self.url = ""
@@ -103,7 +103,7 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(engine: ProcessMediaEngine, browser: Browser) -> AsyncIterator[Desk]:
+async def desk(engine: MediaPool, browser: Browser) -> AsyncIterator[Desk]:
     desk = Desk(engine, browser)
     app = web.Application()
     app.add_routes(
@@ -133,7 +133,7 @@ def _shown(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
 
 
 @pytest.fixture
-async def caller(engine: ProcessMediaEngine) -> AsyncIterator[Line]:
+async def caller(engine: MediaPool) -> AsyncIterator[Line]:
     """A plain leg to join the browser with."""
     far = await FarEnd.at_loopback()
     leg = await engine.open("caller", far.description())

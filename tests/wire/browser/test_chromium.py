@@ -112,8 +112,9 @@ async def test_another_network_path_keeps_the_call(desk: Desk, caller: Line) -> 
 async def test_after_the_media_process_died_the_page_offers_again(desk: Desk, caller: Line) -> None:
     await desk.connect()
     await desk.leg.bridge(caller.leg)
-    assert desk.engine.pid is not None
-    os.kill(desk.engine.pid, signal.SIGKILL)
+    [engine] = desk.engine.engines
+    assert engine.pid is not None
+    os.kill(engine.pid, signal.SIGKILL)
     await desk.log.first(MediaLost)
     await caller.log.first(MediaLost)
     caller.far.aim(await caller.leg.reopen())

@@ -164,7 +164,7 @@ async def far() -> AsyncIterator[FarEnd]:
 
 
 def opened(inside: Inside, number: int, far: FarEnd) -> tuple[str, int]:
-    local = inside.ask(Kind.OPEN, number, [described(far.description()), True, 0])
+    local = inside.ask(Kind.OPEN, number, [described(far.description()), True, 0, None])
     assert isinstance(local, dict)
     return local["host"], local["port"]
 
@@ -183,7 +183,7 @@ async def test_whatever_goes_wrong_in_opening_a_leg_refuses_that_leg(
             raise fault
 
         patched.setattr(RtpSession, "aim", fail)
-        assert "MediaUnavailable" in inside.refused(Kind.OPEN, 2, [described(far.description()), True, 0])
+        assert "MediaUnavailable" in inside.refused(Kind.OPEN, 2, [described(far.description()), True, 0, None])
         assert open_files(os.getpid()) == held
     await far.received(5)
     assert inside.alive

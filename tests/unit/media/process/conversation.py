@@ -14,9 +14,9 @@ from ivr.media.description import PCMU, Codec, Direction, MediaDescription
 from ivr.media.process.codec import FRAME, RATE, Samples, clipped, coder, power
 from ivr.media.process.dtls_srtp import Identities
 from ivr.media.process.mixing import Mix, sum_up
+from ivr.media.process.play_queue import Recording
 from ivr.media.process.rtp import Packet, build, parse, sequence_ahead, timestamp_ahead
 from ivr.media.process.rtp_session import RtpSession
-from ivr.media.process.sender import Recording
 from ivr.media.process.udp_transport import UdpTransport
 from ivr.media.wire import Kind
 

@@ -9,11 +9,12 @@ from typing import cast
 
 import pytest
 
-from ivr.media.description import Secrets
+from ivr.media.description import Resumption, Secrets
 from ivr.media.process import rtcp
 from ivr.media.process.browser_transport import BrowserTransport
 from ivr.media.process.dtls_srtp import Association, Identities
 from ivr.media.process.latch import Address
+from ivr.media.process.rtp import Packet, build
 from tests.wire.media.browser_peer import BrowserPeer
 
 HOME, MOVED, STRANGER = ("192.0.2.7", 50_000), ("198.51.100.3", 40_000), ("203.0.113.66", 6666)
@@ -45,9 +46,9 @@ class Socket:
 class Leg:
     """A transport, and what it hands on."""
 
-    def __init__(self) -> None:
+    def __init__(self, resumed: Resumption | None = None) -> None:
         self.socket = Socket()
-        self.transport = BrowserTransport(cast(socket.socket, self.socket), Identities())
+        self.transport = BrowserTransport(cast(socket.socket, self.socket), Identities(), resumed)
         self.rtp: list[bytes] = []
         self.rtcp: list[bytes] = []
         self.changes: list[tuple[str, str]] = []
@@ -256,3 +257,34 @@ def test_what_a_closed_leg_held_is_free_at_once(leg: Leg, peer: BrowserPeer) -> 
         assert alive() == others
     finally:
         gc.enable()
+
+
+def test_another_process_goes_on_where_one_has_left_off() -> None:
+    before, peer = Leg(), BrowserPeer()
+    before.connect(peer)
+    told = before.transport.agreement
+    assert told is not None
+    assert (told.ufrag, told.password) == (peer.their_ufrag, peer.their_password)
+    assert (told.fingerprint, told.their_fingerprint) == (peer.their_fingerprint, peer.fingerprint)
+    before.transport.close(elsewhere=True)
+    assert not before.socket.took() and before.socket.closed, "the browser hears of no end"
+    after = Leg(Resumption(1, told))
+    ours = after.transport.aim(Secrets(peer.ufrag, peer.password, peer.fingerprint), 101.0)
+    assert ours == Secrets(peer.their_ufrag, peer.their_password, peer.their_fingerprint)
+    assert after.transport.established and after.transport.agreement == told
+    after.transport.meet(HOME)
+    after.transport.send(a_packet(), ("browser", 0))
+    [(sealed, target)] = after.socket.took()
+    assert target == HOME and peer.clear(sealed) == a_packet()
+    after.take(peer.rtp(b"\xff" * 160), MOVED)
+    assert len(after.rtp) == 1 and after.transport.address == MOVED
+    assert len(after.take(peer.check(), MOVED)) == 1, "consent is given as before"
+    assert not after.take(b"\x16\xfe\xfd" + bytes(20), MOVED), "of its DTLS nothing is known here"
+    assert after.changes == [], "it has been up all the time"
+    again = BrowserPeer()
+    after.connect(again)
+    assert after.changes == [("up", "")], "a page that is loaded again shakes hands"
+
+
+def a_packet() -> bytes:
+    return build(Packet(0, False, 7, 160, 99, b"\x55" * 160))

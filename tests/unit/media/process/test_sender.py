@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from ivr.media import wire
 from ivr.media.process.codec import G722, PCMU
+from ivr.media.process.gaps import Gaps
 from ivr.media.process.outbox import Outbox
 from ivr.media.process.pacing import Pacer
-from ivr.media.process.sender import Gaps, PlayQueue, Recording
+from ivr.media.process.play_queue import PlayQueue, Recording
 from ivr.media.wire import Kind
 from ivr.workers.frames import Splitter
 
