@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from ivr.config import Config
-from ivr.errors import IvrError
+from ivr.errors import ConfigError, IvrError
 from ivr.media.pool import MediaPool
 from ivr.speech.service import WorkerSpeechService
 from ivr.workers.process import Worker
@@ -34,6 +34,7 @@ class Engines:
             browser_addresses=config.media.browser_addresses,
         )
         self.speech = WorkerSpeechService(config.speech)
+        self._config = config
         self._starting: list[asyncio.Task[None]] = []
 
     @property
@@ -41,6 +42,18 @@ class Engines:
         """Their processes, by what operators call them."""
         listen, speak = self.speech.listener.worker, self.speech.speaker.worker
         return {"media": self.media.workers, "listen": [listen], "speak": [speak]}
+
+    def check(self, config: Config) -> None:
+        """Raises ConfigError for what they can't become while they run: ports stay as they are."""
+        media = config.media
+        if media.processes > media.callers:
+            raise ConfigError(
+                f"media.processes = {media.processes}: the ports that are in use ({media.ports}) are enough for"
+                f" {media.callers} callers, each with an agent",
+                remedy="restart with more media.ports",
+            )
+        if config.media_callers < config.sip.max_calls:
+            log.warning("service.media_short", callers=config.media_callers, max_calls=config.sip.max_calls)
 
     def apply(self, config: Config) -> None:
         """What a reload may change of them."""
@@ -50,6 +63,7 @@ class Engines:
     def begin(self) -> None:
         """Idempotent."""
         if not self._starting:
+            self.check(self._config)
             self._starting = [asyncio.create_task(each.start()) for each in (self.media, self.speech)]
 
     async def media_up(self) -> None:

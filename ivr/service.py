@@ -199,6 +199,7 @@ async def running(
             chosen = serving.live.universals.languages
             if entry.voices(chosen, wanted.flows) != entry.voices(chosen):
                 await prompts.prepare(serving.live, config=wanted.flows)
+            engines.check(wanted)
             if wanted.sip.max_calls != reload.config.sip.max_calls:
                 descriptors.warn(wanted.sip.max_calls)
 

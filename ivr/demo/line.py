@@ -80,7 +80,7 @@ class LineSetup:
             f'[[sip.trunks]]\nname = "loopback"\nallow = ["{self.allow}"]\ngateway = "{self.gateway}"\n'
             f'srtp = "{self.srtp}"',
             f'[media]\nports = "{self.media_ports}"\ntimeout_s = {self.media_timeout_s}\n'
-            f"processes = {self.media_processes}\nlegs_per_process = {2 * self.max_calls}",
+            f"processes = {self.media_processes}\nlegs_per_process = {max(200, 2 * self.max_calls)}",
             f'[speech]\nrecordings = "{audio}"\ncache = "{self.cache}"\n{self.speech}',
             f'[flows]\ndirectory = "{self.flows}"\ntime_zone = "UTC"',
             '[[flows.services]]\nname = "deliveries"\nurl = "/api"',

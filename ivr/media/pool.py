@@ -61,6 +61,7 @@ class MediaPool:
         self._left: list[ProcessMediaEngine] = []  # take no new legs, and end with their last one
         self._changes: set[asyncio.Task[None]] = set()
         self._started = False
+        self._wanted: tuple[int, int] | None = None  # by a reload while they start
         shares = port_shares(*port_range, processes)
         self._engines = [self._engine(number, share) for number, share in enumerate(shares, 1)]
 
@@ -79,6 +80,8 @@ class MediaPool:
             await self.stop()
             raise group.exceptions[0] from None
         self._started = True
+        if self._wanted is not None:
+            self.apply(*self._wanted)
 
     async def stop(self) -> None:
         """End the processes; legs still open get MediaLost."""
@@ -89,23 +92,24 @@ class MediaPool:
 
     def apply(self, processes: int, legs_per_process: int) -> None:
         """From now on there are so many. Those that are one too many end with their last leg."""
+        if not self._started:
+            self._wanted = processes, legs_per_process
+            return
         self._cap = legs_per_process
         if processes == len(self._engines):
             return
         shares = port_shares(*self._port_range, processes)
-        used = {engine.number for engine in (*self._engines, *self._left)}
+        used = {engine.number for engine in self.engines}
         free = (number for number in itertools.count(1) if number not in used)
-        kept = self._engines[:processes]
-        gone = self._engines[processes:]
+        kept, gone = self._engines[:processes], self._engines[processes:]
         new = [self._engine(next(free), share) for share in shares[len(kept) :]]
         for engine, share in zip(kept, shares, strict=False):
             engine.share(*share)
         self._engines = [*kept, *new]
+        self._left += gone
         _log.info("media.processes", processes=processes, ending=len(gone))
-        if self._started:
-            self._left += gone
-            for work in (*(engine.start() for engine in new), *(self._end(engine) for engine in gone)):
-                self._beside(work)
+        for work in (*(engine.start() for engine in new), *(self._end(engine) for engine in gone)):
+            self._beside(work)
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         change = asyncio.create_task(work, name="media processes")
