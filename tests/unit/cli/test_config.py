@@ -40,6 +40,12 @@ def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     return code, said.out + said.err
 
 
+SEALS = {
+    "recording": 'key = ""                           # env:NAME',
+    "takeover": 'key = ""                           # env:, ',
+}
+
+
 def test_what_ships_is_right(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys, "check", str(file)) == (0, f"{file}: nothing is wrong\n")
     assert not (file.parent / "var").exists(), "nothing is made: another user may check than serves"
@@ -58,8 +64,10 @@ def test_what_ships_is_right(file: Path, capsys: pytest.CaptureFixture[str]) -> 
             "fewer than there are media.processes (2)",
         ),
         ('mon = "08:00-20:00"', 'mon = "25:00-26:00"', "mon"),
-        ('key = ""  ', 'key = "env:IVR_NO_SUCH_KEY"', "recording.key: the environment variable IVR_NO_SUCH_KEY"),
-        ('key = ""  ', 'key = "env:IVR_BAD_KEY"', "32 bytes"),
+        (SEALS["recording"], 'key = "env:IVR_NO_KEY" #', "recording.key: the environment variable IVR_NO_KEY"),
+        (SEALS["recording"], 'key = "env:IVR_BAD_KEY" #', "[recording] key: it is not 32 bytes"),
+        (SEALS["takeover"], 'key = "env:IVR_NO_KEY" #', "takeover.key: the environment variable IVR_NO_KEY"),
+        (SEALS["takeover"], 'key = "env:IVR_BAD_KEY" #', "[takeover] key: it is not 32 bytes"),
         ('package = "ivr.reference"', 'package = "ivr.nobody"', "[company] package"),
         ('entry = "main"  ', 'entry = "nowhere"', "nowhere"),
         ('path = "var/ivr.log"', 'path = "flows"', "logs.path: this user may not write to"),
@@ -81,7 +89,7 @@ def test_every_fault_is_told(
 
 
 def test_several_faults_come_at_once(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    edit(file, ('key = ""  ', 'key = "env:IVR_NO_SUCH_KEY"'), ('mon = "08:00-20:00"', 'mon = "noon"'))
+    edit(file, (SEALS["recording"], 'key = "env:IVR_NO_SUCH_KEY" #'), ('mon = "08:00-20:00"', 'mon = "noon"'))
     (file.parent / "flows" / "main.yaml").write_text("flow: [", "utf-8")
     code, text = told(capsys, "check", str(file))
     assert code == 2 and "IVR_NO_SUCH_KEY" in text and "mon" in text and "main.yaml" in text

@@ -15,6 +15,7 @@ import pytest
 from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from ivr.softphone.phone import Softphone
 from tests.certificates import Authority
+from tests.postgres import PostgresServer
 from tests.wire.baresip import Baresip, baresip
 from tests.wire.line.watching import logged, mark
 from tests.wire.sipp import free_port
@@ -101,6 +102,36 @@ async def test_a_telephone_that_takes_no_new_key_talks_on(tmp_path: Path, encryp
         assert end["ended_by"] == "caller" and end["packets_received"] > 100
     log = setup.folder.joinpath("ivr.log").read_text()
     assert secret not in log and "PRIVATE KEY" not in log and "inline:" not in log
+
+
+@pytest.mark.parametrize("encryption", ["srtp-mand", "dtls_srtp"])
+async def test_another_node_goes_on_by_the_same_keys(
+    postgres_server: PostgresServer, tmp_path: Path, encryption: str
+) -> None:
+    """It speaks from another address, as another SSRC, and names the same keys, or the same certificate."""
+    database, secret = f"sealed_{encryption[:4]}", key()
+    await postgres_server.execute(f"CREATE DATABASE {database}")
+    setups = []
+    for number in (2, 3):
+        own = f'{postgres_server.url(database)}"\nspool = "{tmp_path / f"spool-{number}"}'
+        host = f"127.0.0.{number}"
+        setup = LineSetup(tmp_path / host, sip=f"{host}:{free_port(host)}", srtp="prefer", database=own)
+        setups.append(keyed(setup, secret))
+    try:
+        async with (
+            RunningLine.running(setups[1]) as heir,
+            baresip(tmp_path / "caller", pcm=tone(THEIR_TONE, 90), media_encryption=encryption) as caller,
+            killed(setups[0], caller) as call,
+        ):
+            there = len(caller.heard())
+            await goes_on(heir, call, caller)
+            (taken,) = [await logged(heir, "call.taken_over", call_id=call)]
+            print(f"{encryption}: taken over after {taken['gap_s']} s, {len(caller.heard()) - there} bytes heard since")
+            await caller.command("hangup")
+            end = await logged(heir, "call.end", call_id=call)
+            assert end["encryption"] not in ("", "none") and end["packets_received"] > 100
+    finally:
+        await postgres_server.execute(f"DROP DATABASE {database} WITH (FORCE)")
 
 
 async def test_a_newer_key_seals_and_a_former_one_opens(tmp_path: Path) -> None:
