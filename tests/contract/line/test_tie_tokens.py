@@ -112,7 +112,7 @@ async def test_an_agent_who_talked_at_a_dead_line_is_rung_where_their_page_comes
     began = (await desk.place(offer.place.id))["changed_at"]
     await desk.silence("there", 6.0)
     await desk.line.reap(silent=True)
-    assert (await desk.states())["ann"] == "away"
+    assert (await desk.states())["ann"] == "busy", "nobody else is offered to them"
     assert (await desk.place(offer.place.id))["state"] == "talking", "the caller's line lives, and keeps them for ann"
     await other.line.sign_in("ann")
     token = token_of(await desk.store.ties.uri_of(offer))
