@@ -553,11 +553,11 @@ class FakeEndpoint:
         of_call: str = "",
     ) -> FakeLeg:
         self.dialled.append((target, headers))
-        if on_ringing is not None:
-            on_ringing()
         status = self.answers.pop(0) if self.answers else None
         self.under_way.append(self.dialled[-1])
         try:
+            if on_ringing is not None:
+                on_ringing()
             await asyncio.sleep(self.ring_s)
         finally:
             self.under_way.pop()

@@ -103,3 +103,29 @@ async def test_who_is_near_is_known_by_their_beats(desk: OneLine, other: OneLine
     assert not desk.store.ties.near("2001:db8::8") and not desk.store.ties.near("")
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_an_agent_who_talked_at_a_dead_line_is_rung_where_their_page_comes_back(
+    desk: OneLine, other: OneLine, offer: Offer
+) -> None:
+    assert await desk.line.answered(offer)
+    began = (await desk.place(offer.place.id))["changed_at"]
+    await desk.silence("there", 6.0)
+    await desk.line.reap(silent=True)
+    assert (await desk.states())["ann"] == "busy", "nobody else is offered to them"
+    assert (await desk.place(offer.place.id))["state"] == "talking", "the caller's line lives, and keeps them for ann"
+    await other.line.sign_in("ann")
+    token = token_of(await desk.store.ties.uri_of(offer))
+    found = await other.store.ties.redeem(token)
+    assert found is not None and (found.agent, found.place.state) == ("ann", "talking")
+    assert found.place.changed_at == began
+    assert await other.store.ties.redeem(token) is None, "a second time"
+    late = token_of(await desk.store.ties.uri_of(offer))
+    await desk.age(21.0)
+    assert await other.store.ties.redeem(late) is None, "in time, or not at all"
+    assert not await desk.line.rejoined(offer.place.id, "ben")
+    assert await desk.line.rejoined(offer.place.id, "ann")
+    assert (await desk.states())["ann"] == "busy"
+    assert (await desk.place(offer.place.id))["until"] is None
+    await desk.line.broken(offer.place.id, "ann")
+    assert not await desk.line.rejoined(offer.place.id, "ann"), "they wait for anybody"

@@ -164,6 +164,7 @@ def test_a_telephone_that_a_dead_one_had_ring_is_cancelled_by_another() -> None:
             invite = await fabric.request("INVITE")
             assert not agent.ringing("c0ffee")
             fabric.deliver(response(invite, 180))
+            await asyncio.sleep(0.1)
             kept = json.loads(json.dumps(agent.ringing("c0ffee")))
             assert len(kept) == 1 and not agent.ringing("another")
             dial.cancel()
@@ -173,6 +174,9 @@ def test_a_telephone_that_a_dead_one_had_ring_is_cancelled_by_another() -> None:
             assert cancel.top_via.branch == invite.top_via.branch and cancel.uri == invite.uri
             assert (cancel.call_id, cancel.from_.tag) == (invite.call_id, invite.from_.tag)
             assert cancel.cseq.number == invite.cseq.number
+            bye = await fabric.request("BYE")  # for who had answered already, which no CANCEL ends
+            assert bye.to.tag and (bye.call_id, bye.from_.tag) == (invite.call_id, invite.from_.tag)
+            assert bye.cseq.number > invite.cseq.number
             with pytest.raises(ValueError, match="no INVITE to cancel"):
                 heir.cancel({"uri": "sip:x@192.0.2.9"})
 

@@ -151,7 +151,13 @@ async def test_who_answers_a_line_that_is_dead_is_hung_up_and_called_again(ready
 async def test_a_call_back_that_was_reached_goes_on(ready: Office) -> None:
     rosa, ben = ready.rosa, ready.ben
     await ready.asked()
+
+    async def reached() -> bool:
+        return rosa.rung == 1 and rosa.answered.is_set()
+
+    await until(reached)
     await ready.together()
+    await ready.until_place("talking")
     await asyncio.sleep(1.5)
     dead = await ready.maker()
     heir = ready.house.other(dead)
@@ -165,7 +171,7 @@ async def test_a_call_back_that_was_reached_goes_on(ready: Office) -> None:
     await ready.together()
     print(f"together again after {rosa.now() - died:.1f} s")
     assert (ben.rung, rosa.rung) == (1, 1), "nobody is called again"
-    assert (await ready.place())["state"] == "talking"
+    await ready.until_place("talking")
     await ready.over()
     end = await logged(heir, "call.end", since=since)
     assert (end["outcome"], end["direction"]) == ("handed over", "outbound")
