@@ -8,8 +8,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
+from tests.checked_once import flows_are_checked_once
 from tests.web.browser import PATIENCE_MS, Window, chromium, window
 from tests.web.console import Console, console
+
+__all__ = ["flows_are_checked_once"]
 
 expect.set_options(timeout=PATIENCE_MS)
 

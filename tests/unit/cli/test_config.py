@@ -13,6 +13,9 @@ import pytest
 from ivr.__main__ import main
 from ivr.cli.running_line import RunningLine
 from ivr.config import load_config, shown
+from tests.checked_once import flows_are_checked_once
+
+__all__ = ["flows_are_checked_once"]
 
 ROOT = Path(__file__).parents[3]
 
