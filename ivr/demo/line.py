@@ -118,20 +118,23 @@ class RunningLine:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, setup: LineSetup, *, show_progress: bool = False) -> AsyncIterator[Self]:
-        """Seed its database, start it and stop it. Raises StoreUnavailable, and UnavailableError with what it said on
-        the way down."""
-        line = await cls._start(setup, show_progress)
+    async def running(
+        cls, setup: LineSetup, *, show_progress: bool = False, seeded: bool = False
+    ) -> AsyncIterator[Self]:
+        """Seed its database (unless it is ``seeded``), start it and stop it. Raises StoreUnavailable, and
+        UnavailableError with what it said on the way down."""
+        line = await cls._start(setup, show_progress, seeded)
         try:
             yield line
         finally:
             await line.stop()
 
     @classmethod
-    async def _start(cls, setup: LineSetup, show_progress: bool) -> Self:
+    async def _start(cls, setup: LineSetup, show_progress: bool, seeded: bool) -> Self:
         config = setup.write()
-        async with opened(load_config(config)) as database:
-            await seed(database)
+        if not seeded:
+            async with opened(load_config(config)) as database:
+                await seed(database)
         limited = ("sh", "-c", f'ulimit -n {setup.descriptors} && exec "$@"', "sh") if setup.descriptors else ()
         process = await asyncio.create_subprocess_exec(
             *limited,

@@ -119,9 +119,19 @@ BENCHES = {
         170,
         short=("--calls", "40", "--rate", "4", "--hold", "8"),
     ),
-    "takeover": Bench(
-        "40 calls of two lines, one killed: how soon its calls go on in the other, against the aims",
+    "media_death": Bench(
+        "30 calls, media killed again and again: how soon all go on, both ways, against the aim",
+        45,
+        short=("--calls", "8", "--agents", "2", "--deaths", "1"),
+    ),
+    "own_restart": Bench(
+        "a line that is alone, killed in mid-call: when it answers again and its calls go on, and what its start takes",
         60,
+        short=("--calls", "2", "--restarts", "1"),
+    ),
+    "takeover": Bench(
+        "40 calls of two lines, one killed: how soon its calls go on in the other; a drain, a return, against the aims",
+        90,
         short=("--agents", "2", "--waiting", "2", "--speaking", "4"),
     ),
     "desk_latency": Bench(

@@ -8,19 +8,32 @@ and its calls go on, within 5 s. A start takes some CPU on two cores: beside bus
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
 import os
+import statistics
+import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
 
 from ivr.demo.line import LineSetup, RunningLine
-from tests.bench.process_tree import Watch, settled
-from tests.wire.takeover.cluster import CALLER_SAYS, gap
+from tests.bench.figures import Figure, tell
+from tests.bench.process_tree import LINE, cpu_seconds, machine_seconds, roles, settled
+from tests.wire.line.watching import until
+from tests.wire.sipp import free_port
+from tests.wire.takeover.cluster import CALLER_SAYS
 from tests.wire.takeover.telephone import Telephone
 
 AIM_S = 5.0
 WITHIN_S = 60.0
+STILL_S = 1.0  # no line starts sooner
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # as where it was installed
 NUMBER = 5035553000
 
@@ -52,28 +65,100 @@ async def restarted(setup: LineSetup, calls: int) -> Restart:
         await asyncio.gather(*(phone.until_heard() for phone in phones))
         await Telephone.settled()
         line.process.kill()
-        died, at = Telephone.now(), time.time()
+        died, at, worked = Telephone.now(), time.time(), machine_seconds()[0]
         await line.process.wait()
     async with RunningLine.running(setup, seeded=True) as again:
         answers = Telephone.now() - died
-        watch = Watch.on(os.getpid(), *())
-        spent = Watch(again.process.pid).spent()
-        await asyncio.gather(*(_heard(phone, died) for phone in phones))
-        gaps = [gap(phone, died, WITHIN_S) for phone in phones]
+        cpu: dict[str, float] = {}
+        for pid, role in roles(again.process.pid).items():
+            cpu[role] = cpu.get(role, 0.0) + cpu_seconds(pid)
+        others = (machine_seconds()[0] - worked - sum(cpu.values())) / answers
+        with suppress(TimeoutError):  # whose call does not go on
+            await until(partial(_all_on, phones, died), WITHIN_S)
         found = Restart(
             answers,
-            [each.heard_s if each.told else None for each in gaps],
-            dict(spent.seconds),
+            [goes_on(phone, died) for phone in phones],
+            cpu,
             _steps(again.log, at),
-            watch.spent().others_cores,
+            max(0.0, others),
             os.getloadavg()[0],
         )
         await asyncio.gather(*(phone.hang_up() for phone in phones))
     return found
 
 
-async def _heard(phone: Telephone, died: float) -> None:
-    try:
-        await phone.until_heard(died, WITHIN_S)
-    except TimeoutError:
-        return
+async def _all_on(phones: Sequence[Telephone], died: float) -> bool:
+    return all(goes_on(phone, died) is not None for phone in phones)
+
+
+def goes_on(phone: Telephone, died: float) -> float | None:
+    """Seconds until it was told where to speak, and heard something again; None: not yet. What comes at once was still
+    on its way."""
+    told = min((each.at for each in phone.reinvited if each.at > died), default=None)
+    heard = min((at for at in phone.heard.begun if at > died + STILL_S), default=None)
+    return None if told is None or heard is None else max(told, heard) - died
+
+
+def _steps(log: Path, died: float) -> list[tuple[float, str]]:
+    """What the log tells of the start after ``died`` (seconds since 1970)."""
+    found: list[tuple[float, str]] = []
+    for line in log.read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        step = {"service.starting": entry.get("step"), "service.ready": "ready"}.get(entry["event"])
+        if step is None or (found and found[-1][1] == step):
+            continue
+        at = datetime.fromisoformat(entry["at"]).timestamp() - died
+        if at > 0:
+            found.append((at, str(step)))
+    return found
+
+
+def told(found: Restart) -> str:
+    cpu = ", ".join(f"{role} {used:.2f}" for role, used in sorted(found.cpu.items()))
+    gone_on = [each for each in found.calls if each is not None]
+    calls = f"{len(gone_on)} of {len(found.calls)} calls go on"
+    if gone_on:
+        calls += f", median {statistics.median(gone_on):.2f} s, worst {max(gone_on):.2f} s"
+    return (
+        f"answers after {found.answers:.2f} s; {calls}\n"
+        f"  load {found.load:.1f}, others had {found.others_cores:.2f} cores\n"
+        f"  CPU {sum(found.cpu.values()):.2f} s: {cpu}\n"
+        f"  {'; '.join(f'{at:.2f} {step}' for at, step in found.steps)}"
+    )
+
+
+async def measure(calls: int, restarts: int) -> bool:
+    folder = Path(tempfile.mkdtemp(prefix="ivr-restart-"))
+    found = []
+    for number in range(restarts):
+        address = f"127.0.0.1:{free_port()}"
+        setup = LineSetup(folder / f"line-{number}", sip=address, environment=COMPILED, max_calls=calls + 10)
+        found.append(await restarted(setup, calls))
+        print(told(found[-1]), flush=True)
+    answers, worst = (statistics.median(each) for each in zip(*((f.answers, f.worst) for f in found), strict=True))
+    lost = sum(each is None for restart in found for each in restart.calls)
+    others = max(each.others_cores for each in found)
+    note = f"load {found[-1].load:.1f}; median of {restarts}"
+    figures = [
+        Figure("kill -9 to answering again", answers, "s", AIM_S, neighbours=others, note=note),
+        Figure("kill -9 to the last call that goes on", worst, "s", AIM_S, neighbours=others, note=note),
+        Figure("calls that do not go on", lost, "", 0),
+        Figure("CPU of a start", statistics.median(sum(each.cpu.values()) for each in found), "s", neighbours=others),
+        Figure("of it, the line's", statistics.median(each.cpu[LINE] for each in found), "s", neighbours=others),
+    ]
+    tell(*figures)
+    met = all(figure.met is not False for figure in figures)
+    print(f"aim: within {AIM_S:g} s, nobody lost: {'met' if met else 'MISSED'}")
+    return met
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=10)
+    parser.add_argument("--restarts", type=int, default=3)
+    options = parser.parse_args()
+    return 0 if asyncio.run(measure(options.calls, options.restarts)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,7 +1,8 @@
 """Calls of a killed line: how soon they go on in another, and how many; ``python -m tests.bench takeover``.
 
 Two lines on one PostgreSQL behind Kamailio; callers in the dialogue, in the line of waiting callers and talking with
-agents. One line is killed (kill -9); new callers come at once, and go on coming.
+agents. One line is killed (kill -9); new callers come at once, and go on coming. Then it is started again, gets calls,
+and the other one drains: none of its calls may end, and nobody new be refused.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from aiohttp import ClientSession
+
 from tests.bench.figures import Figure, tell
 from tests.postgres import start_server, stop_server
 from tests.wire.takeover.cluster import AGENT_SAYS, CALLER_SAYS, Cluster, cluster, gap, summary
@@ -22,6 +25,7 @@ from tests.wire.takeover.telephone import Telephone
 AIM_S, AIM_SHARE, NEW_S = 2.0, 0.95, 2.0
 WITHIN_S = 8.0
 RATE_S = 0.25  # between new callers
+DRAIN_S = 5.0
 
 
 async def asking(made: Cluster, count: int) -> list[Telephone]:
@@ -73,10 +77,15 @@ async def measured(made: Cluster, agents: int, waiting: int, speaking: int) -> i
     kept = _kept(lost["waiting"], before, after, "waiting")
     talk = sum(_talks(made, phone, after, since) for phone in lost["talking"])
     soon = sum(each is not None and each <= AIM_S for each in every)
+    back_s, first_s = await returned(made, victim)
+    stayed, lost_by_drain, meanwhile = await drained(made, made.other(victim))
     answered = [took for status, took in came if status == 200]
     print(f"places kept {kept} of {len(lost['waiting'])}")
     print(f"heard both ways with their agent {talk} of {len(lost['talking'])}")
     print(f"new calls answered {len(answered)} of {len(came)}, worst {max(answered, default=0.0):.2f} s")
+    print(f"the killed line is back after {back_s:.1f} s, its first call is answered {first_s:.1f} s later")
+    refused = sum(status != 200 for status, _ in meanwhile)
+    print(f"drain: {stayed} calls stay, {lost_by_drain} of them end, {refused} of {len(meanwhile)} new calls refused")
     print(f"load {os.getloadavg()[0]:.1f}")
     figures = [
         Figure("calls that go on within 2 s of kill -9", soon / max(len(every), 1), "of all", AIM_SHARE, at_most=False),
@@ -85,11 +94,36 @@ async def measured(made: Cluster, agents: int, waiting: int, speaking: int) -> i
         Figure("with their agent again", talk / max(len(lost["talking"]), 1), "of all", AIM_SHARE, at_most=False),
         Figure("new calls answered", len(answered) / max(len(came), 1), "of all", 1.0, at_most=False),
         Figure("the longest of their set-ups", max(answered, default=WITHIN_S), "s", NEW_S),
+        Figure("the killed line is back after", back_s, "s"),
+        Figure("calls that a drain ends or refuses", lost_by_drain + refused, "", 0),
     ]
     tell(*figures)
     for figure in figures:
         print(f"{figure.name:42} {figure.value:6.2f} {figure.unit:7} aim {figure.aim} {'' if figure.met else 'MISSED'}")
     return int(any(figure.met is False for figure in figures))
+
+
+async def returned(made: Cluster, address: str) -> tuple[float, float]:
+    """The line is started again: seconds until the proxy knows that it takes calls, and until it has answered one."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await made.up()
+    up = loop.time()
+    await (await made.call_at(address)).until_heard()
+    return up - began, loop.time() - up
+
+
+async def drained(made: Cluster, address: str) -> tuple[int, int, list[tuple[int, float]]]:
+    """The line takes no new calls for a while: how many it had, how many of these ended, and who came meanwhile."""
+    there = [phone for phone in made.callers if made.line_of(phone) == address]
+    drain = f"{made.lines[address].http}/api/drain"
+    async with ClientSession() as session:
+        async with session.post(drain, raise_for_status=True):
+            came = await arriving(made, DRAIN_S)
+        async with session.delete(drain, raise_for_status=True):
+            pass
+    deaf = [phone for phone in there if Telephone.now() - phone.heard.latest > 1.0]
+    return len(there), sum(phone.over.is_set() or phone in deaf for phone in there), came
 
 
 def _kept(phones: Sequence[Telephone], before: dict[str, dict[str, object]], after: object, state: str) -> int:

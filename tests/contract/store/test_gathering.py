@@ -13,7 +13,7 @@ from sqlalchemy import event
 from ivr.call.journal import Journal
 from ivr.errors import StoreUnavailable
 from ivr.record import Entry, Keyed, Understood
-from ivr.store import Store
+from ivr.store import Store, writer
 from ivr.store.spool_folder import Write
 from tests.films import films_store
 
@@ -81,6 +81,35 @@ async def test_what_was_asked_for_is_there_for_who_reads(gathering: Store, now: 
     await asyncio.gather(*asked)
 
 
+async def test_however_many_calls_a_line_writes_four_times_a_second(url: str, now: Time) -> None:
+    """Callers who begin, go on and hang up, and who are looked for each time."""
+    store = films_store(url, timeout_s=10.0, now=now, gather_s=writer.GATHER_S)
+    loop, written = asyncio.get_running_loop(), 0
+
+    def transaction(way: str, took_s: float, done: bool) -> None:
+        nonlocal written
+        written += way == "write"
+
+    async def call(number: int) -> None:
+        await asyncio.sleep(number * 0.02)
+        journal = Journal(store.calls, f"call-{number:02}")
+        journal.begin(f"50355501{number:02}", "5035550199", now(), {})
+        assert await store.calls.take_resume_point(f"member-{number}", now() - timedelta(minutes=1)) is None
+        for key in "1234567":
+            journal.append(Entry(Keyed(key), now(), "main.ask"))
+            journal.update(state=f"main.{key}")
+            await asyncio.sleep(0.07)
+        await journal.finish("abandoned", now(), {"turns": number})
+        assert journal.lost == 0
+
+    await store.calls.begin("call", "1", "2", now(), {})  # connections are made
+    store.database.on_transaction, began = transaction, loop.time()
+    await asyncio.gather(*(call(number) for number in range(CALLS)))
+    assert 2 <= written <= (loop.time() - began) / writer.GATHER_S + 2
+    assert writer.GATHER_S >= 0.25
+    await store.close()
+
+
 async def test_a_caller_who_begins_makes_no_transaction_of_their_own(url: str, now: Time) -> None:
     """What is not about them is gathered on; what is, is there."""
     store = films_store(url, timeout_s=10.0, now=now, gather_s=30.0)
@@ -113,13 +142,12 @@ async def test_the_end_of_the_service_waits_for_what_was_gathered(url: str, now:
 
 
 async def test_a_write_that_no_database_takes_harms_no_other(gathering: Store, now: Time) -> None:
-    writer = gathering.calls._writer
     wrong = Write(
         "append", {"call_id": "call-1", "rows": [{"call_id": "call-1", "at": now().isoformat(), "kind": None}]}
     )
     results = await asyncio.gather(
         gathering.calls.begin("call-1", "1", "2", now(), {}),
-        writer.write(wrong),
+        gathering.calls._writer.write(wrong),
         gathering.calls.begin("call-2", "1", "2", now(), {}),
         gathering.calls.append_all("call-1", [Entry(Keyed("1"), now(), "")], 0),
         return_exceptions=True,

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ivr.__main__ import main
+from ivr.deploy import capacity
 from ivr.deploy.capacity import Costs, Demand, Machines, planned, quantile, sentences, waits_ms
 
 MEAN_MS = 100.0
@@ -73,6 +76,24 @@ def test_ten_thousand_callers() -> None:
     assert plain.gbit_s == pytest.approx(0.872) and dict(plain.cores)["SRTP"] == 0.0
     with_agents = planned(Demand(10_000, bridged=1.0), Costs(), Machines())
     assert with_agents.packets_s == 1_000_000 and with_agents.cores[3][1] == with_agents.cores[4][1] == 0.0
+
+
+def test_the_guide_says_what_is_reckoned_with() -> None:
+    """Figures of calls stand in ``Costs``; the guide has the same, and what comes of them."""
+    guide = (Path(capacity.__file__).parent / "README.md").read_text("utf-8")
+    part = guide.partition("\n## How many callers\n")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in part.splitlines() if row.startswith("|")]
+    told = {row[0].partition(" (`")[0]: row[1] for row in rows}
+    costs, plan = Costs(), planned(Demand(10_000), Costs(), Machines())
+    assert told["a call, per second: media and line, with journal, metrics and records"] == f"{costs.call_ms_s:g} ms"
+    assert told["SRTP, per second of a leg"] == f"{costs.srtp_ms_s:g} ms"
+    assert told["its set-up, all in all"] == f"{costs.set_up_ms:g} ms"
+    sentence = f"{costs.sentence_ms:g} ms; deviates by {costs.spread:.0%}".replace("%", " %")
+    assert told["a sentence, recognised"] == sentence
+    assert told["voice activity, per second in which the caller may talk"] == f"{costs.ear_ms_s:g} ms"
+    cores = {float(row[1]) for row in rows if re.fullmatch(r"[0-9]+[.][0-9]", row[1])}
+    assert {round(each, 1) for _, each in plan.cores} | {round(plan.sum, 1)} <= cores
+    assert f"{plan.machines} machines of 8 cores" in part and f"max_calls = {plan.max_calls}" in part
 
 
 def test_one_caller_takes_one_machine() -> None:

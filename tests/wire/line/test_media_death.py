@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import signal
@@ -17,6 +18,7 @@ from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from ivr.softphone.timing import PacketLevel
 from ivr.softphone.voices import CallerVoice
+from tests.bench.media_death import TALK_S, answered, killed, summary, unheard
 from tests.wire.baresip import baresip
 from tests.wire.line.watching import call_of, heard_by, logged, mark, processes, reached_state, with_human
 
@@ -116,6 +118,17 @@ async def test_a_hand_over_that_rings_goes_on(line: RunningLine, agent: Softphon
         await with_human(line, [agent], call, since=since)
         await heard_by(phone, agent, hello)
         assert phone.ended is None
+
+
+async def test_thirty_calls_all_go_on(line: RunningLine) -> None:
+    """How soon is tests/bench/media_death.py's to say."""
+    phones = await answered(line, 30, 0)
+    gaps = await killed(line, phones)
+    since = mark(line)
+    print(summary(gaps))
+    assert None not in gaps
+    await asyncio.sleep(TALK_S)
+    assert await unheard(line, phones, since) == 0
 
 
 async def test_a_process_that_stands_still_is_replaced(line: RunningLine) -> None:

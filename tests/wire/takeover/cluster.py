@@ -41,7 +41,8 @@ class Cluster:
         """All lines serve, and the proxy knows."""
         for address, setup in self.setups.items():
             if address not in self.lines or self.lines[address].process.returncode is not None:
-                self.lines[address] = await self.stack.enter_async_context(RunningLine.running(setup))
+                running = RunningLine.running(setup, seeded=bool(self.lines))
+                self.lines[address] = await self.stack.enter_async_context(running)
         for address in self.setups:
             await self.proxy.until("up", address)
 
@@ -121,9 +122,18 @@ class Cluster:
         await process.wait()
         return at
 
+    @property
+    def callers(self) -> list[Telephone]:
+        """Those whose calls are up."""
+        return [
+            phone
+            for phone in self._callers
+            if phone.answered.is_set() and phone.status == 200 and not phone.over.is_set()
+        ]
+
     async def hang_up(self) -> list[int]:
         """All who are still there; the status of each BYE."""
-        there = [phone for phone in self._callers if phone.answered.is_set() and not phone.over.is_set()]
+        there = self.callers
         self._callers.clear()
         return list(await asyncio.gather(*(phone.hang_up() for phone in there)))
 

@@ -28,7 +28,7 @@ async def test_its_calls_go_on_once_it_is_back(tmp_path: Path) -> None:
         died = phones[0].now()
         before.process.kill()
         await before.process.wait()
-        async with RunningLine.running(setup) as again:
+        async with RunningLine.running(setup, seeded=True) as again:
             for phone in phones:
                 await phone.until_heard(died)
             print(f"heard again after {min(at for at in phones[0].heard.begun if at > died) - died:.1f} s")
