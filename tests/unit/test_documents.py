@@ -125,7 +125,7 @@ def test_files_to_deploy_are_there_and_whole(name: str) -> None:
     text = deploy.text(name)
     addresses = re.findall(r"\b(?!0\.0\.0\.0|127\.)\d+\.\d+\.\d+\.\d+\b", text)
     assert {address.rpartition(".")[0] for address in addresses} <= {"192.0.2"}, "the range for documentation"
-    assert addresses or name in ("systemd", "container", "runbook", "alerts", "dashboard")
+    assert addresses or name in ("systemd", "container", "kamailio-tls", "logrotate", "runbook", "alerts", "dashboard")
     if name == "freeswitch":
         ElementTree.fromstring(f"<all>{text}</all>")
 

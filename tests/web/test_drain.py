@@ -74,7 +74,10 @@ async def test_operators_drain_and_nobody_else(role: str, may: bool) -> None:
 async def test_a_command_on_this_machine_needs_no_page_and_a_page_elsewhere_gets_nothing() -> None:
     drain = serving_line()
     async with serving(drain=drain) as (base, session):
-        assert (await told(session, "POST", base))[0] == 403, "a form of another site looks like that"
+        status, body = await told(session, "POST", base)
+        assert status == 403 and "programs show an API token" in str(body["error"]), (
+            "another site's form looks like that"
+        )
         foreign = {COMMAND_HEADER: "1", "Origin": "https://evil.example"}
         assert (await told(session, "POST", base, **foreign))[0] == 403
         assert (await told(session, "POST", base, **{COMMAND_HEADER: "1", "Host": "line.example"}))[0] == 401

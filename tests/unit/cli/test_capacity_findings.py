@@ -73,12 +73,14 @@ def test_real_time_priority_is_tried_and_given_back(allowed: bool, monkeypatch: 
 def test_a_disk_is_told_of_once(free: int, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
     places = {"logs": {"path": f"{tmp_path}/log/ivr.log"}, "recording": {"folder": f"{tmp_path}/recordings"}}
+    places["cdr"] = {"path": f"{tmp_path}/cdr.jsonl"}
     config = Config.model_validate(
         {**places, "store": {"spool": f"{tmp_path}/s"}, "speech": {"cache": f"{tmp_path}/cache"}}
     )
     (disk,) = [each for each in capacity_findings(config) if each.subject.startswith("disk")]
     assert (disk.state, disk.subject) == (state, f"disk of {tmp_path}")
-    assert disk.detail.endswith("GB free for log, spool, recordings, prompts")
+    assert disk.detail.endswith("GB free for log, spool, recordings, call detail records, prompts")
+    assert ("[retention]" in disk.remedy) is (state != "ok")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -28,12 +29,9 @@ def record(call_id: str, **told: object) -> str:
 def told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Told:
     shutil.copy(ROOT / "config.toml", tmp_path)
     config = tmp_path / "config.toml"
-    config.write_text(
-        config.read_text("utf-8")
-        .replace("[cdr]", '[cdr]\npath = "cdr.jsonl"\n#', 1)
-        .replace('\npath = ""  ', '\n# path = ""  ', 1),
-        "utf-8",
-    )
+    text, count = re.subn(r'^path = "".*$', 'path = "cdr.jsonl"', config.read_text("utf-8"), flags=re.MULTILINE)
+    assert count == 1
+    config.write_text(text, "utf-8")
 
     def run(*words: str) -> tuple[int, str, str]:
         code = main(["cdr", "--config", str(config), *words])
@@ -88,7 +86,7 @@ def test_what_is_wrong_is_one_sentence(told: Told, tmp_path: Path) -> None:
     for words, says in (
         ((), "no call detail records there yet"),
         (("--file", str(tmp_path / "nowhere")), "No such file"),
-        (("--since", "yesterday"), "is no time"),
+        (("--file", str(tmp_path / "config.toml"), "--since", "yesterday"), "is no time"),
     ):
         code, out, err = told(*words)
         assert code == 2 and says in err and not out and "Traceback" not in err

@@ -111,3 +111,13 @@ def test_the_dashboards_expressions_are_right(tmp_path: Path) -> None:
     assert f"{len(made)} rules found" in ran("check", "rules", str(file))
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in dashboard()["panels"]]
     assert len(set(places)) == len(places)
+
+
+def test_what_the_runbook_puts_into_prometheus_yml_is_right(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"```yaml\n(.*?)```", (FOLDER / "README.md").read_text("utf-8"), re.DOTALL)
+    assert shown.count("/etc/prometheus/ivr.token") == 1
+    (tmp_path / "ivr.token").write_text("ivr_x_y")
+    (tmp_path / "prometheus.yml").write_text(shown.replace("/etc/prometheus", str(tmp_path)))
+    (tmp_path / "alerts.yaml").write_text(deploy.text("alerts"))
+    said = ran("check", "config", str(tmp_path / "prometheus.yml"))
+    assert "is valid prometheus config file syntax" in said and f"{len(rules())} rules found" in said

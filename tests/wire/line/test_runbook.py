@@ -24,7 +24,15 @@ pytestmark = [pytest.mark.wire, pytest.mark.slow]
 
 RUNBOOK = ROOT / "ivr" / "deploy" / "README.md"
 PLAYED = ("apt-get", "useradd", "docker", "chown")
-FOLDERS = ("/opt/ivr", "/etc/ivr", "/etc/systemd/system", "/var/lib/ivr", "/var/log/ivr", "/var/cache/ivr")
+FOLDERS = (
+    "/opt/ivr",
+    "/etc/ivr",
+    "/etc/systemd/system",
+    "/etc/logrotate.d",
+    "/var/lib/ivr",
+    "/var/log/ivr",
+    "/var/cache/ivr",
+)
 
 # What systemctl does of what the unit says: a start is over when the line says so, a stop waits for its end.
 SYSTEMCTL = """\
