@@ -12,14 +12,14 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from ivr.accounts import passwords
-from ivr.accounts.guesses import PasswordGuesses, browser_of, known_browser
+from ivr.accounts.guesses import PasswordGuesses, browser_of, counted_as, known_browser
 from ivr.accounts.oidc import PENDING_S, SKEW_S, Oidc, names_of
 from ivr.accounts.passwords import Hashing, digest, name_of
 from ivr.accounts.provider_client import OidcRefused
 from ivr.accounts.sessions import Sessions
 from ivr.accounts.tokens import Tokens
 from ivr.errors import AccountError, StoreUnavailable
-from ivr.limits.throttle import CountedLog, Guesses
+from ivr.limits.throttle import FREE_GUESSES, CountedLog, Guesses, wait_after
 from ivr.ports import Account, AccountRecord, AccountStore, Role, Session, TokenStore
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -97,6 +97,8 @@ class Authentication:
         record = await self.store.find(asked) if asked else None
         known = browser_of(record, browser.kept)
         wait_s = self._passwords.wait_s(asked, browser.source, known)
+        if not known:
+            wait_s = max(wait_s, await self._wait_elsewhere_s(asked))
         if await self._took_one_time(asked, password, browser) and record is not None:
             return await self._entered(replace(record, must_change=True), browser)
         if not wait_s:
@@ -107,9 +109,17 @@ class Authentication:
         if wait_s:
             self._refuse(record, browser, "too many wrong passwords")
             raise LogInRefused("too many attempts", wait_s)
-        self._passwords.failed(asked, browser.source, known, password)
+        if self._passwords.failed(asked, browser.source, known, password):
+            self._beside(self.store.guessed(counted_as(asked)))
         self._refuse(record, browser, "wrong name or password")
         raise LogInRefused("that is not the name or not the password")
+
+    async def _wait_elsewhere_s(self, name: str) -> float:
+        """Because of what was guessed in any process, or before this one began."""
+        count, last = await self.store.guesses(counted_as(name))
+        if last is None:
+            return 0.0
+        return max(0.0, wait_after(count - FREE_GUESSES) - (self.now() - last).total_seconds())
 
     async def _took_one_time(self, name: str, password: str, browser: Browser) -> bool:
         """Nobody guesses 99 bits: whoever a stranger keeps out comes in so. Only their source has to wait, and a name

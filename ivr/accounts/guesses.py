@@ -34,6 +34,12 @@ def _seal(record: AccountRecord, nonce: str) -> str:
     return hmac.new(record.password.encode(), text, hashlib.sha256).hexdigest()
 
 
+def counted_as(name: str) -> str:
+    """Under what all processes count guesses at ``name``, somebody's or nobody's: a table of these stays small,
+    whatever names are made up, and who shares one with a guessed name has a browser of their own."""
+    return hashlib.sha256(f"log-in\n{name}".encode(errors="replace")).hexdigest()[:4]
+
+
 @dataclass(slots=True)
 class PasswordGuesses:
     """``sources`` are shared with whatever else is guessed at this server."""
@@ -52,12 +58,13 @@ class PasswordGuesses:
             return self.browsers.wait_s(browser)
         return max(self.sources.wait_s(source), self.accounts.wait_s(name))
 
-    def failed(self, name: str, source: str, browser: str, password: str) -> None:
+    def failed(self, name: str, source: str, browser: str, password: str) -> bool:
+        """Whether it was a guess that counts against the account."""
         if browser:
             self.browsers.failed(browser, password)
-            return
+            return False
         self.sources.failed(source, f"{name}\n{password}")
-        self.accounts.failed(name, password)
+        return self.accounts.failed(name, password)
 
     def passed(self, source: str) -> None:
         """Others behind the same address may have more tries; the account has no more for it."""

@@ -14,7 +14,8 @@ RoleName = Literal["agent", "supervisor", "designer", "ops"]
 
 
 class OidcConfig(Section):
-    """``issuer``: exactly as the provider writes it. ``claim``: of the ID token, with the groups that ``roles`` maps.
+    """``issuer``: exactly as the provider writes it. ``claim``: of the ID token, or of UserInfo, with the groups that
+    ``roles`` maps.
     ``local``: whether people also log in by a name and a password of this line."""
 
     issuer: str

@@ -41,6 +41,11 @@ def source_of(host: str) -> str:
     return str(ipaddress.ip_network((int(address), 64), strict=False)) if not address.is_loopback else host
 
 
+def wait_after(beyond: int) -> float:
+    """Seconds, after so many guesses beyond those that are free."""
+    return min(LAST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(beyond, 16)) if beyond >= 0 else 0.0
+
+
 class _Recent(OrderedDict[str, V], Generic[V]):
     """The latest SOURCES_KEPT entries."""
 
@@ -126,20 +131,21 @@ class Guesses:
         known = self._known(who)
         return max(0.0, known.until - self._now()) if known is not None else 0.0
 
-    def failed(self, who: str, secret: str) -> None:
-        """Note that ``who`` showed a wrong ``secret``."""
+    def failed(self, who: str, secret: str) -> bool:
+        """Note that ``who`` showed a wrong ``secret``; whether that was a guess."""
         now = self._now()
         self.refused += 1
         known = self._known(who) or _Failures()
         self._failures.put(who, known)
         if hash(secret) in known.tried:
-            return
+            return False
         if len(known.tried) < FREE_GUESSES_PROVEN:
             known.tried.add(hash(secret))
         known.count, known.last = known.count + 1, now
         beyond = known.count - (FREE_GUESSES_PROVEN if known.proven else FREE_GUESSES)
         if beyond >= 0:
-            known.until = now + min(LAST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(beyond, 16))
+            known.until = now + wait_after(beyond)
+        return True
 
     def passed(self, who: str) -> None:
         """Note that ``who`` showed the right secret. It wipes out no failure: others may share the address."""

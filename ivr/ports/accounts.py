@@ -108,6 +108,12 @@ class AccountStore(Protocol):
     async def take_one_time(self, name: str, digest: str) -> bool:
         """Whether it was that; it is no more."""
 
+    async def guessed(self, who: str) -> None:
+        """Another wrong password, in whatever process."""
+
+    async def guesses(self, who: str) -> tuple[int, datetime | None]:
+        """How many there were without a pause of FORGOTTEN_AFTER_S, and when the last one was."""
+
     async def rehash(self, name: str, known: str, renewed: str) -> None:
         """The same password, hashed anew; nothing where ``known`` is not its hash any more."""
 

@@ -48,6 +48,14 @@ first_links = Table(
     Column("until", Moment, nullable=False, index=True),
 )
 
+login_failures = Table(
+    "login_failures",
+    metadata,
+    Column("who", String(4), primary_key=True),  # of a hash of the name
+    Column("count", Integer, nullable=False),
+    Column("last", Moment, nullable=False, index=True),
+)
+
 sessions = Table(
     "sessions",
     metadata,

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, case, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import AccountError
+from ivr.limits.throttle import FORGOTTEN_AFTER_S
 from ivr.ports import Account, AccountRecord, AuditEvent, AuditRow, AuditSearch, Role, Session
 from ivr.ports.accounts import SOMEBODY
 from ivr.ports.audit import DONE
-from ivr.store.account_tables import accounts, first_links, sessions, used_log_ins
+from ivr.store.account_tables import accounts, first_links, login_failures, sessions, used_log_ins
 from ivr.store.audit_log import append, found
 from ivr.store.database import TableGroup, fit, insert_new, reads, writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+PAUSE = timedelta(seconds=FORGOTTEN_AFTER_S)
 MOST_SESSIONS = 20  # an account; the oldest makes room
 PROVIDER = "identity provider"  # who it was, in the audit log
 SCOPE = "account."  # of what is noted of them in the audit log
@@ -120,6 +122,21 @@ class AccountTables(TableGroup):
         is_it = (kept.name == name) & (kept.one_time == digest) & (kept.one_time_until > self._now())
         taken = update(accounts).where(is_it, kept.disabled.is_(False)).values(one_time="", one_time_until=None)
         return (await connection.execute(taken)).rowcount == 1
+
+    @writes
+    async def guessed(self, connection: AsyncConnection, who: str) -> None:
+        now, kept = self._now(), login_failures.c
+        again = case((kept.last < now - PAUSE, 1), else_=kept.count + 1)
+        fresh = insert_new(connection, login_failures).values(who=who, count=1, last=now)
+        one_more = fresh.on_conflict_do_update(index_elements=[kept.who], set_={"count": again, "last": now})
+        await connection.execute(one_more)
+
+    @reads
+    async def guesses(self, connection: AsyncConnection, who: str) -> tuple[int, datetime | None]:
+        kept = login_failures.c
+        asked = select(kept.count, kept.last).where(kept.who == who, kept.last >= self._now() - PAUSE)
+        row = (await connection.execute(asked)).one_or_none()
+        return (row[0], row[1]) if row is not None else (0, None)
 
     @writes
     async def rehash(self, connection: AsyncConnection, name: str, known: str, renewed: str) -> None:

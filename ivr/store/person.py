@@ -51,6 +51,7 @@ NOBODYS: Mapping[str, str] = {
     "sessions": "people of the house",
     "used_log_ins": "people of the house",
     "first_links": "people of the house",
+    "login_failures": "people of the house",
     "api_tokens": "programs",
     "audit_head": "where the audit log ends",
     "agents": "people of the house",

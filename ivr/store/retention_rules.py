@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Column, ColumnElement, Table, and_, select
 
-from ivr.store.account_tables import first_links, sessions, used_log_ins
+from ivr.store.account_tables import first_links, login_failures, sessions, used_log_ins
 from ivr.store.tables import (
     LIVE,
     agent_events,
@@ -95,6 +95,7 @@ RULES = (
     RetentionRule(audit, "audit", lambda cut, _: audit.c.at < cut),
     RetentionRule(sessions, "sessions", lambda cut, _: sessions.c.expires_at < cut),
     RetentionRule(used_log_ins, "sessions", lambda cut, _: used_log_ins.c.until < cut),
+    RetentionRule(login_failures, "sessions", lambda cut, _: login_failures.c.last < cut),
     RetentionRule(first_links, "sessions", lambda cut, _: first_links.c.until < cut),
     RetentionRule(
         verification_tries, "verification", lambda cut, now: verification_tries.c.at < min(cut, now - WINDOW)

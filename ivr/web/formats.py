@@ -14,13 +14,15 @@ from ivr.call_search import reason_of
 from ivr.logs import mask_number
 from ivr.record import Entered, Entry, Failed, HandedOver, Keyed, Performed, Prompted, Spoken, TakenOver, Understood
 
+LONGEST_NUMBER = 16  # a plus and 15 digits (ITU-T E.164); a name in its place may be longer
+
 
 def phone(number: object, *, mask: bool) -> str:
     """A caller's number, all but two digits hidden where ``mask`` is set; a name in a number's place stays."""
     text = str(number or "")
     if not text:
         return "withheld"
-    return mask_number(text) if mask else text
+    return mask_number(text[-LONGEST_NUMBER:]) if mask else text
 
 
 def moment(at: object) -> str:

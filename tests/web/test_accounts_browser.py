@@ -41,6 +41,8 @@ async def test_from_the_first_account_to_an_agents_log_in(tmp_path: Path, browse
         await page.get_by_label("Password", exact=True).fill(PASSWORD)
         await page.get_by_label("Password, again").fill(PASSWORD)
         await page.keyboard.press("Enter")
+        await expect(page.locator("h1")).to_contain_text("Live calls")
+        await page.goto(f"{served.base}/accounts")
         await expect(page.locator("h1")).to_contain_text("Accounts")
 
         await page.get_by_label("Name, to log in with").fill("sam")

@@ -353,6 +353,9 @@ async def test_it_fits_and_axe_finds_nothing_serious(served: Desk, browser: Brow
         await page.goto(f"{served.base}/board")
         await expect(page.locator(".plots canvas")).to_have_count(3)
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        whole = """() => { const nav = document.querySelector(".top nav"), desk = nav.firstElementChild.cloneNode(true);
+            nav.append(desk); const right = desk.getBoundingClientRect().right; desk.remove(); return right; }"""
+        assert await page.evaluate(whole) <= width, "whoever may enter one room more sees it, too"
         small = await page.evaluate(
             """() => [...document.querySelectorAll("main :is(button, input, select, summary, a)")].filter((e) => {
                 const box = e.closest("label.check") ?? e, { width, height } = box.getBoundingClientRect();

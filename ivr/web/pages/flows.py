@@ -48,7 +48,7 @@ async def flow(request: web.Request) -> web.Response:
     if name not in flows:
         raise web.HTTPNotFound(text=f"There is no flow {name}.")
     nonce = secrets.token_urlsafe(12)
-    picture = await source.picture(name)
+    picture = (await source.picture(name)).replace('role="img"', 'role="group"')  # here its states are links
     return page(
         request,
         "flow.html",

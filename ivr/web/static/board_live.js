@@ -54,7 +54,7 @@ export function Figures({ board, now }) {
 export function Callers({ board, ask, now }) {
   const [moved, move] = useState(null);
   const { callers } = board;
-  return html`<section aria-labelledby="callers-title">
+  return html`<section>
     <h2 id="callers-title">In the line <span class="count">${callers.length}</span></h2>
     ${callers.length === 0 && html`<p class="empty">Nobody waits.</p>`}
     ${callers.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-labelledby="callers-title"><table id="callers">
@@ -123,7 +123,7 @@ function Move({ caller, skills, agents, ask, close }) {
 export function Agents({ board, ask, now, how, phone, supervise }) {
   const [changed, change] = useState(null);
   const { agents } = board;
-  return html`<section aria-labelledby="agents-title">
+  return html`<section>
     <h2 id="agents-title">Agents <span class="count">${agents.length}</span></h2>
     ${agents.length === 0 && html`<p class="empty">Nobody is at the desk.</p>`}
     ${agents.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-labelledby="agents-title"><table id="agents">

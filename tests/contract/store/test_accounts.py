@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 from argon2 import PasswordHasher
 
 from ivr.accounts.authentication import Authentication, Browser, LogIn, LogInRefused
+from ivr.accounts.guesses import counted_as
 from ivr.accounts.passwords import Hashing
 from ivr.accounts.sessions import IDLE
 from ivr.errors import AccountError
-from ivr.limits.throttle import FREE_GUESSES
+from ivr.limits.throttle import FIRST_WAIT_S, FORGOTTEN_AFTER_S, FREE_GUESSES
 from ivr.ports import Account, Role
 from ivr.store import Store
 from tests.contract.store.conftest import Time
@@ -150,11 +151,41 @@ async def test_a_one_time_password_lets_in_once_though_strangers_guess(nodes: tu
         await one.front.change_own(entered[0].session, "", "short", HERE)
     made = await one.front.change_own(entered[0].session, "", "words of my own", HERE)
     assert not made.session.must_change
-    await one.front.log_in("sam", "words of my own", HERE)
+    await one.front.log_in("sam", "words of my own", replace(HERE, kept=made.kept))
     late = await one.front.set_one_time("sam", "rosa")
     now.pass_(hours=25)
     with pytest.raises(LogInRefused):
         await one.front.log_in("sam", late, Browser("192.0.2.1"))
+
+
+async def test_guesses_at_an_account_count_in_every_process_and_outlive_them(
+    nodes: tuple[Node, Node], url: str, now: Time
+) -> None:
+    one, two = nodes
+    for name in ("sam", "nobody.at.all"):
+        for number in range(FREE_GUESSES):
+            front = (one, two)[number % 2].front
+            with pytest.raises(LogInRefused, match="not the password"):
+                await front.log_in(name, f"guess {number}", Browser(f"203.0.113.{number}"))
+            await front.settle()
+        again = films_store(url, now=now)
+        fresh = Authentication(again.accounts, again.tokens, now=now)
+        for front in (one.front, two.front, fresh):
+            with pytest.raises(LogInRefused, match="too many") as refused:
+                await front.log_in(name, PASSWORD, THERE)
+            assert 0 < refused.value.wait_s <= FIRST_WAIT_S
+        await again.close()
+    now.pass_(seconds=FIRST_WAIT_S)
+    await two.front.log_in("sam", PASSWORD, THERE)
+    with pytest.raises(LogInRefused, match="not the password"):
+        await one.front.log_in("sam", "guess again", HERE)
+    await one.front.settle()
+    with pytest.raises(LogInRefused, match="too many") as refused:
+        await two.front.log_in("sam", PASSWORD, THERE)
+    assert refused.value.wait_s > FIRST_WAIT_S, "longer each time"
+    now.pass_(seconds=FORGOTTEN_AFTER_S + 1)
+    await one.front.log_in("sam", PASSWORD, HERE)
+    assert await one.store.accounts.guesses(counted_as("sam")) == (0, None)
 
 
 async def test_somebody_can_always_manage_accounts(nodes: tuple[Node, Node]) -> None:
