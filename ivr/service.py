@@ -133,7 +133,7 @@ async def running(
             unready=lambda: watch.unready(),
             leases=store.registrations,
         )
-        endpoint.on_refused = telemetry.refused
+        endpoint.on_refused(telemetry.refused)
         centre = ContactCentre.opened(
             config,
             Premises(

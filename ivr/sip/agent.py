@@ -25,9 +25,6 @@ from ivr.sip.inbound import InboundLeg
 from ivr.sip.leg import SipLeg
 from ivr.sip.locate import Lookup
 from ivr.sip.message import (
-    EXTENSIONS,
-    METHODS,
-    PRODUCT,
     MalformedMessage,
     Peer,
     SipMessage,
@@ -44,7 +41,7 @@ from ivr.sip.message import (
 from ivr.sip.network import Network, Standing
 from ivr.sip.orphans import OrphanDialogs
 from ivr.sip.outbound_call import OutboundCall
-from ivr.sip.party import called_of, caller_of
+from ivr.sip.refusals import CallRefusals
 from ivr.sip.registration import OwnAccounts
 from ivr.sip.registrations import Registrations
 from ivr.sip.renewal import Renewal
@@ -79,8 +76,6 @@ class SipUserAgent:
         network: Callable[[Callable[[bytes, Peer], None], Callable[[Peer, str], None]], Network] = Network,
     ) -> None:
         self._config = config
-        self._full_of = full  # with so many calls: why no other part can take one more, "" when all can
-        self._unready = unready  # which part is missing, for probes; "" where none is
         self._network = network(self._received, self._unreachable)
         self._core = Signalling(config, codecs, numbering, self._network, asyncio.get_running_loop(), near, lookup)
         self._network.standing = self._standing
@@ -89,22 +84,19 @@ class SipUserAgent:
         self._network.pending = self._core.transactions.pending
         self._renewal: Renewal | None = None
         self._serving = False
-        self.on_refused: Callable[[RefusedCall], None] = lambda call: None  # a trunk's
         self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None
         self._inbound: set[SipLeg] = set()
         self._ringing = RingingPhones(self._core)
+        self._refusals = CallRefusals(self._core, self._inbound, full, unready)
         self._orphans = OrphanDialogs(self._dialogs)
         self._registrations = Registrations(self._core, leases or OwnAccounts())
-        self._draining: tuple[int, int] | None = None
         now = self._core.timers.time
         self._admission = Admission(now, config.max_calls, self._knows)
         self._malformed = CountedLog(log, "sip.malformed", now, "debug")
-        self._refusals = CountedLog(log, "sip.call_refused", now)
         self._bad = CountedLog(log, "sip.message_refused", now)
         self._failed = CountedLog(log, "sip.handler_failed", now, "error")
         self._lost = CountedLog(log, "sip.unreachable", now, "info")
-        self._full = CountedLog(log, "sip.transactions_full", now)
 
     # --- ports.SipEndpoint ---
 
@@ -181,11 +173,11 @@ class SipUserAgent:
         return self._core.traffic
 
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
-        self._draining = (status, retry_after_s)
+        self._refusals.draining = (status, retry_after_s)
         self._registrations.offer(True)
 
     def take_new_calls(self) -> None:
-        self._draining = None
+        self._refusals.draining = None
         self._registrations.offer(False)
 
     def apply(self, config: SipConfig) -> None:
@@ -217,6 +209,10 @@ class SipUserAgent:
         log.info("sip.stopped")
 
     # --- beyond the port ---
+
+    def on_refused(self, told: Callable[[RefusedCall], None]) -> None:
+        """``told`` hears of every call of a trunk that nobody took."""
+        self._refusals.told = told
 
     @property
     def address(self) -> Address:
@@ -348,61 +344,19 @@ class SipUserAgent:
         if self._orphans.may_have(request) and not self._core.transactions.overloaded:
             self._core.spawn(self._orphans.answer(self._core.transactions.accept(request, source)), "sip-orphan")
             return
-        refused = self._refusal_of(request, source, trunk)
+        refused = self._refusals.of(request, source, trunk)
         if request.method != "INVITE" or request.to.tag:  # a stray re-INVITE takes no room of new calls
             self._stateless(refused or self._options(request, source), request, source)
             return
         transactions = self._core.transactions
-        if transactions.overloaded:
-            self._full.note(source.host, transactions=len(transactions))
         if transactions.overloaded or not self._admission.call(source.host):
-            retry_after = str(self._config.retry_after_s)
-            self._tell_refused(request, trunk, 503, "overload")
-            self._stateless(refusal(request, 503, Retry_After=retry_after), request, source)
+            self._stateless(self._refusals.overload(request, source, trunk), request, source)
         elif refused is None:
             self._invite(transactions.accept_invite(request, source), trunk)
         elif transactions.crowded:
             self._stateless(refused, request, source)
         else:
             transactions.accept(request, source).respond(refused)
-
-    def _refusal_of(self, request: SipRequest, source: Peer, trunk: str) -> SipResponse | None:
-        """Return why a trunk's request is refused, in the order of section 8.2; None where nothing stands against
-        it."""
-        if request.to.tag:
-            return refusal(request, 481)
-        if request.method not in ("INVITE", "OPTIONS"):
-            return refusal(request, 481 if request.method in METHODS else 405)
-        if not request.uri.lower().startswith(("sip:", "sips:", "tel:")):
-            return refusal(request, 416)
-        if must_be_secure(request) and source.transport != "tls":
-            return refusal(request, 480, Warning=f'380 {PRODUCT} "SIPS Not Allowed"')  # 416 would ask for sip: instead
-        if "?" in request.uri:
-            return refusal(request, 400, "Headers in the Request-URI")
-        if request.method == "INVITE" and self._core.transactions.merged(request):
-            return refusal(request, 482)
-        if unknown := request.tokens("require") - set(EXTENSIONS):
-            return refusal(request, 420, Unsupported=", ".join(sorted(unknown)))
-        if self._draining is not None:
-            kind, reason, (status, retry_after_s) = "draining", "draining", self._draining
-        elif len(self._inbound) >= self._config.max_calls:
-            kind, reason, status, retry_after_s = "busy", "busy", self._config.busy_status, self._config.retry_after_s
-        elif reason := self._full_of(len(self._inbound)) or (self._unready() if request.method == "OPTIONS" else ""):
-            kind, status, retry_after_s = "speech", 503, self._config.retry_after_s
-        else:
-            return None
-        if request.method == "INVITE":
-            self._refusals.note(source.host, reason=reason, sip_call_id=request.call_id)
-            self._tell_refused(request, trunk, status, kind)
-        return refusal(request, status, Retry_After=str(retry_after_s))
-
-    def _tell_refused(self, request: SipRequest, trunk: str, status: int, reason: str) -> None:
-        """A trunk's call that nobody takes; where it can't be read who calls whom, it counts all the same."""
-        self.traffic().refused[reason] += 1
-        with contextlib.suppress(BadMessage, ValueError):
-            plan = self._core.numbering
-            caller, called = caller_of(request, plan), called_of(request, self._core.own_users, plan)
-            self.on_refused(RefusedCall(request.call_id, caller.number, called.number, trunk, status, reason))
 
     def _stateless(self, response: SipResponse, request: SipRequest, source: Peer) -> None:
         fallback = sent_by(request, source) if source.reliable else None

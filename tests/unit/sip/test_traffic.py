@@ -65,7 +65,7 @@ def test_a_trunks_refused_call_is_told_with_who_called_whom(settings: Any, reaso
     async def main() -> None:
         async with user_agent(**settings) as (agent, fabric, legs):
             told: list[RefusedCall] = []
-            agent.on_refused = told.append
+            agent.on_refused(told.append)
             if reason == "busy":
                 fabric.deliver(request("INVITE", body=OFFER))
                 await legs.get()
@@ -85,7 +85,7 @@ def test_strangers_are_counted_and_have_no_record() -> None:
     async def main() -> None:
         async with user_agent() as (agent, fabric, _):
             told: list[RefusedCall] = []
-            agent.on_refused = told.append
+            agent.on_refused(told.append)
             fabric.deliver(request("INVITE", body=OFFER), STRANGER)
             assert agent.traffic().refused == {"stranger": 1} and told == []
 
