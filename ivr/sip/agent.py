@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,31 +11,25 @@ import structlog
 from ivr.config import Address, SipConfig
 from ivr.errors import DialFailed
 from ivr.limits.throttle import CountedLog
-from ivr.media.description import MediaDescription, SrtpPolicy, ip_version
+from ivr.media.description import MediaDescription, SrtpPolicy
 from ivr.numbering import NumberingPlan
 from ivr.ports import Leg, Party, RefusedCall, RegistrationLeases, RegistrationStatus, SignallingLoad
-from ivr.sip.addresses import WILDCARDS
 from ivr.sip.admission import Admission
 from ivr.sip.certificates import Shown
-from ivr.sip.dialog import must_be_secure, present, secured
 from ivr.sip.dialogs import Dialogs, handle
-from ivr.sip.headers import BadMessage, host_port
+from ivr.sip.headers import BadMessage
 from ivr.sip.inbound import InboundLeg
 from ivr.sip.leg import SipLeg
 from ivr.sip.locate import Lookup
 from ivr.sip.message import (
     MalformedMessage,
     Peer,
-    SipMessage,
     SipRequest,
     SipResponse,
-    encode,
     parse_message,
     refusal,
     response_to,
-    sent_by,
     stamp_source,
-    stateless_tag,
 )
 from ivr.sip.network import Network, Standing
 from ivr.sip.orphans import OrphanDialogs
@@ -45,9 +38,10 @@ from ivr.sip.refusals import CallRefusals
 from ivr.sip.registration import OwnAccounts
 from ivr.sip.registrations import Registrations
 from ivr.sip.renewal import Renewal
+from ivr.sip.replies import StatelessReplies
 from ivr.sip.restored import RestoredLeg
 from ivr.sip.ringing import RingingPhones
-from ivr.sip.signalling import Signalling, Unresolvable
+from ivr.sip.signalling import Signalling
 from ivr.sip.tls import TlsContexts
 from ivr.sip.traffic import SipTraffic
 from ivr.sip.transaction import InviteServerTransaction
@@ -88,12 +82,12 @@ class SipUserAgent:
         self._on_call: Callable[[Leg], None] = lambda leg: None
         self._inbound: set[SipLeg] = set()
         self._ringing = RingingPhones(self._core)
+        self._replies = StatelessReplies(self._core)
         self._refusals = CallRefusals(self._core, self._inbound, full, unready)
         self._orphans = OrphanDialogs(self._dialogs)
         self._registrations = Registrations(self._core, leases or OwnAccounts())
         now = self._core.timers.time
         self._admission = Admission(now, config.max_calls, self._knows)
-        self._malformed = CountedLog(log, "sip.malformed", now, "debug")
         self._bad = CountedLog(log, "sip.message_refused", now)
         self._failed = CountedLog(log, "sip.handler_failed", now, "error")
         self._lost = CountedLog(log, "sip.unreachable", now, "info")
@@ -228,15 +222,7 @@ class SipUserAgent:
     async def reachable_at(self) -> str:
         """HOST:PORT where other processes of this line dial it, with an IP address; "" where only they could say
         which: it listens everywhere and advertises nothing."""
-        listening = self._network.listening("udp" if {"udp", "tcp"} & {*self._config.transports} else "tls").first
-        host = self._config.advertised(ip_version(listening.host)) or listening.host
-        if host in WILDCARDS:
-            return ""
-        try:
-            peer = await self._core.resolve(f"sip:{host_port(host, listening.port)}")
-        except Unresolvable:
-            return ""
-        return host_port(peer.host, peer.port) + (f";transport={peer.transport}" if peer.reliable else "")
+        return await self._core.reachable_at()
 
     @property
     def calls(self) -> int:
@@ -255,7 +241,7 @@ class SipUserAgent:
         try:
             message = parse_message(data)
         except MalformedMessage as error:
-            self._refuse_malformed(error, source)
+            self._replies.refuse_malformed(error, source, known=self._standing(source) is Standing.KNOWN)
             return
         traffic = self.traffic()
         try:
@@ -268,31 +254,10 @@ class SipUserAgent:
                 log.debug("sip.stray_response", status=message.status_code, source=source.host)
         except BadMessage as error:
             self._bad.note(source.host, status=error.status, error=str(error), sip_call_id=message.call_id)
-            self._refuse(message, source, error.status, error.phrase, **error.headers)
+            self._replies.refuse(message, source, error.status, error.phrase, **error.headers)
         except Exception as error:  # one message must never end the service; it is logged and answered 500
             self._failed.note(source.host, sip_call_id=message.call_id, exc_info=error)
-            self._refuse(message, source, 500)
-
-    def _refuse(self, message: SipMessage, source: Peer, status: int, phrase: str = "", **headers: str) -> None:
-        if not isinstance(message, SipRequest) or message.method == "ACK":
-            return
-        transaction = self._core.transactions.find(message)
-        if transaction is not None:
-            transaction.refuse(status, phrase, **headers)
-        else:
-            self._stateless(refusal(message, status, phrase, **headers), message, source)
-
-    def _refuse_malformed(self, error: MalformedMessage, source: Peer) -> None:
-        self._malformed.note(source.host, error=str(error)[:200])
-        request, reply = error.request, error.reply
-        if request is None or reply is None or self._standing(source) is not Standing.KNOWN:
-            return
-        goal = source
-        with contextlib.suppress(BadMessage):  # a Via that cannot be read: back to where it came from
-            goal = stamp_source(request, source)
-            reply.headers.set("Via", *request.headers.get("via"))
-        with contextlib.suppress(ValueError):
-            self._core.send(encode(reply), goal)
+            self._replies.refuse(message, source, 500)
 
     def _unreachable(self, peer: Peer, reason: str) -> None:
         if self._core.transactions.unreachable(peer, reason):
@@ -324,11 +289,11 @@ class SipUserAgent:
         elif leg is None:
             self._outside(request, source)
         elif leg.dialog.secure and source.transport != "tls":
-            self._stateless(refusal(request, 403, "By TLS only"), request, source)
+            self._replies.send(refusal(request, 403, "By TLS only"), request, source)
         elif request.method == "BYE" or self._admission.inside(leg.id, source.host):
             handle(leg, transactions.accept(request, source))
         else:
-            self._stateless(refusal(request, 500, "Too many requests", Retry_After="1"), request, source)
+            self._replies.send(refusal(request, 500, "Too many requests", Retry_After="1"), request, source)
 
     def _outside(self, request: SipRequest, source: Peer) -> None:
         """Answer a request outside any call of ours: an INVITE may begin one, everything else needs no state."""
@@ -338,7 +303,7 @@ class SipUserAgent:
             if request.method == "INVITE" and trunk.status_code != 401:
                 self.traffic().refused["stranger" if trunk.status_code == 403 else "credentials"] += 1
             if request.method != "INVITE" or self._admission.answers(source.host):
-                self._stateless(trunk, request, source)
+                self._replies.send(trunk, request, source)
             return
         self._network.prove(source)
         if self._orphans.may_have(request) and not self._core.transactions.overloaded:
@@ -346,21 +311,17 @@ class SipUserAgent:
             return
         refused = self._refusals.of(request, source, trunk)
         if request.method != "INVITE" or request.to.tag:  # a stray re-INVITE takes no room of new calls
-            self._stateless(refused or self._options(request, source), request, source)
+            self._replies.send(refused or self._replies.options(request, source), request, source)
             return
         transactions = self._core.transactions
         if transactions.overloaded or not self._admission.call(source.host):
-            self._stateless(self._refusals.overload(request, source, trunk), request, source)
+            self._replies.send(self._refusals.overload(request, source, trunk), request, source)
         elif refused is None:
             self._invite(transactions.accept_invite(request, source), trunk)
         elif transactions.crowded:
-            self._stateless(refused, request, source)
+            self._replies.send(refused, request, source)
         else:
             transactions.accept(request, source).respond(refused)
-
-    def _stateless(self, response: SipResponse, request: SipRequest, source: Peer) -> None:
-        fallback = sent_by(request, source) if source.reliable else None
-        self._core.send(encode(response), stamp_source(request, source), fallback)
 
     def _cancel(self, request: SipRequest, source: Peer) -> bool:
         """Answer a CANCEL and end its call; False when there is nothing to cancel."""
@@ -371,15 +332,6 @@ class SipUserAgent:
         if not invite.answered and invite.on_cancel is not None:
             invite.on_cancel()
         return True
-
-    def _options(self, request: SipRequest, source: Peer) -> SipResponse:
-        """Answer that a call would be served (RFC 3261 section 11.2): that is how proxies probe us. Where a part of
-        this line is missing they heard 503: a call that comes all the same is taken, and led to a person."""
-        response = response_to(request, 200, tag=stateless_tag(request))
-        contact = self._core.contact(source)
-        present(response, secured(contact) if must_be_secure(request) else contact)
-        response.headers.set("Accept", "application/sdp")
-        return response
 
     def _invite(self, transaction: InviteServerTransaction, trunk: str) -> None:
         """Take the call. Raises BadMessage."""
