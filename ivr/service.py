@@ -130,8 +130,8 @@ async def running(
             full=lambda calls: speech.load(calls).refuses,
             unready=lambda: watch.unready(),
             leases=store.registrations,
+            refused=telemetry.refused,
         )
-        endpoint.on_refused(telemetry.refused)
         centre = ContactCentre.opened(
             config,
             Premises(

@@ -54,7 +54,8 @@ STOP_TIMEOUT_S = 5.0  # of which another line has two to take our registrations
 class SipUserAgent:
     """Implements ``ivr.ports.SipEndpoint``. ``codecs``: names in our order of preference; ``network``: sockets, or
     what a test has instead, as ``lookup`` is for DNS; ``near``: see ``ivr.sip.policy``; ``leases``: who registers, of
-    the lines that share an account; None where there are no others."""
+    the lines that share an account, None where there are no others; ``refused`` hears of every call of a trunk that
+    nobody took."""
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class SipUserAgent:
         lookup: Lookup | None = None,
         unready: Callable[[], str] = lambda: "",
         leases: RegistrationLeases | None = None,
+        refused: Callable[[RefusedCall], None] = lambda call: None,
         network: Callable[[Callable[[bytes, Peer], None], Callable[[Peer, str], None]], Network] = Network,
     ) -> None:
         self._config = config
@@ -83,7 +85,7 @@ class SipUserAgent:
         self._inbound: set[SipLeg] = set()
         self._ringing = RingingPhones(self._core)
         self._replies = StatelessReplies(self._core)
-        self._refusals = CallRefusals(self._core, self._inbound, full, unready)
+        self._refusals = CallRefusals(self._core, self._inbound, full, unready, refused)
         self._orphans = OrphanDialogs(self._dialogs)
         self._registrations = Registrations(self._core, leases or OwnAccounts())
         now = self._core.timers.time
@@ -203,10 +205,6 @@ class SipUserAgent:
         log.info("sip.stopped")
 
     # --- beyond the port ---
-
-    def on_refused(self, told: Callable[[RefusedCall], None]) -> None:
-        """``told`` hears of every call of a trunk that nobody took."""
-        self._refusals.told = told
 
     @property
     def address(self) -> Address:

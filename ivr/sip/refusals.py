@@ -23,13 +23,20 @@ class CallRefusals:
     ``unready``: which part is missing, for probes, "" where none is. ``draining``: (status, Retry-After in seconds)
     for new calls. ``told`` hears of every call that was refused."""
 
-    def __init__(self, core: Signalling, calls: Sized, full: Callable[[int], str], unready: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        core: Signalling,
+        calls: Sized,
+        full: Callable[[int], str],
+        unready: Callable[[], str],
+        told: Callable[[RefusedCall], None],
+    ) -> None:
         self._core = core
         self._calls = calls
         self._full_of = full
         self._unready = unready
+        self._told = told
         self.draining: tuple[int, int] | None = None
-        self.told: Callable[[RefusedCall], None] = lambda call: None
         self._log = CountedLog(log, "sip.call_refused", core.timers.time)
         self._full = CountedLog(log, "sip.transactions_full", core.timers.time)
 
@@ -78,4 +85,4 @@ class CallRefusals:
         with contextlib.suppress(BadMessage, ValueError):
             plan = self._core.numbering
             caller, called = caller_of(request, plan), called_of(request, self._core.own_users, plan)
-            self.told(RefusedCall(request.call_id, caller.number, called.number, trunk, status, reason))
+            self._told(RefusedCall(request.call_id, caller.number, called.number, trunk, status, reason))
