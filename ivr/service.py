@@ -29,7 +29,6 @@ from ivr.config import TIE_LINE, UNKEPT, Config, LineConfig, shown
 from ivr.contact_centre import ContactCentre, Premises
 from ivr.data_subject import DataSubjects
 from ivr.desk.board_phone import BoardPhones
-from ivr.desk.hours import Calendar
 from ivr.desk.kept_place import kept_place
 from ivr.desk.promises import PromisedCallbacks
 from ivr.drain import Drain
@@ -37,7 +36,6 @@ from ivr.embedding.loading import understanding
 from ivr.engines import Engines
 from ivr.events import RECORDING_ON
 from ivr.lifespan import Lifespan
-from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
 from ivr.line_telemetry import LineTelemetry, Measured
 from ivr.log_sink import SinkStatus
@@ -51,8 +49,8 @@ from ivr.release.releases import Releases
 from ivr.release.serving import ServingVersions
 from ivr.release.verdicts import Verdicts
 from ivr.reload import Reload
+from ivr.reload_check import ReloadCheck
 from ivr.sip.agent import SipUserAgent
-from ivr.sip.certificates import Pair
 from ivr.sip.party import tie_token
 from ivr.speech.prompt_cache import SAID, prompts_said
 from ivr.store.store import Store
@@ -134,8 +132,8 @@ async def running(
             full=lambda calls: speech.load(calls).refuses,
             unready=lambda: watch.unready(),
             leases=store.registrations,
+            refused=telemetry.refused,
         )
-        endpoint.on_refused = telemetry.refused
         centre = ContactCentre.opened(
             config,
             Premises(
@@ -182,27 +180,7 @@ async def running(
             verdicts=Verdicts(config.speech.cache / "verdicts"),
         )
 
-        facts = known.facts
-
-        async def check(wanted: Config) -> None:
-            """Raises IvrError for what the line could not go on with."""
-            nonlocal facts
-            Calendar(wanted.desk.hours, ZoneInfo(time_zone))
-            if wanted.sip.tls is not None:
-                await aside(Pair.read, wanted.sip.tls)
-            check_entries(wanted.flows, serving.live)
-            if written is not None and wanted.logs.path != reload.config.logs.path:
-                written.check(wanted.logs.path)
-            telemetry.check(wanted)
-            facts = await aside(line_facts, wanted)
-            await flows.check(known.now(facts))
-            chosen = serving.live.universals.languages
-            if entry.voices(chosen, wanted.flows) != entry.voices(chosen):
-                await prompts.prepare(serving.live, config=wanted.flows)
-            engines.check(wanted)
-            if wanted.sip.max_calls != reload.config.sip.max_calls:
-                descriptors.warn(wanted.sip.max_calls)
-
+        check = ReloadCheck(lambda: reload.config, serving, entry, prompts, flows, known, telemetry, engines, written)
         reload = Reload(
             config,
             check,
@@ -213,7 +191,7 @@ async def running(
                 engines.apply,
                 lambda now: company_http.apply(now.flows.services),
                 lambda now: entry.apply(now.flows, now.sip.vouching),
-                lambda now: known.apply(facts),
+                lambda now: known.apply(check.facts),
                 lambda now: store.retention.apply(now.retention),
                 telemetry.apply,
                 lambda now: oidc.apply(now.http.oidc),

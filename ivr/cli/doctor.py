@@ -24,6 +24,7 @@ from ivr.cli.endpoint_findings import endpoint_findings
 from ivr.cli.finding import Finding
 from ivr.cli.nat_findings import nat_findings
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
+from ivr.cli.registration_findings import registration_findings
 from ivr.cli.running_line import RunningLine
 from ivr.cli.secret_findings import secret_findings, takeover_findings
 from ivr.cli.skill_coverage import skill_coverage
@@ -205,9 +206,18 @@ async def database(config: Config) -> list[Finding]:
             return [Finding("note", "database", text)]
         known = await accounts.run(config, argparse.Namespace(work=_accounts))
         kept = await _retention(config)
+        registered = await _registrations(config)
     except IvrError as error:
         return [Finding("bad", "database", str(error), "check [store] url")]
-    return [Finding("ok", "database", text), _entry(config, int(known)), kept]
+    return [Finding("ok", "database", text), _entry(config, int(known)), kept, *registered]
+
+
+async def _registrations(config: Config) -> list[Finding]:
+    """Which line registers. Raises IvrError."""
+    async with db.opened(config) as opened:
+        postgres = not opened.store.database.sqlite
+        kept = await opened.store.registrations.all() if postgres else {}
+    return [*registration_findings(config, kept, postgres=postgres)]
 
 
 async def _retention(config: Config) -> Finding:

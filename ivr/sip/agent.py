@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,45 +11,37 @@ import structlog
 from ivr.config import Address, SipConfig
 from ivr.errors import DialFailed
 from ivr.limits.throttle import CountedLog
-from ivr.media.description import MediaDescription, SrtpPolicy, ip_version
+from ivr.media.description import MediaDescription, SrtpPolicy
 from ivr.numbering import NumberingPlan
 from ivr.ports import Leg, Party, RefusedCall, RegistrationLeases, RegistrationStatus, SignallingLoad
-from ivr.sip.addresses import WILDCARDS
 from ivr.sip.admission import Admission
 from ivr.sip.certificates import Shown
-from ivr.sip.dialog import must_be_secure, present, secured
 from ivr.sip.dialogs import Dialogs, handle
-from ivr.sip.headers import BadMessage, host_port
+from ivr.sip.headers import BadMessage
 from ivr.sip.inbound import InboundLeg
 from ivr.sip.leg import SipLeg
 from ivr.sip.locate import Lookup
 from ivr.sip.message import (
-    EXTENSIONS,
-    METHODS,
-    PRODUCT,
     MalformedMessage,
     Peer,
-    SipMessage,
     SipRequest,
     SipResponse,
-    encode,
     parse_message,
     refusal,
     response_to,
-    sent_by,
     stamp_source,
-    stateless_tag,
 )
 from ivr.sip.network import Network, Standing
 from ivr.sip.orphans import OrphanDialogs
 from ivr.sip.outbound_call import OutboundCall
-from ivr.sip.party import called_of, caller_of
+from ivr.sip.refusals import CallRefusals
 from ivr.sip.registration import OwnAccounts
 from ivr.sip.registrations import Registrations
 from ivr.sip.renewal import Renewal
+from ivr.sip.replies import StatelessReplies
 from ivr.sip.restored import RestoredLeg
 from ivr.sip.ringing import RingingPhones
-from ivr.sip.signalling import Signalling, Unresolvable
+from ivr.sip.signalling import Signalling
 from ivr.sip.tls import TlsContexts
 from ivr.sip.traffic import SipTraffic
 from ivr.sip.transaction import InviteServerTransaction
@@ -63,7 +54,8 @@ STOP_TIMEOUT_S = 5.0  # of which another line has two to take our registrations
 class SipUserAgent:
     """Implements ``ivr.ports.SipEndpoint``. ``codecs``: names in our order of preference; ``network``: sockets, or
     what a test has instead, as ``lookup`` is for DNS; ``near``: see ``ivr.sip.policy``; ``leases``: who registers, of
-    the lines that share an account; None where there are no others."""
+    the lines that share an account, None where there are no others; ``refused`` hears of every call of a trunk that
+    nobody took."""
 
     def __init__(
         self,
@@ -76,11 +68,10 @@ class SipUserAgent:
         lookup: Lookup | None = None,
         unready: Callable[[], str] = lambda: "",
         leases: RegistrationLeases | None = None,
+        refused: Callable[[RefusedCall], None] = lambda call: None,
         network: Callable[[Callable[[bytes, Peer], None], Callable[[Peer, str], None]], Network] = Network,
     ) -> None:
         self._config = config
-        self._full_of = full  # with so many calls: why no other part can take one more, "" when all can
-        self._unready = unready  # which part is missing, for probes; "" where none is
         self._network = network(self._received, self._unreachable)
         self._core = Signalling(config, codecs, numbering, self._network, asyncio.get_running_loop(), near, lookup)
         self._network.standing = self._standing
@@ -89,22 +80,19 @@ class SipUserAgent:
         self._network.pending = self._core.transactions.pending
         self._renewal: Renewal | None = None
         self._serving = False
-        self.on_refused: Callable[[RefusedCall], None] = lambda call: None  # a trunk's
         self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None
         self._inbound: set[SipLeg] = set()
         self._ringing = RingingPhones(self._core)
+        self._replies = StatelessReplies(self._core)
+        self._refusals = CallRefusals(self._core, self._inbound, full, unready, refused)
         self._orphans = OrphanDialogs(self._dialogs)
         self._registrations = Registrations(self._core, leases or OwnAccounts())
-        self._draining: tuple[int, int] | None = None
         now = self._core.timers.time
         self._admission = Admission(now, config.max_calls, self._knows)
-        self._malformed = CountedLog(log, "sip.malformed", now, "debug")
-        self._refusals = CountedLog(log, "sip.call_refused", now)
         self._bad = CountedLog(log, "sip.message_refused", now)
         self._failed = CountedLog(log, "sip.handler_failed", now, "error")
         self._lost = CountedLog(log, "sip.unreachable", now, "info")
-        self._full = CountedLog(log, "sip.transactions_full", now)
 
     # --- ports.SipEndpoint ---
 
@@ -182,11 +170,11 @@ class SipUserAgent:
         return self._core.traffic
 
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
-        self._draining = (status, retry_after_s)
+        self._refusals.draining = (status, retry_after_s)
         self._registrations.offer(True)
 
     def take_new_calls(self) -> None:
-        self._draining = None
+        self._refusals.draining = None
         self._registrations.offer(False)
 
     def apply(self, config: SipConfig) -> None:
@@ -233,15 +221,7 @@ class SipUserAgent:
     async def reachable_at(self) -> str:
         """HOST:PORT where other processes of this line dial it, with an IP address; "" where only they could say
         which: it listens everywhere and advertises nothing."""
-        listening = self._network.listening("udp" if {"udp", "tcp"} & {*self._config.transports} else "tls").first
-        host = self._config.advertised(ip_version(listening.host)) or listening.host
-        if host in WILDCARDS:
-            return ""
-        try:
-            peer = await self._core.resolve(f"sip:{host_port(host, listening.port)}")
-        except Unresolvable:
-            return ""
-        return host_port(peer.host, peer.port) + (f";transport={peer.transport}" if peer.reliable else "")
+        return await self._core.reachable_at()
 
     @property
     def calls(self) -> int:
@@ -260,7 +240,7 @@ class SipUserAgent:
         try:
             message = parse_message(data)
         except MalformedMessage as error:
-            self._refuse_malformed(error, source)
+            self._replies.refuse_malformed(error, source, known=self._standing(source) is Standing.KNOWN)
             return
         traffic = self.traffic()
         try:
@@ -273,31 +253,10 @@ class SipUserAgent:
                 log.debug("sip.stray_response", status=message.status_code, source=source.host)
         except BadMessage as error:
             self._bad.note(source.host, status=error.status, error=str(error), sip_call_id=message.call_id)
-            self._refuse(message, source, error.status, error.phrase, **error.headers)
+            self._replies.refuse(message, source, error.status, error.phrase, **error.headers)
         except Exception as error:  # one message must never end the service; it is logged and answered 500
             self._failed.note(source.host, sip_call_id=message.call_id, exc_info=error)
-            self._refuse(message, source, 500)
-
-    def _refuse(self, message: SipMessage, source: Peer, status: int, phrase: str = "", **headers: str) -> None:
-        if not isinstance(message, SipRequest) or message.method == "ACK":
-            return
-        transaction = self._core.transactions.find(message)
-        if transaction is not None:
-            transaction.refuse(status, phrase, **headers)
-        else:
-            self._stateless(refusal(message, status, phrase, **headers), message, source)
-
-    def _refuse_malformed(self, error: MalformedMessage, source: Peer) -> None:
-        self._malformed.note(source.host, error=str(error)[:200])
-        request, reply = error.request, error.reply
-        if request is None or reply is None or self._standing(source) is not Standing.KNOWN:
-            return
-        goal = source
-        with contextlib.suppress(BadMessage):  # a Via that cannot be read: back to where it came from
-            goal = stamp_source(request, source)
-            reply.headers.set("Via", *request.headers.get("via"))
-        with contextlib.suppress(ValueError):
-            self._core.send(encode(reply), goal)
+            self._replies.refuse(message, source, 500)
 
     def _unreachable(self, peer: Peer, reason: str) -> None:
         if self._core.transactions.unreachable(peer, reason):
@@ -329,11 +288,11 @@ class SipUserAgent:
         elif leg is None:
             self._outside(request, source)
         elif leg.dialog.secure and source.transport != "tls":
-            self._stateless(refusal(request, 403, "By TLS only"), request, source)
+            self._replies.send(refusal(request, 403, "By TLS only"), request, source)
         elif request.method == "BYE" or self._admission.inside(leg.id, source.host):
             handle(leg, transactions.accept(request, source))
         else:
-            self._stateless(refusal(request, 500, "Too many requests", Retry_After="1"), request, source)
+            self._replies.send(refusal(request, 500, "Too many requests", Retry_After="1"), request, source)
 
     def _outside(self, request: SipRequest, source: Peer) -> None:
         """Answer a request outside any call of ours: an INVITE may begin one, everything else needs no state."""
@@ -343,71 +302,25 @@ class SipUserAgent:
             if request.method == "INVITE" and trunk.status_code != 401:
                 self.traffic().refused["stranger" if trunk.status_code == 403 else "credentials"] += 1
             if request.method != "INVITE" or self._admission.answers(source.host):
-                self._stateless(trunk, request, source)
+                self._replies.send(trunk, request, source)
             return
         self._network.prove(source)
         if self._orphans.may_have(request) and not self._core.transactions.overloaded:
             self._core.spawn(self._orphans.answer(self._core.transactions.accept(request, source)), "sip-orphan")
             return
-        refused = self._refusal_of(request, source, trunk)
+        refused = self._refusals.of(request, source, trunk)
         if request.method != "INVITE" or request.to.tag:  # a stray re-INVITE takes no room of new calls
-            self._stateless(refused or self._options(request, source), request, source)
+            self._replies.send(refused or self._replies.options(request, source), request, source)
             return
         transactions = self._core.transactions
-        if transactions.overloaded:
-            self._full.note(source.host, transactions=len(transactions))
         if transactions.overloaded or not self._admission.call(source.host):
-            retry_after = str(self._config.retry_after_s)
-            self._tell_refused(request, trunk, 503, "overload")
-            self._stateless(refusal(request, 503, Retry_After=retry_after), request, source)
+            self._replies.send(self._refusals.overload(request, source, trunk), request, source)
         elif refused is None:
             self._invite(transactions.accept_invite(request, source), trunk)
         elif transactions.crowded:
-            self._stateless(refused, request, source)
+            self._replies.send(refused, request, source)
         else:
             transactions.accept(request, source).respond(refused)
-
-    def _refusal_of(self, request: SipRequest, source: Peer, trunk: str) -> SipResponse | None:
-        """Return why a trunk's request is refused, in the order of section 8.2; None where nothing stands against
-        it."""
-        if request.to.tag:
-            return refusal(request, 481)
-        if request.method not in ("INVITE", "OPTIONS"):
-            return refusal(request, 481 if request.method in METHODS else 405)
-        if not request.uri.lower().startswith(("sip:", "sips:", "tel:")):
-            return refusal(request, 416)
-        if must_be_secure(request) and source.transport != "tls":
-            return refusal(request, 480, Warning=f'380 {PRODUCT} "SIPS Not Allowed"')  # 416 would ask for sip: instead
-        if "?" in request.uri:
-            return refusal(request, 400, "Headers in the Request-URI")
-        if request.method == "INVITE" and self._core.transactions.merged(request):
-            return refusal(request, 482)
-        if unknown := request.tokens("require") - set(EXTENSIONS):
-            return refusal(request, 420, Unsupported=", ".join(sorted(unknown)))
-        if self._draining is not None:
-            kind, reason, (status, retry_after_s) = "draining", "draining", self._draining
-        elif len(self._inbound) >= self._config.max_calls:
-            kind, reason, status, retry_after_s = "busy", "busy", self._config.busy_status, self._config.retry_after_s
-        elif reason := self._full_of(len(self._inbound)) or (self._unready() if request.method == "OPTIONS" else ""):
-            kind, status, retry_after_s = "speech", 503, self._config.retry_after_s
-        else:
-            return None
-        if request.method == "INVITE":
-            self._refusals.note(source.host, reason=reason, sip_call_id=request.call_id)
-            self._tell_refused(request, trunk, status, kind)
-        return refusal(request, status, Retry_After=str(retry_after_s))
-
-    def _tell_refused(self, request: SipRequest, trunk: str, status: int, reason: str) -> None:
-        """A trunk's call that nobody takes; where it can't be read who calls whom, it counts all the same."""
-        self.traffic().refused[reason] += 1
-        with contextlib.suppress(BadMessage, ValueError):
-            plan = self._core.numbering
-            caller, called = caller_of(request, plan), called_of(request, self._core.own_users, plan)
-            self.on_refused(RefusedCall(request.call_id, caller.number, called.number, trunk, status, reason))
-
-    def _stateless(self, response: SipResponse, request: SipRequest, source: Peer) -> None:
-        fallback = sent_by(request, source) if source.reliable else None
-        self._core.send(encode(response), stamp_source(request, source), fallback)
 
     def _cancel(self, request: SipRequest, source: Peer) -> bool:
         """Answer a CANCEL and end its call; False when there is nothing to cancel."""
@@ -418,15 +331,6 @@ class SipUserAgent:
         if not invite.answered and invite.on_cancel is not None:
             invite.on_cancel()
         return True
-
-    def _options(self, request: SipRequest, source: Peer) -> SipResponse:
-        """Answer that a call would be served (RFC 3261 section 11.2): that is how proxies probe us. Where a part of
-        this line is missing they heard 503: a call that comes all the same is taken, and led to a person."""
-        response = response_to(request, 200, tag=stateless_tag(request))
-        contact = self._core.contact(source)
-        present(response, secured(contact) if must_be_secure(request) else contact)
-        response.headers.set("Accept", "application/sdp")
-        return response
 
     def _invite(self, transaction: InviteServerTransaction, trunk: str) -> None:
         """Take the call. Raises BadMessage."""

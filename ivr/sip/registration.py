@@ -66,17 +66,25 @@ def back_off(failures: int, chance: float) -> float:
     return float(ceiling * (0.5 + chance / 2))
 
 
+def account_of(trunk: Trunk) -> str:
+    """The address of record that a trunk registers."""
+    return str(replace(_registrar(trunk), params={}, user=trunk.username))
+
+
+def _registrar(trunk: Trunk) -> Uri:
+    text = trunk.register_with
+    named = text if text.lower().startswith(("sip:", "sips:")) else f"sip:{text}"
+    return replace(Uri.parse(named), user="")
+
+
 class Registration:
     """It keeps one trunk's registration alive while the account is this line's. ``run`` until cancelled; ``offered``:
     another line may have it."""
 
     def __init__(self, core: Signalling, trunk: Trunk, leases: RegistrationLeases) -> None:
         self._core, self._trunk, self._leases = core, trunk, leases
-        text = trunk.register_with
-        named = text if text.lower().startswith(("sip:", "sips:")) else f"sip:{text}"
-        registrar = replace(Uri.parse(named), user="")
-        self._registrar = str(registrar)
-        self._identity = str(replace(registrar, params={}, user=trunk.username))
+        self._registrar = str(_registrar(trunk))
+        self._identity = account_of(trunk)
         self._call_id = generate_call_id(PRODUCT)
         self._number = 0
         self._expires_s = trunk.expires_s

@@ -15,7 +15,7 @@ from aiosipua import generate_branch
 from ivr.config import SipConfig
 from ivr.media.description import SrtpPolicy, ip_version, literal
 from ivr.numbering import NumberingPlan
-from ivr.sip.addresses import NatView
+from ivr.sip.addresses import WILDCARDS, NatView
 from ivr.sip.dialog import CallDialog, is_secure, secured
 from ivr.sip.digest import DigestClient
 from ivr.sip.dns import Resolver
@@ -236,6 +236,19 @@ class Signalling:
         """Whether the certificate of a connection speaks for ``host`` (RFC 5923 section 6)."""
         shown = self.network.shown(arrival)
         return shown is not None and shown.trusted and host.lower() in shown.names
+
+    async def reachable_at(self) -> str:
+        """HOST:PORT where other processes of this line dial it, with an IP address; "" where only they could say
+        which: it listens everywhere and advertises nothing."""
+        listening = self.network.listening("udp" if {"udp", "tcp"} & {*self.config.transports} else "tls").first
+        host = self.config.advertised(ip_version(listening.host)) or listening.host
+        if host in WILDCARDS:
+            return ""
+        try:
+            peer = await self.resolve(f"sip:{host_port(host, listening.port)}")
+        except Unresolvable:
+            return ""
+        return host_port(peer.host, peer.port) + (f";transport={peer.transport}" if peer.reliable else "")
 
     # --- requests we send ---
 

@@ -39,7 +39,8 @@ class Office:
         floor = AgentFloor(CONFIG.desk.agents, switchboard, self.media)
         self.services = replace(made, switchboard=switchboard, floor=floor)
         self.messages: list[Offer] = []
-        callbacks = CallBacks(self.services, self.line, self.deliver)
+        self.drains = False
+        callbacks = CallBacks(self.services, self.line, self.deliver, lambda: self.drains)
         self.working = asyncio.create_task(callbacks.run())
 
     async def deliver(self, offer: Offer) -> None:
@@ -276,3 +277,14 @@ def test_messages_go_to_who_delivers_them() -> None:
         assert office.targets == []
 
     calling(scenario)
+
+
+def test_a_line_that_drains_leaves_it_to_others() -> None:
+    async def scenario(office: Office) -> None:
+        office.drains = True
+        office.offer()
+        await asyncio.sleep(5)
+
+    office = calling(scenario)
+    assert office.targets == [] and not office.outcomes
+    assert ("released", "ben", "withdrawn") in office.line.log

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ivr.config import Address, SipConfig
-from ivr.ports import Leg, RegistrationLeases
+from ivr.ports import Leg, RefusedCall, RegistrationLeases
 from ivr.sip.addresses import OwnAddresses
 from ivr.sip.agent import SipUserAgent
 from ivr.sip.locate import Lookup
@@ -86,6 +86,7 @@ async def user_agent(
     unready: Callable[[], str] = lambda: "",
     lookup: Lookup | None = None,
     leases: RegistrationLeases | None = None,
+    refused: Callable[[RefusedCall], None] = lambda call: None,
     **settings: Any,
 ) -> AsyncIterator[tuple[SipUserAgent, Fabric, asyncio.Queue[Leg]]]:
     """A started agent that admits 192.0.2.0/24, its fabric, and the legs it reports; ``full`` and ``unready`` as
@@ -98,7 +99,9 @@ async def user_agent(
 
     settings.setdefault("trunks", [{"name": "far", "allow": ["192.0.2.0/24"]}])
     config = SipConfig.model_validate(settings)
-    agent = SipUserAgent(config, network=weave, full=full, unready=unready, lookup=lookup, leases=leases)
+    agent = SipUserAgent(
+        config, network=weave, full=full, unready=unready, lookup=lookup, leases=leases, refused=refused
+    )
     legs: asyncio.Queue[Leg] = asyncio.Queue()
     await agent.start(legs.put_nowait)
     try:

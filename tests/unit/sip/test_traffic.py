@@ -63,9 +63,8 @@ def test_requests_of_ours_that_nobody_answers_are_counted() -> None:
 )
 def test_a_trunks_refused_call_is_told_with_who_called_whom(settings: Any, reason: str, status: int) -> None:
     async def main() -> None:
-        async with user_agent(**settings) as (agent, fabric, legs):
-            told: list[RefusedCall] = []
-            agent.on_refused = told.append
+        told: list[RefusedCall] = []
+        async with user_agent(refused=told.append, **settings) as (agent, fabric, legs):
             if reason == "busy":
                 fabric.deliver(request("INVITE", body=OFFER))
                 await legs.get()
@@ -83,9 +82,8 @@ def test_a_trunks_refused_call_is_told_with_who_called_whom(settings: Any, reaso
 
 def test_strangers_are_counted_and_have_no_record() -> None:
     async def main() -> None:
-        async with user_agent() as (agent, fabric, _):
-            told: list[RefusedCall] = []
-            agent.on_refused = told.append
+        told: list[RefusedCall] = []
+        async with user_agent(refused=told.append) as (agent, fabric, _):
             fabric.deliver(request("INVITE", body=OFFER), STRANGER)
             assert agent.traffic().refused == {"stranger": 1} and told == []
 
