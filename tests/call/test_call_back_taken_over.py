@@ -6,9 +6,9 @@ import asyncio
 import json
 from dataclasses import replace
 
+from ivr.call.acceptor import Acceptor
 from ivr.call.call_backs import CallBacks
 from ivr.call.registry import CallRegistry
-from ivr.call.session import Acceptor
 from ivr.call.takeover import Takeovers
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.record import TakenOver
