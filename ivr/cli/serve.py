@@ -41,10 +41,10 @@ signals:
                    the files of [sip.tls]: a renewed certificate counts for new connections.
                    Trunks, local_nets, max_calls, busy_status, retry_after_s, session_expires_s, [desk] hours, agents
                    and line, [speech.second_ear], [[flows.services]], [[flows.numbers]], the entry, its language and
-                   persona, [retention], [http.oidc], [logs] and [cdr] count for what begins from then on. In the log,
-                   config.restart_needed names the keys that need a restart, config.rejected what is wrong: then nothing
-                   changes. Calls in progress notice nothing, and a drain goes on. A terminal that is closed sends
-                   SIGHUP, too.
+                   persona, [retention], [http.oidc], [logs], [cdr], and of [media] processes and legs_per_process
+                   count for what begins from then on. In the log, config.restart_needed names the keys that need a
+                   restart, config.rejected what is wrong: then nothing changes. Calls in progress notice nothing, and
+                   a drain goes on. A terminal that is closed sends SIGHUP, too.
 While the line starts, /readyz says 503 and how far it is; so do standard error, and service.starting in the log.
 A log that can't be written (disk full, standard output closed) never holds up a call: lines wait, those beyond
 20,000 are lost and counted (log.lost), and /readyz says why under "log".

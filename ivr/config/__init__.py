@@ -3,6 +3,7 @@
 from ivr.config.desk_sections import Agent, DeskConfig, Hours, LineConfig, Relaxation
 from ivr.config.fields import Address, Secret, parse_address
 from ivr.config.file import load_config
+from ivr.config.media_section import MediaConfig
 from ivr.config.oidc_section import OidcConfig
 from ivr.config.operations_sections import CdrConfig, TracesConfig
 from ivr.config.retention_section import RetentionConfig
@@ -14,7 +15,6 @@ from ivr.config.sections import (
     HttpConfig,
     HttpService,
     LogsConfig,
-    MediaConfig,
     NumberPlan,
     RecordingConfig,
     SpeechConfig,

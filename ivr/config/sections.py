@@ -8,7 +8,7 @@ import re
 import socket
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,9 +18,7 @@ from ivr.config.fields import (
     KEPT_IN,
     Address,
     AddressField,
-    AddressLiteral,
     CountryCode,
-    MediaPorts,
     Network,
     Secret,
     SecretField,
@@ -28,6 +26,7 @@ from ivr.config.fields import (
     TimeZoneName,
     transport_named,
 )
+from ivr.config.media_section import MediaConfig
 from ivr.config.oidc_section import OidcConfig
 from ivr.config.operations_sections import CdrConfig, TracesConfig
 from ivr.config.retention_section import RetentionConfig
@@ -36,45 +35,11 @@ from ivr.config.sip_section import SipConfig
 from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig, one_voice_a_language
 from ivr.errors import ConfigError
 from ivr.identity import LevelWord
-from ivr.media.description import callers_served, port_pairs
-from ivr.media.placement import LEGS
+from ivr.media.description import callers_served
 from ivr.numbering import NumberingPlan
 from ivr.sealing import Keys
 
 TLS_TOO = "; TLS needs a certificate, too: see [sip.tls]"
-
-
-class MediaConfig(Section):
-    ports: MediaPorts = "16000-16999"
-    codecs: tuple[Literal["PCMU", "PCMA", "G722"], ...] = ("PCMU", "PCMA", "G722")
-    timeout_s: float = Field(30.0, gt=0)
-    processes: int = Field(0, ge=0, le=64)
-    legs_per_process: int = Field(LEGS, ge=2, le=10_000)
-    browser_addresses: tuple[AddressLiteral, ...] = ()
-
-    @property
-    def port_range(self) -> tuple[int, int]:
-        low, _, high = self.ports.partition("-")
-        return int(low), int(high)
-
-    @property
-    def pairs(self) -> int:
-        """Of ports."""
-        return port_pairs(*self.port_range)[1]
-
-    @property
-    def callers(self) -> int:
-        """How many callers its ports are enough for, each joined with an agent."""
-        return callers_served(self.pairs)
-
-    @model_validator(mode="after")
-    def _ports_for_all(self) -> Self:
-        if self.processes > self.callers:
-            raise ValueError(
-                f"media.ports are enough for {self.callers} callers, each with an agent: fewer than there are"
-                f" media.processes ({self.processes})"
-            )
-        return self
 
 
 _TALKERS_A_CORE = 60  # who say a sentence every eight seconds
