@@ -24,6 +24,7 @@ from tests.wire.srtp.conftest import THEIR_TONE, strongest, tone
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 
 AGENTS_TONE, HOST = 900, "127.0.0.1"
+LONG_S = 300.0  # at the end of what it says baresip hangs up
 SETTLED_S = 6.5  # what no state tells of is looked for every five seconds, and the rollovers are told within
 
 
@@ -91,7 +92,7 @@ async def test_a_telephone_that_takes_no_new_key_talks_on(tmp_path: Path, encryp
     secret = key()
     setup = keyed(line_setup(tmp_path / "line"), secret)
     async with (
-        baresip(tmp_path / "caller", pcm=tone(THEIR_TONE, 90), media_encryption=encryption) as caller,
+        baresip(tmp_path / "caller", pcm=tone(THEIR_TONE, LONG_S), media_encryption=encryption) as caller,
         killed(setup, caller) as call,
         RunningLine.running(setup) as heir,
     ):
@@ -120,7 +121,7 @@ async def test_another_node_goes_on_by_the_same_keys(
     try:
         async with (
             RunningLine.running(setups[1]) as heir,
-            baresip(tmp_path / "caller", pcm=tone(THEIR_TONE, 90), media_encryption=encryption) as caller,
+            baresip(tmp_path / "caller", pcm=tone(THEIR_TONE, LONG_S), media_encryption=encryption) as caller,
             killed(setups[0], caller) as call,
         ):
             there = len(caller.heard())
@@ -137,7 +138,7 @@ async def test_another_node_goes_on_by_the_same_keys(
 async def test_a_newer_key_seals_and_a_former_one_opens(tmp_path: Path) -> None:
     setup, former, newer = line_setup(tmp_path / "line"), key(), key()
     async with (
-        baresip(tmp_path / "caller", pcm=tone(THEIR_TONE, 90), media_encryption="srtp-mand") as caller,
+        baresip(tmp_path / "caller", pcm=tone(THEIR_TONE, LONG_S), media_encryption="srtp-mand") as caller,
         killed(keyed(setup, former), caller) as call,
         RunningLine.running(keyed(setup, newer, former)) as heir,
     ):
@@ -151,7 +152,7 @@ async def test_without_the_key_such_a_call_is_taken_over_and_ends(tmp_path: Path
     """As before there were keys: it is said why, and who must act."""
     setup = line_setup(tmp_path / "line")
     async with (
-        baresip(tmp_path / "caller", pcm=tone(THEIR_TONE, 90), media_encryption="dtls_srtp") as caller,
+        baresip(tmp_path / "caller", pcm=tone(THEIR_TONE, LONG_S), media_encryption="dtls_srtp") as caller,
         killed(keyed(setup, key()), caller) as call,
         RunningLine.running(keyed(setup, key()) if heirs == "another" else setup) as heir,
     ):
@@ -208,14 +209,14 @@ async def test_a_conversation_by_tls_and_srtp_is_joined_again(tmp_path: Path) ->
     async with (
         baresip(
             tmp_path / "agent",
-            pcm=tone(AGENTS_TONE, 120),
+            pcm=tone(AGENTS_TONE, LONG_S),
             media_encryption="srtp-mand",
             tls=house.signs("agent", HOST),
             ca=house.pem,
         ) as agent,
         baresip(
             tmp_path / "pbx",
-            pcm=tone(THEIR_TONE, 120),
+            pcm=tone(THEIR_TONE, LONG_S),
             media_encryption="srtp-mand",
             tls=house.signs("pbx", "sip:pbx.example.com", HOST),
             ca=house.pem,
