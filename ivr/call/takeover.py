@@ -23,6 +23,7 @@ from ivr.call.session import CallSession, Inherited, Open
 from ivr.dialogue.engine.contract import Installed
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import IvrError
+from ivr.phones.placing import unasked_after
 from ivr.phones.rejoining import KeptTalk, offer_of, phone_again
 from ivr.ports import CallOpening, Leg, LiveDialogs, Orphan, Orphans, SipEndpoint
 
@@ -117,7 +118,7 @@ class Takeovers:
         opening, rejoin = self._opening, None
         if (dialogue := snapshot.get("dialogue")) is not None:
             agent = snapshot.get("agent")
-            self._let_go_of((agent or {}).get("others", ()))
+            self._part_from_others(agent)
             known = {**dialogue, "connected": agent is not None and agent["leg"] is not None}
             opening, rejoin = self._continuing(known), agent and self._rejoining(orphan.call_id, agent, known)
         inherited = Inherited(orphan, self._services.clock.monotonic(), rejoin)
@@ -127,7 +128,7 @@ class Takeovers:
     def _clear_away(self, orphan: Orphan) -> bool:
         """Telephones of a call that is another process's: the line with the agent's console died, not the caller's."""
         self._stop_ringing(orphan.snapshot.get("ringing", ()))
-        self._let_go_of(orphan.snapshot["remains"])
+        self._let_go_of(orphan.snapshot["remains"], orphan.snapshot.get("others", ()))
         asyncio.ensure_future(self._kept.forget(orphan.call_id)).add_done_callback(_told)
         return False
 
@@ -136,7 +137,7 @@ class Takeovers:
         anew."""
         snapshot, agent = orphan.snapshot, made.get("agent")
         self._stop_ringing(snapshot.get("ringing", ()))
-        self._let_go_of((agent or {}).get("others", ()))
+        self._part_from_others(agent)
         try:
             offer = offer_of(made["offer"])
             member = self._endpoint.restore(snapshot["caller"]) if "caller" in snapshot else None
@@ -163,9 +164,16 @@ class Takeovers:
             except ValueError as error:
                 log.warning("agent.rings_on", error=str(error))
 
-    def _let_go_of(self, others: Sequence[Mapping[str, Any]]) -> None:
-        """Whoever was in a conversation beside caller and agent would hear nobody any more."""
-        for kept in others:
+    def _part_from_others(self, agent: Mapping[str, Any] | None) -> None:
+        """From whoever was in a conversation beside caller and agent."""
+        if agent is not None:
+            self._let_go_of(agent.get("others", ()), agent.get("talk", {}).get("others", ()))
+
+    def _let_go_of(self, legs: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> None:
+        """They would hear nobody any more. ``names``: of those who were asked by a colleague."""
+        if names:
+            asyncio.ensure_future(unasked_after(self._services.line, names)).add_done_callback(_told)
+        for kept in legs:
             try:
                 leg = self._endpoint.restore(kept)
             except ValueError as error:

@@ -60,7 +60,8 @@ class TiedCall:
         remains, ringing = [leg for leg in legs if leg is not None], []
         if self._services.dialogs is not None:
             ringing = list(self._services.switchboard.endpoint.ringing(self.call_id))
-        return {"remains": remains, "ringing": ringing} if remains or ringing else None
+        others = kept["talk"]["others"] if kept is not None else []
+        return {"remains": remains, "ringing": ringing, "others": others} if remains or ringing else None
 
     @property
     def call_id(self) -> str:

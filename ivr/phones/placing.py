@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 
 import structlog
 
@@ -10,6 +10,8 @@ from ivr.errors import IvrError
 from ivr.ports import AgentState, Line
 
 log = structlog.get_logger(__name__)
+
+ASKED_BY = "asked by "  # why an agent is away whom a colleague consults
 
 
 class Placing:
@@ -54,12 +56,19 @@ class Placing:
             state: AgentState = next((each.state for each in seats if each.name == agent), "away")
             if state in ("idle", "wrap_up"):
                 self._before[agent] = state
-                await _told(self._line.set_state(agent, "away", f"asked by {by}"), "asked")
+                await _told(self._line.set_state(agent, "away", f"{ASKED_BY}{by}"), "asked")
 
     async def unasked(self, agent: str) -> None:
         """They are as they were."""
         if (before := self._before.pop(agent, None)) is not None and self._asking is not None:
             await _told(self._asking.set_state(agent, before), "unasked")
+
+
+async def unasked_after(line: Line, agents: Collection[str]) -> None:
+    """The process in which these were consulted died: whoever is away for that alone is on duty again."""
+    seats = line.view().agents
+    for agent in {each.name for each in seats if each.name in agents and each.reason.startswith(ASKED_BY)}:
+        await _told(line.set_state(agent, "idle"), "unasked")
 
 
 async def _told(telling: Awaitable[object], what: str) -> None:

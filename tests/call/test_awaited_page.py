@@ -62,6 +62,9 @@ async def inherited(library: FlowLibrary, **talk: Any) -> AsyncIterator[tuple[Ho
     (place_id,) = line.places
     line.places[place_id] = replace(line.places[place_id], state="talking", agent=AGENT, line="line")
     line.agents[AGENT] = AgentStatus(AGENT, "away", EPOCH, ("general",), line="")
+    if others:
+        line.staff("ben", state="away")
+        line.agents["ben"] = replace(line.agents["ben"], reason=f"asked by {AGENT}")
     heir = House(library, kept)
     heir.line = line
     async with heir.heir():
@@ -92,6 +95,7 @@ def test_as_they_were_they_go_on(library: FlowLibrary) -> None:
         async with inherited(library, **as_it_was) as (heir, page):
             (third,) = [leg for leg in heir.endpoint.restored if leg.id == "third"]
             assert third.hung_up, "who was in it besides hears nobody any more"
+            assert heir.line is not None and heir.line.agents["ben"].state == "idle", "and is on duty again"
             await page.back()
             await asyncio.sleep(1)
             bridge = page.desktop.bridge

@@ -40,7 +40,7 @@ async def cleo() -> AsyncIterator[Telephone]:
 async def both(
     cleo: Telephone, postgres_server: PostgresServer, postgres_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[House]:
-    agents = [AgentPhone(cleo.uri, name="cleo", skills=("discs",), ring_timeout_s=20.0)]
+    agents = [AgentPhone(cleo.uri, name="cleo", skills=("discs", "retention"), ring_timeout_s=20.0)]
     async with house(postgres_server, postgres_template, tmp_path_factory.mktemp("pages"), "pages", agents) as made:
         yield made
 
