@@ -1,8 +1,8 @@
 """Three releases that follow each other, each unpacked into a folder that a process runs from.
 
 The first is the wheel of this source as it is: what is about to be the release before. The second is made of it by
-migrations that expand, with the column in its tables; the third by one that contracts. So it is the program which will be out there
-that has to stand what comes after it, and a clean checkout without a network has all that it takes.
+migrations that expand, with the column in its tables; the third by one that contracts. So it is the program which will
+be out there that has to stand what comes after it, and a clean checkout without a network has all that it takes.
 """
 
 from __future__ import annotations
