@@ -191,8 +191,10 @@ class Registration:
     async def end(self, *, withdraw: bool = True) -> None:
         """Stop refreshing it. What names only us is withdrawn, unless another line takes it first; ``withdraw``: what
         names the proxy is, too."""
-        if self._mine and self._heirs and not withdraw and not self.shared:
+        if self._mine and not withdraw and not self.shared:
             self.offered = True
+            await self._hold()  # whether anybody would take it now
+        if self._mine and self._heirs and self.offered:
             self._woken.set()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HANDOVER_S):
