@@ -79,6 +79,7 @@ class Accounts:
 @asynccontextmanager
 async def accounts(server: PostgresServer, folder: Path, database: str, *, shared: bool) -> AsyncIterator[Accounts]:
     """Both lines up, the first one first. ``shared``: the registrar is told of the proxy before them."""
+    await server.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")  # of a run before
     await server.execute(f"CREATE DATABASE {database}")
     addresses = [f"{host}:{free_port(host)}" for host in ("127.0.0.2", "127.0.0.3")]
     try:

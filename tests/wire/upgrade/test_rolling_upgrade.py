@@ -80,6 +80,7 @@ async def test_two_releases_take_calls_on_one_database_and_see_each_others_calle
     postgres_server: PostgresServer, built: tuple[Release, Release, Release], tmp_path: Path
 ) -> None:
     before, this, after = built
+    await postgres_server.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")  # of a run before
     await postgres_server.execute(f"CREATE DATABASE {DATABASE}")
     agent = await Telephone.ready(None, "agent", 0x55)
     numbers = iter(range(5035550100, 5035550200))
