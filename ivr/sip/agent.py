@@ -48,7 +48,7 @@ from ivr.sip.transaction import InviteServerTransaction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-STOP_TIMEOUT_S = 5.0  # of which another line has two to take our registrations
+STOP_TIMEOUT_S = 8.0  # of which another line has five to take our registrations
 
 
 class SipUserAgent:

@@ -27,7 +27,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 FIRST_RETRY_S = 2.0
 LAST_RETRY_S = 300.0
 UNREGISTER_TIMEOUT_S = 2.0
-HANDOVER_S = 2.0  # that another line has to take an account, before it is withdrawn
+HANDOVER_S = 5.0  # that another line has to take an account, before it is withdrawn
 FLOW_RETRY_S = 1.0
 KEEP_ALIVE_S = (24.0, 29.0)  # between two (RFC 5626 section 4.4.2): a NAT forgets UDP that rests for half a minute
 PING = b"\r\n\r\n"  # RFC 3261 section 7.5 has it ignored
@@ -191,8 +191,10 @@ class Registration:
     async def end(self, *, withdraw: bool = True) -> None:
         """Stop refreshing it. What names only us is withdrawn, unless another line takes it first; ``withdraw``: what
         names the proxy is, too."""
-        if self._mine and self._heirs and not withdraw and not self.shared:
+        if self._mine and not withdraw and not self.shared:
             self.offered = True
+            await self._hold()  # whether anybody would take it now
+        if self._mine and self._heirs and self.offered:
             self._woken.set()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HANDOVER_S):

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from ivr.demo.line import LineSetup, RunningLine
@@ -35,6 +36,8 @@ class Accounts:
     setups: dict[str, LineSetup]
     lines: dict[str, RunningLine]
     stack: AsyncExitStack
+    server: PostgresServer
+    database: str
 
     async def start(self, address: str) -> None:
         self.lines[address] = await self.stack.enter_async_context(RunningLine.running(self.setups[address]))
@@ -48,6 +51,17 @@ class Accounts:
         async with asyncio.timeout(10):
             while (said := await self.shown(address))["by"] != by or said["state"] != "registered":  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
+
+    async def until_serving(self) -> None:
+        """Each line knows that the others serve."""
+        connection = await asyncpg.connect(host=str(self.server.folder), user="postgres", database=self.database)
+        try:
+            async with asyncio.timeout(30):
+                query = "SELECT count(*) FROM line_processes WHERE NOT drains AND beat_at > now() - interval '2 s'"
+                while await connection.fetchval(query) < len(self.lines):  # noqa: ASYNC110 - a beat is there to be read
+                    await asyncio.sleep(0.1)
+        finally:
+            await connection.close()
 
     async def call(self) -> Telephone:
         """Somebody calls the account."""
@@ -65,6 +79,7 @@ class Accounts:
 @asynccontextmanager
 async def accounts(server: PostgresServer, folder: Path, database: str, *, shared: bool) -> AsyncIterator[Accounts]:
     """Both lines up, the first one first. ``shared``: the registrar is told of the proxy before them."""
+    await server.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")  # of a run before
     await server.execute(f"CREATE DATABASE {database}")
     addresses = [f"{host}:{free_port(host)}" for host in ("127.0.0.2", "127.0.0.3")]
     try:
@@ -83,7 +98,7 @@ async def accounts(server: PostgresServer, folder: Path, database: str, *, share
                     environment={"REGISTRAR_PASSWORD": PASSWORD},
                 )
             async with AsyncExitStack() as stack:
-                made = Accounts(at, proxy, setups, {}, stack)
+                made = Accounts(at, proxy, setups, {}, stack, server, database)
                 for address in addresses:
                     await made.start(address)
                 yield made
@@ -122,6 +137,7 @@ async def test_the_next_line_takes_it_when_one_dies_and_when_one_drains(
         assert await phone.hang_up() == 200
         await made.start(first)
         await made.until_shown(first, node(second))
+        await made.until_serving()
 
         made.lines[second].process.send_signal(signal.SIGTERM)
         await made.lines[second].process.wait()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -140,15 +139,9 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(
-    server: PostgresServer,
-    folder: Path,
-    *,
-    agents: int,
-    database: str = "takeover",
-    drain_s: float = 1.0,
-    environment: Mapping[str, str] = MappingProxyType({}),
+    server: PostgresServer, folder: Path, *, agents: int, database: str = "takeover", drain_s: float = 1.0
 ) -> AsyncIterator[Cluster]:
-    """``agents``: telephones that answer at once, on duty at both lines, which run in ``environment``."""
+    """``agents``: telephones that answer at once, on duty at both lines."""
     addresses = [f"{host}:{free_port(host)}" for host in ("127.0.0.2", "127.0.0.3")]
     phones = [await Telephone.ready(None, f"agent-{n}", AGENT_SAYS) for n in range(agents)]
     targets = [AgentPhone(phone.uri, name=f"agent-{n}", ring_timeout_s=20.0) for n, phone in enumerate(phones)]
@@ -158,9 +151,8 @@ async def cluster(
     for number, address in enumerate(addresses):
         own = f'{url}"\nspool = "{folder / f"spool-{number}"}'  # as on two machines: they share no folder
         setups[address] = LineSetup(
-            folder / f"node-{number}", targets, own, sip=address, allow=f"{HOST}/32", drain_s=drain_s, rest_s=1.0,
-            environment=environment,
-        )  # fmt: skip
+            folder / f"node-{number}", targets, own, sip=address, allow=f"{HOST}/32", drain_s=drain_s, rest_s=1.0
+        )
     try:
         async with kamailio(addresses) as proxy:
             made = Cluster(proxy, {}, setups, phones, server, database)

@@ -1,8 +1,8 @@
-"""Wheels of three releases that follow each other, built here, each unpacked into a folder that a process runs from.
+"""Three releases that follow each other, each unpacked into a folder that a process runs from.
 
-The first is this source as it is: what is about to be the release before. The second is made of it by a migration that
-expands, with the column in its tables; the third by one that contracts. So it is the program which will be out there
-that has to stand what comes after it, and a clean checkout without a network has all that it takes.
+The first is the wheel of this source as it is: what is about to be the release before. The second is made of it by
+migrations that expand, with the column in its tables; the third by one that contracts. So it is the program which will
+be out there that has to stand what comes after it, and a clean checkout without a network has all that it takes.
 """
 
 from __future__ import annotations
@@ -70,7 +70,6 @@ def upgrade() -> None:
 class Release:
     """Its wheel, unpacked in ``folder``."""
 
-    version: str
     folder: Path
 
     @property
@@ -79,8 +78,8 @@ class Release:
         return {"PYTHONPATH": str(self.folder), "PYTHONSAFEPATH": "1"}
 
 
-def built(folder: Path, version: str, migrations: dict[str, str]) -> Release:
-    """This source, at another version and with ``migrations`` more, by their names."""
+def built(folder: Path) -> Release:
+    """The wheel of this source, unpacked."""
     source, wheels, unpacked = (folder / name for name in ("source", "wheels", "unpacked"))
     source.mkdir(parents=True)
     for name in SOURCE:
@@ -88,15 +87,6 @@ def built(folder: Path, version: str, migrations: dict[str, str]) -> Release:
             shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, source / name)
-    stamped = source / "ivr" / "__init__.py"
-    stamped.write_text(stamped.read_text("utf-8").replace('__version__ = "', f'__version__ = "{version}.'), "utf-8")
-    for name, text in migrations.items():
-        (source / "ivr" / "store" / "migrations" / "versions" / f"{name}.py").write_text(text, "utf-8")
-    if migrations:
-        tables = source / "ivr" / "store" / "tables.py"
-        text = tables.read_text("utf-8")
-        assert text.count(COLUMN) == 1
-        tables.write_text(text.replace(COLUMN, f'{COLUMN}\n    Column("mood", String(20), nullable=True),'), "utf-8")
     made = subprocess.run(
         [
             *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"),
@@ -112,13 +102,23 @@ def built(folder: Path, version: str, migrations: dict[str, str]) -> Release:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(unpacked)
     shutil.rmtree(source)
-    return Release(version, unpacked)
+    return Release(unpacked)
+
+
+def following(before: Release, folder: Path, migrations: dict[str, str], *, column: bool = False) -> Release:
+    """The release after that one: with ``migrations``, by their names, and the ``column`` that they bring."""
+    shutil.copytree(before.folder, folder)
+    for name, text in migrations.items():
+        (folder / "ivr" / "store" / "migrations" / "versions" / f"{name}.py").write_text(text, "utf-8")
+    if column:
+        tables = folder / "ivr" / "store" / "tables.py"
+        text = tables.read_text("utf-8")
+        assert text.count(COLUMN) == 1
+        tables.write_text(text.replace(COLUMN, f'{COLUMN}\n    Column("mood", String(20), nullable=True),'), "utf-8")
+    return Release(folder)
 
 
 def releases(folder: Path) -> tuple[Release, Release, Release]:
-    expanded = {"9001_mood": EXPANDS, "9002_mood_index": INDEXES}
-    return (
-        built(folder / "before", "0", {}),
-        built(folder / "this", "1", expanded),
-        built(folder / "after", "2", expanded | {"9003_contracted": CONTRACTS}),
-    )
+    before = built(folder / "before")
+    this = following(before, folder / "this", {"9001_mood": EXPANDS, "9002_mood_index": INDEXES}, column=True)
+    return before, this, following(this, folder / "after", {"9003_contracted": CONTRACTS})
