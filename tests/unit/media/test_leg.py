@@ -36,7 +36,10 @@ class Told:
     async def request(self, kind: Kind, leg: int, value: object = None) -> Any:
         self.all.append((kind, leg, value))
         if kind is Kind.LEAVE:
-            return [asdict(LegStats(packets_sent=5, packets_received=4)), ["192.0.2.7", 4002]]
+            return [
+                asdict(LegStats(packets_sent=5, packets_received=4)),
+                wire.resumption(Resumption(stream=(7, 1), address=("192.0.2.7", 4002))),
+            ]
         if kind is Kind.UPDATE:
             return wire.described(LOCAL)
         return asdict(LegStats())
@@ -44,7 +47,7 @@ class Told:
     async def bind(
         self, leg: ProcessMediaLeg, remote: MediaDescription | None, port: int, resumed: Resumption
     ) -> MediaDescription:
-        self.bound.append((remote, port, address))
+        self.bound.append((remote, port, resumed))
         await self.binding()
         return replace(LOCAL, port=self.port)
 
@@ -137,7 +140,7 @@ async def test_a_leg_that_is_moved_takes_everything_along() -> None:
     await one.hear([two])
     await one.move(after)
     assert one.commands is after and before.forgotten == [1] and before.all[-1][0] is Kind.LEAVE
-    assert after.bound == [(None, 4000, ["192.0.2.7", 4002])]
+    assert after.bound == [(None, 4000, Resumption(1, None, (7, 1), ("192.0.2.7", 4002)))]
     assert after.all == [(Kind.LISTEN, 1, True), (Kind.TAP, 1, True), (Kind.PLAY, 1, 1), (Kind.HEAR, 1, [2])]
     stats = await one.close()
     assert (stats.packets_sent, stats.packets_received) == (5, 4), "what it counted over there, too"
