@@ -1,9 +1,10 @@
 """Flows that many tests of a folder serve: the checker's verdict on the same files, held against the same line, is
-found once in each process. Import the fixture into a conftest, or a module, to have it there."""
+found once in each process."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -15,8 +16,8 @@ Asked = tuple[Mapping[str, str], LineFacts, str]
 KEPT = 4  # verdicts; whoever edits the flows is answered anew
 
 
-@pytest.fixture(scope="package", autouse=True)
-def flows_are_checked_once() -> Iterator[None]:
+@contextmanager
+def checked_once() -> Iterator[None]:
     """Only where all lines have the same recordings: those are not compared."""
     known: list[tuple[Asked, Checked]] = []
 

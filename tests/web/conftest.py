@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.checked_once import flows_are_checked_once
+from tests.checked_once import checked_once
 from tests.web.browser import PATIENCE_MS, Window, chromium, window
 from tests.web.console import Console, console
 
-__all__ = ["flows_are_checked_once"]
 
 expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def flows_are_checked_once() -> Iterator[None]:
+    with checked_once():
+        yield
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

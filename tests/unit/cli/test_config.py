@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,16 @@ import pytest
 from ivr.__main__ import main
 from ivr.cli.running_line import RunningLine
 from ivr.config import load_config, shown
-from tests.checked_once import flows_are_checked_once
+from tests.checked_once import checked_once
 
-__all__ = ["flows_are_checked_once"]
 
 ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def flows_are_checked_once() -> Iterator[None]:
+    with checked_once():
+        yield
 
 
 @pytest.fixture
