@@ -12,7 +12,6 @@ from tests.checked_once import checked_once
 from tests.web.browser import PATIENCE_MS, Window, chromium, window
 from tests.web.console import Console, console
 
-
 expect.set_options(timeout=PATIENCE_MS)
 
 

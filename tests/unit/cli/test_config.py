@@ -15,7 +15,6 @@ from ivr.cli.running_line import RunningLine
 from ivr.config import load_config, shown
 from tests.checked_once import checked_once
 
-
 ROOT = Path(__file__).parents[3]
 
 
