@@ -61,6 +61,8 @@ NOBODYS: Mapping[str, str] = {
     "flow_versions": "flows; a number that a canary names is configuration, until the canary is withdrawn",
     "flow_publications": "flows; likewise",
     "line_processes": "processes",
+    "registrations": "which process registers a trunk",
+    "schema_floors": "which programs may run on the schema",
 }
 """Tables in which nothing is a caller's, and why."""
 

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -316,11 +317,14 @@ class Entrance:
     def clock(self) -> float:
         return self.day * 86_400.0
 
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(days=self.day)
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def entrance() -> AsyncIterator[Entrance]:
     found = Entrance()
-    store = Store("sqlite+aiosqlite://")
+    store = Store("sqlite+aiosqlite://", now=found.now)
     await store.upgrade()
     authentication = Authentication(store.accounts, store.tokens, clock=found.clock)
     async with serving(token="hunter2", people=EVERYTHING, authentication=authentication) as (found.base, _):
