@@ -326,7 +326,7 @@ async def entrance() -> AsyncIterator[Entrance]:
     found = Entrance()
     store = Store("sqlite+aiosqlite://", now=found.now)
     await store.upgrade()
-    authentication = Authentication(store.accounts, store.tokens, clock=found.clock)
+    authentication = Authentication(store.accounts, store.tokens, now=found.now, clock=found.clock)
     async with serving(token="hunter2", people=EVERYTHING, authentication=authentication) as (found.base, _):
         yield found
     await store.close()
