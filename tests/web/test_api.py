@@ -56,6 +56,7 @@ async def test_health_and_readiness() -> None:
         "reasons": [],
         "calls": 2,
         "media": "ok",
+        "media_processes": [],
         "store": "ok",
         "retention": "ok",
         "log": "full: No space left on device; 3 lines lost",
@@ -66,7 +67,13 @@ async def test_health_and_readiness() -> None:
         ],
         "synthesisers": [{"name": "vosk", "healthy": False, "detail": "no model"}],
         "registrations": [
-            {"trunk": "office", "state": "registered", "detail": "", "expires_at": "2026-01-02T00:00:00+00:00"}
+            {
+                "trunk": "office",
+                "state": "registered",
+                "detail": "",
+                "expires_at": "2026-01-02T00:00:00+00:00",
+                "by": "",
+            }
         ],
         "sip": {
             "transactions": 0,
