@@ -15,12 +15,12 @@ import pytest
 
 from ivr.errors import MediaUnavailable
 from ivr.events import Digit
-from ivr.media.description import G722, PCMU
+from ivr.media.description import G722, NEW, PCMU
 from ivr.media.engine import ProcessMediaEngine
 from ivr.media.process import ticker
 from ivr.media.process.receiver import Receiver
 from ivr.media.process.rtp_session import RtpSession
-from ivr.media.wire import KEYS, Kind, described, pack, unpack
+from ivr.media.wire import KEYS, Kind, described, pack, resumption, unpack
 from ivr.workers.frames import REQUEST, Life, Splitter, frame
 from tests.wire.media.conftest import Connect, Line
 from tests.wire.media.far_end import FarEnd
@@ -164,7 +164,7 @@ async def far() -> AsyncIterator[FarEnd]:
 
 
 def opened(inside: Inside, number: int, far: FarEnd) -> tuple[str, int]:
-    local = inside.ask(Kind.OPEN, number, [described(far.description()), True, 0, None])
+    local = inside.ask(Kind.OPEN, number, [described(far.description()), True, 0, resumption(NEW)])
     assert isinstance(local, dict)
     return local["host"], local["port"]
 
@@ -183,7 +183,9 @@ async def test_whatever_goes_wrong_in_opening_a_leg_refuses_that_leg(
             raise fault
 
         patched.setattr(RtpSession, "aim", fail)
-        assert "MediaUnavailable" in inside.refused(Kind.OPEN, 2, [described(far.description()), True, 0, None])
+        assert "MediaUnavailable" in inside.refused(
+            Kind.OPEN, 2, [described(far.description()), True, 0, resumption(NEW)]
+        )
         assert open_files(os.getpid()) == held
     await far.received(5)
     assert inside.alive
