@@ -199,7 +199,7 @@ async def test_what_another_line_would_need_is_kept_from_the_first_report_on(eng
     async with asyncio.timeout(20):
         while (kept := leg.kept()) is None or kept.value["resumed"]["stream"] is None:
             await far.keep_silent(5)
-    assert kept.value["resumed"] == {"processes": 0, "dtls": None, "stream": (far.ssrc, 0)}
+    assert kept.value["resumed"] == {"processes": 0, "dtls": None, "stream": (far.ssrc, 0), "address": None}
     assert kept.value["secure"] == wire.keying(far.keys)
     await leg.close()
     far.close()
