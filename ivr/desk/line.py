@@ -120,7 +120,7 @@ class WaitingLine:
                         agent=found.agent,
                         waited_s=self._memory.waited(found.place),
                     )
-                    self._offers.give(found)
+                    self._give(found)
                     self._to_look.set()
             except StoreUnavailable:
                 self._memory.lost_sight()
@@ -133,7 +133,12 @@ class WaitingLine:
             with suppress(StoreUnavailable):  # the next look finds them
                 for place_id in self._offers.take_told():
                     if (offer := await self._store.offer_of(place_id)) is not None:
-                        self._offers.give(offer)
+                        self._give(offer)
+
+    def _give(self, offer: Offer) -> None:
+        """It is remembered first: a place that came about since the last look is no offer that stands no more."""
+        self._memory.remember(offer.place)
+        self._offers.give(offer)
 
     async def _looking(self) -> None:
         while True:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ivr.ports.line import Announced
+from ivr.ports.line_store import Snapshot
 
 from .conftest import OneLine, arrival, phone
 from .running import process
@@ -157,3 +158,29 @@ async def test_two_servers_never_offer_one_caller(desk: OneLine, other: OneLine)
             await desk.line.set_state(offer.agent, "idle")
     assert sorted(served) == [place.id for place in people], "each once"
     assert (await judged(desk))["again"] == 0
+
+
+async def test_a_call_back_that_was_asked_for_elsewhere_is_not_taken_back_at_once(
+    desk: OneLine, other: OneLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is paired here before this process has looked at the line again, and knows nothing of it yet."""
+    looked, look = asyncio.Event(), desk.line.snapshot
+
+    async def late() -> Snapshot:
+        await looked.wait()
+        return await look()
+
+    async with announcing(desk) as line:
+        await until(lambda: line.view().fresh)
+        monkeypatch.setattr(desk.line, "snapshot", late)
+        place = await other.line.ask_call_back(arrival("member:1"), "+15035550101")
+        calls = aiter(line.callbacks())
+        await desk.agent("ann")
+        offer = await asyncio.wait_for(anext(calls), 5)
+        assert offer.place.id == place.id
+        ringing = asyncio.create_task(line.lapsed(offer))
+        await asyncio.wait([ringing], timeout=0.2)
+        assert not ringing.done(), "it stands"
+        looked.set()
+        await other.line.released(offer, "declined")
+        await asyncio.wait_for(ringing, 5)
