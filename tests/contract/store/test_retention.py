@@ -317,6 +317,7 @@ async def test_what_earlier_releases_deleted_is_wiped_once(store: Store, tmp_pat
         assert await wipe(store.database)
         return
     with closing(sqlite3.connect(tmp_path / "ivr.sqlite3", isolation_level=None)) as earlier:
+        earlier.execute("PRAGMA application_id = 0")  # their files said nothing of it
         earlier.execute("PRAGMA secure_delete=OFF")
         for n in range(200):
             earlier.execute(
