@@ -115,6 +115,7 @@ class Telephone(asyncio.DatagramProtocol):
     async def hang_up(self, timeout_s: float = 8.0) -> int:
         """The status of the BYE; 408 where none came."""
         self.ended_by = self.ended_by or "us"
+        self.byed.clear()
         repeat = asyncio.create_task(self._repeat(self._inside("BYE"), self.byed))
         try:
             await asyncio.wait_for(self.byed.wait(), timeout_s)
