@@ -84,7 +84,8 @@ class Seat:
 
     def joined(self, ring: Ring, bridge: Bridge) -> None:
         """They talk."""
-        matter = self._current
+        began = bridge.view().get("began")
+        matter = self._current or self._gone_on(ring.offer.place, began)
         if matter is None or matter.place.id != ring.offer.place.id:  # taken on the phone itself
             matter = self._take(Matter(ring.offer.place, Story(ring.context)))
             self._read(matter)
@@ -93,11 +94,19 @@ class Seat:
             self._read(matter)
             self._news = f"You are with {matter.story.who} again."
             self._as_before(matter, bridge)
-        began = bridge.view().get("began")
+            matter.held = matter.paused = False
         matter.bridge, matter.ended = bridge, None
         matter.since = self._clock.now() if began is None else datetime.fromisoformat(began)
         matter.awaited = False
         self._touch()
+
+    def _gone_on(self, place: Place, began: object) -> Matter | None:
+        """The conversation that had just ended here, since the line between the two died: it goes on."""
+        matter = self._closing
+        if matter is None or matter.place.id != place.id or matter.since is None or matter.since.isoformat() != began:
+            return None
+        self._current, self._closing, matter.awaited = matter, None, True
+        return matter
 
     def awaited(self, place: Place, lines: Sequence[TranscriptLine] = ()) -> None:
         """They talked, at a line that died: another keeps the caller for them, and joins the two again."""
@@ -130,14 +139,16 @@ class Seat:
                 self._as_before(self._current, self._current.bridge)
 
     def _as_before(self, matter: Matter, bridge: Bridge) -> None:
+        held, paused = matter.held, matter.paused
+
         async def settle() -> None:
             with suppress(IvrError):
-                if matter.held and not bridge.view()["held"]:
+                if held and not bridge.view()["held"]:
                     await bridge.hold(True)
-                if matter.paused and not bridge.view()["recording"]["paused"]:
+                if paused and not bridge.view()["recording"]["paused"]:
                     await bridge.record(False)
 
-        if matter.held or matter.paused:
+        if held or paused:
             self._beside(settle(), "as before")
 
     def changed(self, bridge: Bridge) -> None:
