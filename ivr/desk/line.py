@@ -136,8 +136,9 @@ class WaitingLine:
                         self._give(offer)
 
     def _give(self, offer: Offer) -> None:
-        """It is remembered first: a place that came about since the last look is no offer that stands no more."""
-        self._memory.remember(offer.place)
+        """A place that came about since the last look is remembered first: its offer is none that stands no more."""
+        if self._memory.place(offer.place.id) is None:
+            self._memory.remember(offer.place)
         self._offers.give(offer)
 
     async def _looking(self) -> None:
