@@ -121,7 +121,9 @@ async def test_two_releases_take_calls_on_one_database_and_see_each_others_calle
         # Mixed: both take calls, each sees who waits at the other, and the one agent serves both.
         talks = await call(old, person=True)
         await until_talking(postgres_server, talks)
-        next_, last = await call(new, person=True), await call(old, person=True)
+        next_ = await call(new, person=True)
+        await until_waiting(old, 1)
+        last = await call(old, person=True)
         for line in (old, new):
             await until_waiting(line, 2)
         assert await talks.hang_up() == 200
