@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from aiohttp import ClientSession
 
+from ivr.demo.line import RunningLine
 from tests.bench.figures import Figure, tell
 from tests.postgres import start_server, stop_server
 from tests.wire.takeover.cluster import AGENT_SAYS, CALLER_SAYS, Cluster, cluster, gap, summary
@@ -117,13 +119,23 @@ async def drained(made: Cluster, address: str) -> tuple[int, int, list[tuple[int
     """The line takes no new calls for a while: how many it had, how many of these ended, and who came meanwhile."""
     there = [phone for phone in made.callers if made.line_of(phone) == address]
     drain = f"{made.lines[address].http}/api/drain"
-    async with ClientSession() as session:
+    async with ClientSession(headers={"Authorization": f"Bearer {await token(made.lines[address])}"}) as session:
         async with session.post(drain, raise_for_status=True):
             came = await arriving(made, DRAIN_S)
         async with session.delete(drain, raise_for_status=True):
             pass
     deaf = [phone for phone in there if Telephone.now() - phone.heard.latest > 1.0]
     return len(there), sum(phone.over.is_set() or phone in deaf for phone in there), came
+
+
+async def token(line: RunningLine) -> str:
+    """A new one that may drain it."""
+    words = ("token", "add", "bench", "--scope", "calls:control", "--config", str(line.setup.folder / "config.toml"))
+    added = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ivr", *words), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    out, _ = await added.communicate()
+    return out.decode().split()[0]
 
 
 def _kept(phones: Sequence[Telephone], before: dict[str, dict[str, object]], after: object, state: str) -> int:
