@@ -337,8 +337,12 @@ class FakeMedia:
         call: str = "",
         kept: Confidential | None = None,
     ) -> FakeMediaLeg:
-        self.legs.append(FakeMediaLeg(leg, kept))
+        self.legs.append(self.made(leg, kept))
         return self.legs[-1]
+
+    def made(self, leg: str, kept: Confidential | None) -> FakeMediaLeg:
+        """Another kind of leg, for who wants one."""
+        return FakeMediaLeg(leg, kept)
 
     async def open_browser(self, leg: str, offer: str) -> tuple[FakeMediaLeg, str]:
         self.legs.append(FakeMediaLeg(leg))

@@ -8,7 +8,6 @@ from dataclasses import replace
 from structlog.testing import capture_logs
 
 from ivr.call.tied_call import TiedCall
-from ivr.media.description import MediaDescription
 from ivr.phones.tie_line import TieLine
 from ivr.ports import HandoffContext, Offer, Party, Ring
 from ivr.record import Spoken
@@ -22,18 +21,10 @@ async def noted(records: FakeRecords) -> None:
     """A call in which both say something, and whose records are there once it is over."""
 
     class Media(FakeMedia):
-        async def open(
-            self,
-            leg: str,
-            remote: MediaDescription | None,
-            *,
-            caller: bool = True,
-            call: str = "",
-            kept: Confidential | None = None,
-        ) -> FakeMediaLeg:
+        def made(self, leg: str, kept: Confidential | None) -> FakeMediaLeg:
             tied.note(Spoken("caller", "my disc skips"))
             tied.note(Spoken("ben", "let me see", late=True))
-            return await super().open(leg, remote, caller=caller)
+            return super().made(leg, kept)
 
     context = HandoffContext("c1", "asked", "general", 5, Party("+15035550101"), "en-US", {}, state="human.connect")
     ring = Ring(Offer(replace(ToldLine().place, id=7), "ben", EPOCH), context, "http://t/handoff/t", {}, 20.0)

@@ -14,7 +14,6 @@ from structlog.testing import capture_logs
 from ivr.call.registry import CallServices
 from ivr.call.session import CallSession
 from ivr.clock import SystemClock
-from ivr.media.description import MediaDescription
 from ivr.ports import Clip, Ears
 from ivr.sealing import Confidential
 from tests.call.fakes import FakeEars, FakeLeg, FakeMedia, FakeMediaLeg, FakeRecords, services
@@ -66,17 +65,8 @@ class ListenedTo(FakeMediaLeg):
 
 
 class Exchange(FakeMedia):
-    async def open(
-        self,
-        leg: str,
-        remote: MediaDescription | None,
-        *,
-        caller: bool = True,
-        call: str = "",
-        kept: Confidential | None = None,
-    ) -> FakeMediaLeg:
-        self.legs.append(ListenedTo(leg))
-        return self.legs[-1]
+    def made(self, leg: str, kept: Confidential | None) -> FakeMediaLeg:
+        return ListenedTo(leg)
 
 
 class Caller:
