@@ -101,7 +101,9 @@ async def measured(made: Cluster, agents: int, waiting: int, speaking: int) -> i
     ]
     tell(*figures)
     for figure in figures:
-        print(f"{figure.name:42} {figure.value:6.2f} {figure.unit:7} aim {figure.aim} {'' if figure.met else 'MISSED'}")
+        print(
+            f"{figure.name:42} {figure.value:6.2f} {figure.unit:7} aim {'none' if figure.aim is None else figure.aim}{' MISSED' if figure.met is False else ''}"
+        )
     return int(any(figure.met is False for figure in figures))
 
 
