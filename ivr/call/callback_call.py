@@ -12,8 +12,8 @@ import structlog
 
 from ivr.call.agent_offer import AgentOffer, Lapsed
 from ivr.call.awaited_page import AwaitedPage, given_up
+from ivr.call.callback_record import CallBackRecord
 from ivr.call.handed_over import Rejoin, Rejoined, talked
-from ivr.call.journal import Journal, Recorder
 from ivr.call.live_dialog import LiveDialog
 from ivr.call.registry import CallServices
 from ivr.errors import CallEnded, DialFailed, MediaUnavailable, ModificationRefused, StoreUnavailable
@@ -23,22 +23,8 @@ from ivr.phones.music import MusicOnHold
 from ivr.phones.participant import Participant, first_of, or_let_go
 from ivr.phones.rejoining import KeptTalk, kept_agent, kept_offer
 from ivr.phones.tones import BUSY, RINGBACK
-from ivr.ports import (
-    Accepted,
-    Began,
-    BridgeEnd,
-    CallOpening,
-    Joined,
-    Leg,
-    LegStats,
-    Line,
-    Offer,
-    Orphan,
-    Over,
-    Party,
-    Ring,
-)
-from ivr.record import HandedOver, Happening, TakenOver
+from ivr.ports import BridgeEnd, Joined, Leg, LegStats, Line, Offer, Orphan, Party, Ring
+from ivr.record import Happening
 
 log = structlog.get_logger(__name__)
 
@@ -85,21 +71,15 @@ class CallBackCall:
         self._services = services
         self._line = line
         self._agents = agents
-        self._number = offer.place.callback_number
-        self._journal = Journal(services.records, self.call_id)
-        leg = agent.leg.id if agent is not None else ""
-        self._recorder = Recorder(self.call_id, leg, self._journal, services.registry, services.clock)
-        now = services.clock.now()
-        self._started_at = now if reached is None else reached.orphan.started_at
-        self._started = services.clock.monotonic() - (now - self._started_at).total_seconds()
-        kept = None if reached is None else reached.orphan.snapshot
+        orphan = None if reached is None else reached.orphan
+        self._record = CallBackRecord(self.call_id, services, self.offer, ring.context, agent, orphan)
+        kept = None if orphan is None else orphan.snapshot
         self._dialog = LiveDialog(self.call_id, services.dialogs, services.clock, kept)
         self._dialog.rest = self._rest
         self._bridge: Bridge | None = None
         self._awaited: Rejoined | None = None  # the agent whose page is to come back
         self._taken = False  # by another process
         self._end_wanted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._joined_after: float | None = None
         self._member: Participant | None = None
         self._waits = False  # for the next agent
 
@@ -123,37 +103,16 @@ class CallBackCall:
         elif self._agent is not None and not self._waits:
             agent = kept_agent(self._agent, self.offer, KeptTalk())
         return {
-            "call_back": {"offer": kept_offer(self.offer), "agent": agent, "joined_after": self._joined_after},
+            "call_back": {"offer": kept_offer(self.offer), "agent": agent, "joined_after": self._record.joined_after},
             "ringing": list(self._services.switchboard.endpoint.ringing(self.call_id)),
         }
 
     def note(self, what: Happening) -> None:
         """Something happened in the call that others know of."""
-        self._recorder.record(what)
+        self._record.recorder.record(what)
 
     def view(self) -> Mapping[str, Any]:
-        context = self._ring.context
-        return {
-            "call_id": self.call_id,
-            "leg": "" if self._member is None else self._member.leg.id,
-            "sip_call_id": "" if self._member is None else self._member.leg.sip_call_id,
-            "transport": "" if self._member is None else self._member.leg.transport,
-            "caller": self._number,
-            "called": self._own,
-            "direction": "outbound",
-            "started_at": self._started_at.isoformat(),
-            "live": True,
-            "state": "",
-            "listening_for": "",
-            "flow": "",
-            "flow_version": "",
-            "language": context.language,
-            "slots": {},
-            "facts": dict(context.facts),
-            "transcript": [],
-            "outcome": "dialling" if self._joined_after is None else "with agent",
-            "handoff": context.to_json(),
-        }
+        return self._record.view(self._member)
 
     async def end(self, reason: str) -> None:
         if not self._end_wanted.done():
@@ -164,28 +123,22 @@ class CallBackCall:
         arrival = replace(offer.place.arrival, call_id=self.call_id)
         return replace(offer, place=replace(offer.place, arrival=arrival))
 
-    @property
-    def _own(self) -> str:
-        """The number that they are called from."""
-        return self._services.switchboard.caller_id.partition(":")[2].partition("@")[0]
-
     async def run(self) -> None:
         """Never raises but on cancellation."""
         services = self._services
-        bind_call(self._recorder.fields)
+        bind_call(self._record.recorder.fields)
         entered = services.registry.enter(self)
         await (entered if self._agent is None else or_let_go(self._agent, entered))
-        place = self.offer.place
-        self._begin()
+        self._record.begin()
         outcome: Outcome
         outcome, ended, stats = "failed", CallEnded("service", "error"), LegStats()
         following = asyncio.create_task(self._dialog.follow(), name=f"dialog {self.call_id}")
         try:
             outcome, ended = await first_of(self._made(), self._stopped())
-            if self._joined_after is None and outcome == "withdrawn":
+            if self._record.joined_after is None and outcome == "withdrawn":
                 await self._told(self._line.released(self.offer, "lost"), None)
             elif self._waits:
-                await self._told(self._line.leave(place.id, "away"), None)
+                await self._told(self._line.leave(self.offer.place.id, "away"), None)
         except asyncio.CancelledError:
             outcome, ended = self._cut_off("the service stops")
             raise
@@ -197,29 +150,19 @@ class CallBackCall:
                 await self._agent.let_go(ended.reason)
             if self._member is not None:
                 stats = await self._member.let_go(ended.reason)
-            await self._finish(outcome, ended, stats)
+            if self._taken:
+                self._record.taken_away()
+            else:
+                self._dialog.over()
+                await self._record.finish(outcome, ended, stats, self._member, self._agent)
             await services.registry.leave(self)
             bind_call(None)
-
-    def _begin(self) -> None:
-        trunk, reached = self._services.switchboard.destinations.trunk, self._before
-        place = self.offer.place
-        extra = {"direction": "outbound", "place": place.id, "call_back_of": self._ring.context.call_id}
-        before = None if reached is None else self._started_at
-        self._recorder.tell(Began("", self._number, self._own, trunk, "outbound"), before)
-        if reached is None:
-            self._journal.begin(self._number, self._own, self._started_at, extra)
-            log.info(
-                "call.start", caller=self._number, called=self._own, direction="outbound", attempt=place.attempts + 1
-            )
-        else:
-            self._journal.go_on(CallOpening(self._number, self._own, self._started_at, extra), reached.orphan.entries)
 
     async def _stopped(self) -> tuple[Outcome, CallEnded]:
         return self._cut_off(await self._end_wanted)
 
     def _cut_off(self, why: str) -> tuple[Outcome, CallEnded]:
-        return "handed over" if self._joined_after is not None else "withdrawn", CallEnded("service", why)
+        return "handed over" if self._record.joined_after is not None else "withdrawn", CallEnded("service", why)
 
     async def _made(self) -> tuple[Outcome, CallEnded]:
         offer, line = self.offer, self._line
@@ -239,11 +182,9 @@ class CallBackCall:
         if isinstance(reached, CallEnded):
             return "withdrawn", reached
         self._member = reached
-        self._joined_after = round(self._services.clock.monotonic() - self._started, 3)
+        self._record.answered()
         await self._dialog.begin(reached)
-        self._recorder.tell(Accepted(reached.leg.sip_call_id))
-        self._recorder.record(HandedOver(offer.agent, self._ring.context.reason))
-        log.info("callback.joined", place=offer.place.id, agent=offer.agent, after_s=self._joined_after)
+        self._record.joined(reached.leg.sip_call_id)
         assert self._agent is not None
         ended = await first_of(self._talking(offer, self._agent), _hung_up(reached))
         return "handed over", ended
@@ -254,7 +195,7 @@ class CallBackCall:
         keys = orphan.snapshot["caller"].get("media")
         media = await services.media.open(self.call_id, before.member.remote, caller=False, kept=keys)
         member = self._member = Participant(before.member, media, may_mute=True)
-        self._joined_after = before.joined_after
+        self._record.joined_after = before.joined_after
         await self._dialog.begin(member)
         try:
             await member.aim(await member.leg.reinvite(media.local))
@@ -263,8 +204,7 @@ class CallBackCall:
         except CallEnded as ended:
             return ended
         gap_s = round(orphan.silent_s + services.clock.monotonic() - before.since, 2)
-        log.warning("call.taken_over", node=orphan.node, gap_s=gap_s, caller=self._number, called=self._own)
-        self._recorder.record(TakenOver(orphan.node, gap_s))
+        self._record.taken_over(orphan, gap_s)
         return await first_of(self._talking_again(before.rejoin), _hung_up(member))
 
     async def _talking_again(self, rejoin: Rejoin) -> CallEnded:
@@ -299,7 +239,7 @@ class CallBackCall:
     async def _reached(self) -> Participant | Lapsed | CallEnded:
         """The member; or the offer is none any more; or the agent left before. The agent hears it ring."""
         switchboard = self._services.switchboard
-        target = switchboard.destinations.member(self._number)
+        target = switchboard.destinations.member(self._record.number)
         assert self._agent is not None
         ringback = MusicOnHold(self._agent.media, [RINGBACK])
 
@@ -312,7 +252,7 @@ class CallBackCall:
             return await switchboard.dial(
                 f"callback-{self.call_id}",
                 target,
-                Party(self._own, "", switchboard.caller_id),
+                Party(self._record.own, "", switchboard.caller_id),
                 headers={},
                 ring_timeout_s=MEMBER_RING_S,
                 on_ringing=ringing,
@@ -377,7 +317,7 @@ class CallBackCall:
             if (taken := await self._agents.taken(offer)) is None:
                 continue
             if await or_let_go(taken[1], self._told(self._line.answered(offer), True)):
-                self._recorder.record(HandedOver(offer.agent, self._ring.context.reason))
+                self._record.handed_over(offer.agent)
                 return taken
             await taken[1].let_go("the offer had run out")
 
@@ -388,10 +328,10 @@ class CallBackCall:
             member, agent, ring, services.switchboard, services.floor, self._line,
             hang_up=hang_up, machine=False, on_change=self._dialog.changed, kept=kept,
         )  # fmt: skip
-        told = None if kept is not None else self._joined_after
+        told = None if kept is not None else self._record.joined_after
         joined = Joined(ring.offer.agent, ring.context.skill, agent.leg.sip_call_id, told)
         try:
-            end = await talked(bridge, joined, self._recorder.tell, services.clock)
+            end = await talked(bridge, joined, self._record.recorder.tell, services.clock)
             if end.how == "lost":
                 self._awaited = Rejoined(None, replace(ring.offer, agent=end.agent), bridge.kept_talk())
             return end
@@ -405,40 +345,6 @@ class CallBackCall:
         except StoreUnavailable as error:
             log.error("line.untold", place=self.offer.place.id, error=str(error))
             return unknown
-
-    async def _finish(self, outcome: str, ended: CallEnded, stats: LegStats) -> None:
-        if self._taken:
-            log.warning("call.taken_away", caller=self._number, called=self._own)
-            return
-        self._dialog.over()
-        clock = self._services.clock
-        canonical = {
-            "seconds": round(clock.monotonic() - self._started, 2),
-            "direction": "outbound",
-            "transport": "" if self._member is None else self._member.leg.transport,
-            "answered": self._joined_after is not None,
-            "outcome": outcome,
-            "ended_by": ended.by,
-            "end_reason": ended.reason,
-            "language": self._ring.context.language,
-            "handoff_reason": self._ring.context.reason,
-            "seconds_to_human": self._joined_after,
-            "attempt": self.offer.place.attempts + 1,
-            "journal_lost": self._journal.lost,
-            "codec": stats.codec,
-            "encryption": stats.encryption,
-            "agent_encryption": self._agent.encryption if self._agent is not None else "",
-            "packets_sent": stats.packets_sent,
-            "packets_received": stats.packets_received,
-            "packets_lost": stats.packets_lost,
-            "jitter_ms": stats.jitter_ms,
-        }
-        status = 200 if self._joined_after is not None else 480
-        self._recorder.tell(Over(outcome, ended.by, status, canonical, stats, self._ring.context.facts))
-        await self._journal.finish(outcome, clock.now(), canonical)
-        log.info(
-            "call.end", caller=self._number, called=self._own, started_at=self._started_at.isoformat(), **canonical
-        )
 
 
 async def _hung_up(member: Participant) -> CallEnded:
