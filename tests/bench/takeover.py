@@ -101,9 +101,8 @@ async def measured(made: Cluster, agents: int, waiting: int, speaking: int) -> i
     ]
     tell(*figures)
     for figure in figures:
-        print(
-            f"{figure.name:42} {figure.value:6.2f} {figure.unit:7} aim {'none' if figure.aim is None else figure.aim}{' MISSED' if figure.met is False else ''}"
-        )
+        aim = "" if figure.aim is None else f"aim {figure.aim}"
+        print(f"{figure.name:42} {figure.value:6.2f} {figure.unit:7} {aim}{' MISSED' if figure.met is False else ''}")
     return int(any(figure.met is False for figure in figures))
 
 
