@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 HERE = Path(__file__).parent
+gc.disable()  # until all is collected: nothing of it is garbage
 # Calls over real SIP and RTP wait more than they compute: begun first, they end while the rest keeps the cores busy.
 # Then what takes a minute a file (a line, a browser, two databases), so that short files even out the end.
 REAL_PEERS = [HERE / folder for folder in ("acceptance", "wire", "release", "web", "contract")]
@@ -29,6 +30,7 @@ def pytest_collection_finish() -> None:
     """Ten thousand tests stay to the end: no collection of garbage needs to look through them again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def _turn(path: Path) -> int:

@@ -24,6 +24,7 @@ from ivr.store.upkeep import wipe
 from ivr.store.url import missing_file
 
 UPGRADE = "run ivr db upgrade"
+PATIENCE_S = 15.0  # no caller waits for a command: on a busy machine it takes longer than a line may wait
 TRACES = (
     "\nits bytes are still in the database's log, which somebody reads: a running line deletes them within the hour"
 )
@@ -100,6 +101,7 @@ async def opened(config: Config) -> AsyncIterator[Opened]:
     company, zone = company_of(config), ZoneInfo(config.flows.time_zone)
     store = Store(
         config.store.resolved(),
+        timeout_s=PATIENCE_S,
         branches=company.branches,
         node=config.node,
         spool=config.store.spool_folder,

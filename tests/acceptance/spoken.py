@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import soxr
@@ -34,6 +35,7 @@ MOST_ANSWERS = 5
 ESPEAK_WORDS = 160  # a minute
 OPEN_QUESTION = "main.ask"
 _FAR = ("192.0.2.1", 4000)
+caller_voice = cache(CallerVoice)  # a voice's model is loaded once, not for each sentence
 
 
 class Microphone:
@@ -86,7 +88,7 @@ class Speaker:
     async def say(self, text: str, *, again: bool = False) -> bytes:
         speed = self.speed / (1.15 if again else 1.0)
         factor = f"{ESPEAK_WORDS * speed:.0f}" if self.voice.startswith("espeak") else f"{speed:.2f}"
-        pcm = await CallerVoice(f"{self.voice}@{factor}").speak_soon(text)
+        pcm = await caller_voice(f"{self.voice}@{factor}").speak_soon(text)
         if self.shift == 1.0:
             return pcm
         samples = soxr.resample(np.frombuffer(pcm, "<i2").astype(np.float32), 8000 * self.shift, 8000)

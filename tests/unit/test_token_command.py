@@ -23,9 +23,10 @@ def test_a_life_of_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert run("db", "upgrade")[0] == 0
     assert "there are no tokens" in run("token", "list")[1]
     code, told = run("token", "add", "Prometheus", "--scope", "metrics:read", "--days", "30")
+    assert code == 0, told
     shown = told.split()[0]
     identity = shown.split("_")[1]
-    assert code == 0 and shown.startswith("ivr_") and len(shown) == len("ivr_") + 10 + 1 + 43
+    assert shown.startswith("ivr_") and len(shown) == len("ivr_") + 10 + 1 + 43
     told = run("token", "list")[1]
     assert f"{identity}  Prometheus  metrics:read  by shell:" in told and "last shown never" in told
     assert shown not in told and "until 20" in told

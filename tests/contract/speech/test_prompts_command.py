@@ -12,9 +12,16 @@ from pathlib import Path
 import pytest
 
 from ivr.__main__ import main
-from tests.release.edition import BROKEN, Press
+from tests.release.edition import BROKEN, MAIN, Press
 
 ROOT = Path(__file__).parents[3]
+# A flow that says much: two dozen things, one after the other.
+SAYS = "\n".join(
+    f'  say{n}: {{{{prompt: "This is sentence number {n} of all that there is to say.", goto: say{n + 1}}}}}'
+    for n in range(24)
+)
+LONG = MAIN.replace("goto: question}}", "goto: say0}}", 1).replace("  question:", f"{SAYS}\n  question:")
+LONG = LONG.replace("goto: say24}}", "goto: question}}")
 
 
 @pytest.fixture
@@ -48,7 +55,7 @@ def _interruptible() -> None:
 
 
 def test_one_that_is_interrupted_says_nothing_of_its_own_and_is_resumed(config: Path, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "flows", config.parent / "flows", dirs_exist_ok=True)
+    Press(config.parent / "flows").print(1, LONG)
     command = [sys.executable, "-m", "ivr", "prompts", "--config", str(config)]
     started = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_interruptible
@@ -63,6 +70,7 @@ def test_one_that_is_interrupted_says_nothing_of_its_own_and_is_resumed(config: 
     assert len(there) >= 8 and not list(cache.rglob("*.part"))
     assert main(["prompts", "--config", str(config)]) == 0
     assert all(path.stat().st_mtime_ns == at for path, at in there.items())
+    assert len(list(cache.rglob("*.wav"))) > len(there), "there was more to say"
 
 
 def test_what_cannot_be_kept_is_no_success(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
