@@ -21,6 +21,7 @@ KEY_BYTES = 32
 TAG_BYTES = 16  # of AES-GCM
 _NONCE_BYTES = 12
 _SEALED = "sealed"
+_PLAIN = frozenset({str, int, float, bool, type(None)})  # most of what is looked through, at every state of every call
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +93,10 @@ def sealed(part: Any, keys: Keys, to: bytes) -> Any:
     match part:
         case Confidential(value):
             return keys.seal(json.dumps(value, separators=(",", ":")).encode(), to) if keys.current else None
-        case Mapping():
-            return {name: sealed(value, keys, to) for name, value in part.items()}
+        case dict() | Mapping():
+            return {n: v if type(v) in _PLAIN else sealed(v, keys, to) for n, v in part.items()}
         case list() | tuple():
-            return [sealed(value, keys, to) for value in part]
+            return [v if type(v) in _PLAIN else sealed(v, keys, to) for v in part]
     return part
 
 

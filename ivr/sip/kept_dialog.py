@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any, Protocol
 
 from ivr.ports import Party
@@ -17,7 +17,11 @@ CREDENTIALS = frozenset({"authorization", "proxy-authorization"})
 LONGEST_HEADER = 500
 
 # A database is no place for media keys: zeros stand for them here, media keeps them sealed, or nobody does.
+_SECRETS = ("a=crypto:", "a=ice-pwd:", "a=key-mgmt:")
 _KEYS = re.compile(r"(?im)^(a=crypto:\s*\S+\s+\S+\s+inline:)([^\s|=;]+)|^a=(?:ice-pwd|key-mgmt):.*\r?\n?")
+
+# What is kept is made at every state of a call: nothing in it is nested but the routes.
+_DIALOG, _PARTY = (tuple(each.name for each in fields(cls)) for cls in (CallDialog, Party))
 
 
 class Keeping(Protocol):
@@ -41,17 +45,12 @@ def kept(leg: Keeping) -> dict[str, Any]:
     audio, arrival = leg.audio, leg.arrival
     return {
         "far": leg.far,
-        "dialog": asdict(leg.dialog),
+        "dialog": {**_flat(leg.dialog, _DIALOG), "routes": list(leg.dialog.routes)},
         "arrival": [arrival.transport, arrival.host, arrival.port, arrival.name],
         "trunk": leg.trunk,
-        "caller": asdict(leg.caller),
-        "called": asdict(leg.called),
-        "headers": {
-            name: value[:LONGEST_HEADER]
-            for name, value in leg.headers.items()
-            if leg.far == "caller"
-            and name.lower() not in CREDENTIALS  # an agent's were ours, a hand-over's link in them
-        },
+        "caller": _flat(leg.caller, _PARTY),
+        "called": _flat(leg.called, _PARTY),
+        "headers": _headers(leg.headers) if leg.far == "caller" else {},
         "updates": leg.updates,
         "interval_s": leg.session.interval_s,
         "sdp": {**audio.kept(), "ours": without_keys(audio.text), "theirs": without_keys(audio.heard)},
@@ -60,4 +59,16 @@ def kept(leg: Keeping) -> dict[str, Any]:
 
 def without_keys(sdp: str) -> str:
     """``sdp`` as long as it was, with a key that opens nothing in the place of each."""
+    plain = sdp.lower()
+    if not any(secret in plain for secret in _SECRETS):
+        return sdp
     return _KEYS.sub(lambda found: found[1] + "A" * len(found[2]) if found[1] else "", sdp)
+
+
+def _flat(value: object, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
+
+
+def _headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Those of a caller: an agent's were ours, a hand-over's link in them."""
+    return {name: value[:LONGEST_HEADER] for name, value in headers.items() if name.lower() not in CREDENTIALS}

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from zlib import crc32
 
-from sqlalchemy import column, select, table
+from sqlalchemy import bindparam, column, select, table
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +28,8 @@ LIFE = 0x6976  # class of the advisory locks
 
 _LOCKS = table("pg_locks", *map(column, ("locktype", "classid", "objid", "objsubid", "granted", "database")))
 _OURS = table("pg_database", column("oid"), column("datname"))
+_BEATS = line_processes.c
+_OTHERS = select(_BEATS.id, _BEATS.beat_at).where(_BEATS.id != bindparam("mine"))  # made once: it is asked all the time
 
 
 def life_key(line: str) -> int:
@@ -68,7 +70,7 @@ class Deaths(TableGroup):
             self._watched.clear()
             return
         self._watched = {line: self._seen(line, beat, held, now) for line, beat in beats.items()}
-        unlocked = await asyncio.to_thread(self._unlocked, tuple(beats))
+        unlocked = await asyncio.to_thread(self._unlocked, tuple(beats)) if beats else frozenset()
         silent = {
             line
             for line, seen in self._watched.items()
@@ -92,8 +94,7 @@ class Deaths(TableGroup):
     @reads
     async def _beats(self, connection: AsyncConnection) -> tuple[Mapping[str, datetime], Collection[int]]:
         """The others' beats, and the advisory locks that are held."""
-        others = select(line_processes.c.id, line_processes.c.beat_at).where(line_processes.c.id != self._line)
-        beats = {row.id: row.beat_at for row in await connection.execute(others)}
+        beats = {row.id: row.beat_at for row in await connection.execute(_OTHERS, {"mine": self._line})}
         if self._database.sqlite or not beats:
             return beats, ()
         lock = _LOCKS.c

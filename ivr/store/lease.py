@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import ColumnElement, delete, null, select, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, delete, null, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import StoreUnavailable
 from ivr.ports import Clock
-from ivr.store.database import Database, TableGroup, fit, insert_new, moment, reads, writes
+from ivr.store.database import Database, TableGroup, clock, fit, insert_new, moment, reads, writes
 from ivr.store.tables import calls, line_processes
 
 BEAT_S = 0.5
@@ -157,13 +157,12 @@ class LineLease(TableGroup):
     @writes
     async def _beat(self, connection: AsyncConnection, live: Collection[str]) -> int:
         """How many of the calls in progress somebody had ended because this line was silent."""
-        mine, beat = (
-            line_processes.c.id == self._line,
-            {"beat_at": await moment(connection), "sip": self._sip, "room": self.room, "drains": self.drains()},
-        )
-        if (await connection.execute(update(line_processes).where(mine).values(beat))).rowcount:
+        told = {"sip": self._sip, "room": self.room, "drains": self.drains()}
+        beat = _BEAT[connection.dialect.name == "postgresql"]
+        known = {"mine": self._line, **{f"its_{name}": value for name, value in told.items()}}
+        if (await connection.execute(beat, known)).rowcount:
             return 0
-        row = {"id": self._line, "node": self._node, **beat}
+        row = {"id": self._line, "node": self._node, "beat_at": await moment(connection), **told}
         await connection.execute(insert_new(connection, line_processes, line_processes.c.id).values(row))
         ended = calls.c.call_id.in_(live) & calls.c.ended_at.is_not(None) & calls.c.canonical.is_(null())
         reopened = update(calls).where(ended).values(ended_at=None, outcome="")
@@ -172,11 +171,10 @@ class LineLease(TableGroup):
     @reads
     async def _look(self, connection: AsyncConnection) -> tuple[dict[str, datetime], bool]:
         """The others' beats, and whether a line that is not there has left a call."""
-        others = select(line_processes).where(line_processes.c.id != self._line)
-        rows = (await connection.execute(others)).all()
+        rows = (await connection.execute(_OTHERS, {"mine": self._line})).all()
         beats = {row.id: row.beat_at for row in rows}
         self._reached = {row.id: row.sip for row in rows if row.sip}
-        left = (await connection.execute(select(calls.c.call_id).where(_left()).limit(1))).first()
+        left = (await connection.execute(_ONE_LEFT)).first()
         return beats, left is not None
 
     def _watch(self, beats: dict[str, datetime], now: float) -> list[str]:
@@ -204,3 +202,18 @@ class LineLease(TableGroup):
 def _left() -> ColumnElement[bool]:
     """A call that nobody ended, of a line that is not there."""
     return calls.c.ended_at.is_(None) & calls.c.line.is_not(None) & calls.c.line.not_in(select(line_processes.c.id))
+
+
+# Made once: building and hashing a statement takes longer than running it.
+_MINE: BindParameter[str] = bindparam("mine")
+_BEAT = {
+    postgres: update(line_processes)
+    .where(line_processes.c.id == _MINE)
+    .values(
+        beat_at=clock(postgres),
+        **{name: bindparam(f"its_{name}", type_=line_processes.c[name].type) for name in ("sip", "room", "drains")},
+    )
+    for postgres in (False, True)
+}
+_OTHERS = select(line_processes).where(line_processes.c.id != _MINE)
+_ONE_LEFT = select(calls.c.call_id).where(_left()).limit(1)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Row, Select, delete, func, null, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import SealBroken
@@ -34,6 +34,7 @@ MOST_AT_ONCE = 50  # calls that one process takes over in one look
 UNSEALED = Keys(section="takeover")
 
 _OF = live_dialogs.c
+_TAKEN = select(_OF.call_id).where(_OF.taken_from == bindparam("mine"))
 log = structlog.get_logger(__name__)
 
 
@@ -182,8 +183,7 @@ class LiveDialogLog(TableGroup):
 
     @reads
     async def lost(self, connection: AsyncConnection) -> Collection[str]:
-        taken = select(_OF.call_id).where(_OF.taken_from == self._line)
-        return set((await connection.execute(taken)).scalars())
+        return set((await connection.execute(_TAKEN, {"mine": self._line})).scalars())
 
     @writes
     async def sweep(self, connection: AsyncConnection) -> int:

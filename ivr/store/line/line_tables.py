@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.config import LineConfig
 from ivr.ports import Clock
 from ivr.ports.line import AgentState, AgentStatus, Arrival, Leaving, Offer, Place, PlaceState, Release
 from ivr.ports.line_store import Phone, Snapshot
+from ivr.store.columns import Moment
 from ivr.store.database import Database, TableGroup, moment, reads
 from ivr.store.lease import LineLease
 from ivr.store.line import agreements, arrivals, duty, reaping
@@ -22,6 +23,12 @@ from ivr.store.line.turn import Turn, in_order, offer_of, place_of, status_of
 from ivr.store.tables import LIVE, agent_skills, agents, places
 
 T = TypeVar("T")
+
+# Made once: building and hashing a statement takes longer than running it.
+_PLACES = select(places).where(places.c.state.in_(LIVE)).order_by(*in_order(bindparam("late", type_=Moment)))
+_THERE = (agents.c.line != "") | (agents.c.configured != "") | (agents.c.state != "away")
+_SEATS = select(agents).where(_THERE).order_by(agents.c.name, agents.c.slot)
+_SKILLS = select(agent_skills).order_by(agent_skills.c.skill)
 
 
 class LineTables(TableGroup):
@@ -127,13 +134,21 @@ class LineTables(TableGroup):
         """Whatever is over; how many places dead processes had. ``silent``: also those that only were not heard of for
         a while; None: where this process itself could have heard them."""
 
+        def wanted() -> bool:
+            steady = self._lease is not None and self._lease.steady  # asked when the moment is known
+            return steady if silent is None else silent
+
+        async def look(connection: AsyncConnection) -> bool:
+            at = await moment(connection)
+            late, dead = timedelta(seconds=self._rules.grace_s), timedelta(seconds=reaping.DEAD_S)
+            return await reaping.anything(connection, at, at - late, at - dead if wanted() else None)
+
         async def work(turn: Turn) -> int:
-            steady = self._lease is not None and self._lease.steady  # asked when the turn has its moment
-            buried = await reaping.bury(turn, silent=steady if silent is None else silent)
+            buried = await reaping.bury(turn, silent=wanted())
             await reaping.expire(turn)
             return buried
 
-        return await self._turn(work)
+        return await self._turn(work) if await self._database.read(look) else 0
 
     @reads
     async def offer_of(self, connection: AsyncConnection, place_id: int) -> Offer | None:
@@ -152,16 +167,10 @@ class LineTables(TableGroup):
     @reads
     async def snapshot(self, connection: AsyncConnection) -> Snapshot:
         at = await moment(connection)
-        query = (
-            select(places)
-            .where(places.c.state.in_(LIVE))
-            .order_by(*in_order(at - timedelta(seconds=self._rules.bound_s)))
-        )
-        rows = (await connection.execute(query)).all()
-        there = (agents.c.line != "") | (agents.c.configured != "") | (agents.c.state != "away")
-        seats = (await connection.execute(select(agents).where(there).order_by(agents.c.name, agents.c.slot))).all()
+        rows = (await connection.execute(_PLACES, {"late": at - timedelta(seconds=self._rules.bound_s)})).all()
+        seats = (await connection.execute(_SEATS)).all()
         skills: dict[str, list[str]] = {}
-        for each in await connection.execute(select(agent_skills).order_by(agent_skills.c.skill)):
+        for each in await connection.execute(_SKILLS):
             skills.setdefault(each.agent, []).append(each.skill)
         by_seat = {seat.seat: seat for seat in seats}
         return Snapshot(

@@ -32,6 +32,22 @@ async def test_a_process_that_is_silent_for_long(desk: OneLine, other: OneLine) 
     assert (again.id, again.entered_at, again.again) == (waiting.id, waiting.entered_at, True)
 
 
+async def test_where_nothing_is_over_nothing_is_written(desk: OneLine, other: OneLine) -> None:
+    """It is asked every second, by every process: nobody else's turn at the line waits for it."""
+    await desk.enter("member:1")
+    await desk.agent("bob")
+    await other.agent("ann")
+    ways: list[str] = []
+    desk.store.database.on_transaction = lambda way, took_s, done: ways.append(way)
+    assert await desk.line.reap(silent=True) == 0
+    assert ways == ["read"]
+    await other.store.line.enter(arrival("member:2"))
+    await desk.silence("there", 6.0)
+    ways.clear()
+    assert await desk.line.reap(silent=True) == 1
+    assert ways == ["read", "write"]
+
+
 class Beats:
     """A clock under which a process beats so often, and then stands still."""
 
