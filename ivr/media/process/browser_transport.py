@@ -90,8 +90,7 @@ class BrowserTransport:
         return [(self._udp.socket, self._read)]
 
     def _read(self, now: float) -> None:
-        for data, address in self._udp.arrivals(now):
-            self.datagram(data, address, now)
+        self._udp.read(self.datagram, now)
 
     def datagram(self, data: bytes, address: Address, now: float) -> None:
         """One datagram of anybody's."""

@@ -123,10 +123,10 @@ class G711:
         self.silence = self.encode(SILENCE)
 
     def encode(self, signal: Samples) -> bytes:
-        return self._codes[signal.view(np.uint16)].tobytes()
+        return self._codes.take(signal.view(np.uint16)).tobytes()
 
     def decode(self, payload: bytes) -> Samples:
-        return self._levels[np.frombuffer(payload, np.uint8)]
+        return self._levels.take(np.frombuffer(payload, np.uint8))
 
 
 PCMU = G711("PCMU", _ulaw_decoding(), _ulaw_encoding())

@@ -54,7 +54,7 @@ class EventReceiver:
         self._moving = False  # its timestamps do, and say where the press is rather than where it began
         self._reach = 0  # the timestamp that the press has come to
         self._at = 0.0
-        self._held = False
+        self.held = False  # a press is under way
         self._ended = False  # its end was seen, not only missed
         self._silent = 0
 
@@ -75,17 +75,17 @@ class EventReceiver:
         stands_still = timestamp == self._timestamp and (key == self._key or not end)
         if (timestamp, key) in self._recent and gap < _FORGOTTEN_S and not stands_still:
             return ()  # an earlier press once more, under a new number
-        changes = [KeyChange(self._key, False, True)] if self._held else []
+        changes = [KeyChange(self._key, False, True)] if self.held else []
         self._recent.append((timestamp, key))
         self._key, self._sequence, self._at = key, sequence, now
         self._start = self._timestamp = timestamp
         self._duration, self._reach = duration, timestamp + max(duration, _FRAME)
-        self._held, self._ended, self._moving, self._silent = not end, end, False, 0
+        self.held, self._ended, self._moving, self._silent = not end, end, False, 0
         return [*changes, KeyChange(key, True, end)]
 
     def tick(self) -> KeyChange | None:
         """Call every 20 ms: ends a press whose end packets were lost."""
-        if self._held:
+        if self.held:
             self._silent += 1
             if self._silent >= _SILENT_TICKS:
                 return self.give_up()
@@ -93,9 +93,9 @@ class EventReceiver:
 
     def give_up(self) -> KeyChange | None:
         """End the press that is held, if any."""
-        if not self._held:
+        if not self.held:
             return None
-        self._held = False
+        self.held = False
         return KeyChange(self._key, False, True)
 
     def _late(self, key: str, timestamp: int) -> Sequence[KeyChange]:
@@ -121,7 +121,7 @@ class EventReceiver:
         self._duration = duration or self._duration
         if self._ended:
             return ()
-        self._held, self._ended = not end, end
+        self.held, self._ended = not end, end
         return (KeyChange(self._key, False, True),) if end else ()  # told again, where it was given up for lost before
 
     def _continues(self, timestamp: int, duration: int, end: bool, gap: float) -> bool:
@@ -169,19 +169,17 @@ class EventSender:
         self._start = 0
         self._ends = 0
         self._quiet = 0
-
-    @property
-    def busy(self) -> bool:
-        """Whether a press is being sent, or waits."""
-        return bool(self._key or self._waiting or self._quiet)
+        self.busy = False  # a press is being sent, or waits
 
     def press(self, key: str, ticks: int = 5) -> None:
         """Send ``key`` for ``ticks`` of 20 ms."""
         self._waiting.append((key, max(1, ticks)))
+        self.busy = True
 
     def hold(self, key: str) -> None:
         """Send ``key`` until ``release``."""
         self._waiting.append((key, 0))
+        self.busy = True
 
     def release(self) -> None:
         """End the held key, at the earliest after its shortest duration."""
@@ -197,6 +195,7 @@ class EventSender:
         if not self._key:
             if self._quiet:
                 self._quiet -= 1
+                self.busy = bool(self._quiet or self._waiting)
                 return None
             if not self._waiting:
                 return None

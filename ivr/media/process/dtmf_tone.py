@@ -82,24 +82,22 @@ class ToneDetector:
 
     def __init__(self) -> None:
         self.down = ""  # the key that is pressed
-        self._past: Samples = SILENCE
+        self.pressed = False  # a key is down, or may be
+        self.past: Samples = SILENCE  # the last frame
         self._candidate = ""
         self._run = 0
         self._misses = 0
 
-    @property
-    def pressed(self) -> bool:
-        """Whether a key is down, or may be."""
-        return bool(self.down or self._candidate)
-
     def frame(self, signal: Samples, power: float) -> str:
         """The key whose press these 20 ms complete, or "". ``power``: theirs; most frames are too quiet to look at."""
-        past, self._past = self._past, signal
+        past, self.past = self.past, signal
         key = "" if power < _FLOOR else classify(signal)
         if not key and not self.pressed:
             return ""  # whatever half of it and half of the one before are, it is no run
         found = self._window(classify(np.concatenate([past[_HOP:], signal[:_HOP]])))
-        return self._window(key) or found
+        found = self._window(key) or found
+        self.pressed = bool(self.down or self._candidate)
+        return found
 
     def _window(self, key: str) -> str:
         if key and key == self.down:

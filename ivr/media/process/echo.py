@@ -31,13 +31,10 @@ class EchoGuard:
         self._count = 0
         self._blocks: deque[float] = deque(maxlen=_BLOCKS)
 
-    @property
-    def playing(self) -> bool:
-        """Whether there may be an echo now."""
-        return self._audible > 0
-
     def played(self, power: float) -> None:
         """What was sent in this tick; 0 for silence."""
+        if power <= AUDIBLE and not self._audible:
+            return  # silence after silence: those that stay count for nothing
         sent = self._sent
         gone = sent[0]
         self._audible += (power > AUDIBLE) - (gone > AUDIBLE)
@@ -51,15 +48,17 @@ class EchoGuard:
         """Whether what came in with ``power`` over a noise of ``floor`` may be our echo."""
         if not self._audible:
             return False
-        share = max(0.0, power - _NOISE * floor) / self._loudest
+        over = power - _NOISE * floor
+        share = over / self._loudest if over > 0.0 else 0.0
         if self._audible >= _SPOKEN:
-            self._learn(share)
+            if share > self._most:
+                self._most = share
+            self._count += 1
+            if self._count >= _BLOCK:
+                self._learn()
         return share < self._limit
 
-    def _learn(self, share: float) -> None:
-        self._most = max(self._most, share)
-        self._count += 1
-        if self._count >= _BLOCK:
-            self._blocks.append(self._most)
-            self._limit = min(_LOUDEST, min(self._blocks) * _MARGIN)
-            self._most, self._count = 0.0, 0
+    def _learn(self) -> None:
+        self._blocks.append(self._most)
+        self._limit = min(_LOUDEST, min(self._blocks) * _MARGIN)
+        self._most, self._count = 0.0, 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ivr.media.process.codec import FRAME, SILENCE, Samples, clipped
-from ivr.media.process.rtp import sequence_ahead, timestamp_ahead
+from ivr.media.process.rtp import timestamp_ahead
 
 _FRAME = 160
 _FAR = 8000  # 1 s: a timestamp this far off is believed only when a second packet confirms it
@@ -40,7 +40,7 @@ class PayloadClock:
     def place(self, sequence: int, timestamp: int, size: int) -> int:
         """The timestamp of a packet of ``size`` bytes, in bytes: what the far end wrote, where that is right."""
         self.turned = False
-        ahead = sequence_ahead(sequence, self._sequence) if self._size else 0
+        ahead = ((sequence - self._sequence + 0x8000) & 0xFFFF) - 0x8000 if self._size else 0
         if ahead == 1:
             step = (timestamp - self._timestamp) & 0xFFFFFFFF
             if step != self._size or self._scale_size:
@@ -100,61 +100,71 @@ class JitterBuffer:
         """Whether a stream runs: a missing frame is then a loss, not a silence before the start."""
         return self._head is not None and self._wait == 0
 
-    @property
     def delay_frames(self) -> int:
         """Frames in hand that have not been pulled."""
         if self._head is None:
             return 0
-        return max(0, timestamp_ahead(self._end, self._head)) // _FRAME
+        ahead = (self._end - self._head) & 0xFFFFFFFF
+        return ahead // _FRAME if ahead < 0x80000000 else 0
 
     def push(self, timestamp: int, payload: bytes) -> None:
         """Take one packet; costs the same whatever its timestamp."""
         size = len(payload)
         if size == 0:
             return
-        if self._head is None:
+        head = self._head
+        if head is None:
             self._begin(timestamp)
-        ahead = timestamp_ahead(timestamp, self._head or 0)
-        if not -_FAR < ahead < _FAR:
-            expected, self._suspect = self._suspect, (timestamp + size) & 0xFFFFFFFF
-            if expected is None or not 0 <= timestamp_ahead(timestamp, expected) <= 4 * _FRAME:
+        elif (timestamp - head) & 0xFFFFFFFF >= _FAR:
+            late = self._late(timestamp, size)
+            if late is None:
                 return
-            self._begin(timestamp)
-            ahead = 0
-        elif ahead <= -size:
-            self.late += 1
-            self._late_run += 1
-            if self._late_run < _LATE_IN_A_ROW:
-                self._grow = True
-                return
-            self._begin(timestamp)  # the far end paused without counting on, or the network's delay moved for good
-            ahead = 0
+            if late:  # its beginning has been played (or concealed) already
+                payload = payload[late:]
+                timestamp = (timestamp + late) & 0xFFFFFFFF
         self._late_run = 0
         self._suspect = None
         if len(self._packets) >= _CAPACITY:
             return
-        if ahead < 0:  # its beginning has been played (or concealed) already
-            payload = payload[-ahead:]
-            timestamp = (timestamp - ahead) & 0xFFFFFFFF
         self._packets[timestamp] = payload
         end = (timestamp + len(payload)) & 0xFFFFFFFF
-        if timestamp_ahead(end, self._end) > 0:
+        if 0 < (end - self._end) & 0xFFFFFFFF < 0x80000000:
             self._end = end
+
+    def _late(self, timestamp: int, size: int) -> int | None:
+        """How many bytes are over of a packet whose turn has begun, or that is a jump of the far end's clock. 0: the
+        stream starts afresh with it; None: it is not to be played."""
+        late = -timestamp_ahead(timestamp, self._head or 0)
+        if not -_FAR < late < _FAR:
+            expected, self._suspect = self._suspect, (timestamp + size) & 0xFFFFFFFF
+            if expected is None or not 0 <= timestamp_ahead(timestamp, expected) <= 4 * _FRAME:
+                return None
+        elif late < size:
+            return late
+        else:
+            self.late += 1
+            self._late_run += 1
+            if self._late_run < _LATE_IN_A_ROW:
+                self._grow = True
+                return None
+            # The far end paused without counting on, or the network's delay moved for good.
+        self._begin(timestamp)
+        return 0
 
     def pull(self, *, quiet: bool = True) -> bytes | None:
         """The next 20 ms, or None when it isn't there. ``quiet``: nobody would notice a frame skipped now."""
-        if self._head is None:
+        head = self._head
+        if head is None:
             return None
         if self._wait:
             self._wait -= 1
             return None
         if self._grow:
             self._grow = False
-            if self.delay_frames < _MOST:
+            if self.delay_frames() < _MOST:
                 self._patience = min(2 * self._patience, 1500)
                 self._slack, self._pulls = _MOST, 0
                 return None  # one frame later from now on
-        head = self._head
         frame = self._packets.pop(head, None)
         if frame is not None and len(frame) == _FRAME:
             self._head = (head + _FRAME) & 0xFFFFFFFF
@@ -218,8 +228,9 @@ class JitterBuffer:
 
     def _tighten(self, quiet: bool) -> None:
         """Give back delay that was never needed."""
-        slack = self.delay_frames
-        self._slack = min(self._slack, slack)
+        slack = self.delay_frames()
+        if slack < self._slack:
+            self._slack = slack
         self._pulls += 1
         if slack > _MOST + 5:
             for _ in range(slack - _START):

@@ -23,11 +23,10 @@ _CANDIDATES = 8
 class Latch(Protocol):
     """Who the far end is. ``source`` is where to send to, None for nowhere; ``latched`` whom we hear."""
 
+    source: Address | None
     latched: Address | None
     ssrc: int
 
-    @property
-    def source(self) -> Address | None: ...
     def aim(self, signalled: Address | None, sip_host: str = "") -> bool: ...
     def far_end(self, host: str) -> bool: ...
     def admit(self, address: Address, ssrc: int, sequence: int, now: float) -> bool: ...
@@ -58,7 +57,7 @@ class KeyLatch:
 
 
 class SourceLatch:
-    """Which source is the far end. ``source`` is where to send: latched, else as signalled, else None.
+    """Which source is the far end. ``source``: where packets come from; until one has counted, what was signalled.
 
     ``authentic``: what is to be admitted has been opened with the far end's key: who has it is the far end, from the
     first packet on, but for a copy of an old one. ``ready``: False while there are no keys yet to send with."""
@@ -66,6 +65,7 @@ class SourceLatch:
     def __init__(self) -> None:
         self.authentic = False
         self.ready = True
+        self.source: Address | None = None
         self.signalled: Address | None = None
         self.latched: Address | None = None
         self.ssrc = 0
@@ -75,10 +75,18 @@ class SourceLatch:
         self._sequence = 0  # the newest of what was authentic
         self._candidates: dict[Address, tuple[int, int, int]] = {}  # ssrc, next sequence, packets
 
-    @property
-    def source(self) -> Address | None:
-        """Where to send to: where packets come from; until one has counted, what was signalled."""
-        return (self.latched or self.signalled) if self.ready else None
+    def prepare(self, *, ready: bool) -> None:
+        """There are keys to send with from now on, or none are needed; or there are none yet."""
+        self.ready = ready
+        self._point()
+
+    def meet(self, address: Address) -> None:
+        """It has been heard from there, by whoever had the leg before."""
+        self.latched = address
+        self._point()
+
+    def _point(self) -> None:
+        self.source = (self.latched or self.signalled) if self.ready else None
 
     def aim(self, signalled: Address | None, sip_host: str = "") -> bool:
         """A (new) description, whose SIP came from ``sip_host``; whether it names another address: then all starts
@@ -89,6 +97,7 @@ class SourceLatch:
         self.signalled = signalled
         self._former, self.latched = self.latched, None
         self._candidates.clear()
+        self._point()
         return True
 
     def far_end(self, host: str) -> bool:
@@ -105,7 +114,9 @@ class SourceLatch:
         """Whether a packet (already of a negotiated payload type) belongs to the far end's stream."""
         if self.authentic:
             if ssrc != self.ssrc or sequence_ahead(sequence, self._sequence) > 0:
-                self.latched, self.ssrc, self._sequence, self._heard_at = address, ssrc, sequence, now
+                self.ssrc, self._sequence, self._heard_at = ssrc, sequence, now
+                if address != self.latched:
+                    self.meet(address)
             return True
         if address == self.latched and ssrc == self.ssrc:
             self._heard_at = now
@@ -123,7 +134,8 @@ class SourceLatch:
             self._candidates[address] = (ssrc, (sequence + 1) & 0xFFFF, count)
             return False
         self._candidates.clear()
-        self.latched, self.ssrc, self._heard_at = address, ssrc, now
+        self.ssrc, self._heard_at = ssrc, now
+        self.meet(address)
         return True
 
     def _needed(self, address: Address, now: float) -> int:

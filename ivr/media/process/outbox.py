@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 
 from ivr.media import wire
 from ivr.media.process.codec import FRAME
@@ -30,7 +31,7 @@ class Outbox:
         """Queue one control frame; never dropped."""
         self._pending += frame(kind, leg, body)
 
-    def speech(self, leg: int, frames: list[tuple[float, bytes]]) -> int:
+    def speech(self, leg: int, frames: Sequence[tuple[float, bytes]]) -> int:
         """Queue 20 ms frames of one leg; how many were dropped because the line is behind."""
         if len(self._pending) > _BACKLOG:
             return len(frames)

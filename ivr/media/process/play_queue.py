@@ -66,6 +66,7 @@ class PlayQueue:
         self._recording: Recording | None = None
         self._index = 0
         self._filling = SILENCE  # what to play where no recording is
+        self.power = 0.0  # of what is played in these 20 ms
 
     def __bool__(self) -> bool:
         return bool(self._tracks) or self._tail is not None
@@ -85,6 +86,7 @@ class PlayQueue:
 
     def next(self) -> bool:
         """Whether there is something to play in this tick."""
+        self.power = 0.0
         if self._tail is not None:
             self._recording, self._filling, self._tail = None, self._tail, None
             return True
@@ -101,11 +103,6 @@ class PlayQueue:
             self._done(track.token, True, track.played)
         return False
 
-    @property
-    def power(self) -> float:
-        """Of what is played in these 20 ms, while ``next`` says that there is something."""
-        return 0.0 if self._recording is None else self._recording.powers[self._index]
-
     def payload(self, coder: Coder) -> bytes:
         """These 20 ms in ``coder``'s codec, mostly ready-made."""
         recording = self._recording
@@ -120,6 +117,7 @@ class PlayQueue:
     def _step(self, track: _Track) -> None:
         recording = self._recording = track.recordings[0]
         index = self._index = track.index
+        self.power = recording.powers[index]
         track.index += 1
         if track.index < recording.frames:
             track.played += FRAME_S

@@ -24,7 +24,7 @@ OnKey: TypeAlias = Callable[[KeyChange, DigitSource], None]  # what changed; "rt
 # A packet of the stream, its timestamp in payload bytes (None: nothing that could be sent on), the time.
 Onward: TypeAlias = Callable[[Packet, int | None, float], None]
 
-Speech: TypeAlias = list[tuple[float, bytes]]  # time of the first sample, 20 ms of PCM
+Speech: TypeAlias = Sequence[tuple[float, bytes]]  # time of the first sample, 20 ms of PCM
 PRE_ROLL = 15  # frames, 300 ms: the first consonant is already over when the energy rises
 
 _COMFORT_NOISE = (13, 19)  # RFC 3389, and the number it had before (RFC 3551 reserves it)
@@ -47,35 +47,33 @@ class VoiceGate:
 
     def __init__(self) -> None:
         self.open = False
+        self.quiet = True  # the last frame was no louder than the noise
         self.floor = _FAINTEST
-        self._smooth = 0.0
+        self._smooth = -1.0  # nothing yet
         self._minimum = 1.0
         self._count = 0
         self._blocks: deque[float] = deque(maxlen=_BLOCKS)
         self._loud = 0  # bits, the newest lowest
         self._left = 0
 
-    @property
-    def quiet(self) -> bool:
-        """Whether the last frame was no louder than the noise."""
-        return not self._loud & 1
-
     def frame(self, power: float, *, echo: bool = False) -> bool:
         """Whether this frame is to pass; ``echo``: it may be that of a prompt, which opens no gate.
 
         The first True comes after up to PRE_ROLL frames worth replaying."""
-        self._smooth += (power - self._smooth) * (0.5 if self._count or self._blocks else 1.0)
-        self._minimum = min(self._minimum, self._smooth)
+        smooth = self._smooth = power if self._smooth < 0.0 else 0.5 * (self._smooth + power)
+        if smooth < self._minimum:
+            self._minimum = smooth
+            if smooth < self.floor:
+                self.floor = smooth
         self._count += 1
         if self._count >= _BLOCK:
             self._blocks.append(self._minimum)
             self.floor = min(self._blocks)
             self._minimum, self._count = 1.0, 0
-        elif self._minimum < self.floor:
-            self.floor = self._minimum
-        loud = not echo and power > max(self.floor * _RISE, _FAINTEST)
-        self._loud = (self._loud << 1 | loud) & 0b111
-        if self._loud.bit_count() >= _OPENING:
+        loud = power > _FAINTEST and power > self.floor * _RISE and not echo
+        self.quiet = not loud
+        recent = self._loud = (self._loud << 1 | loud) & 0b111
+        if recent and recent.bit_count() >= _OPENING:
             self.open = True
             self._left = _HANGOVER
         elif self._left:
@@ -217,14 +215,14 @@ class Receiver:
 
     def tick(self) -> bool:
         """Every 20 ms: the next frame, concealed if it is missing. True: ``decoded`` is still to be called with it."""
-        change = self._events.tick()
-        if change is not None:
+        if self._events.held and (change := self._events.tick()) is not None:
             self._on_key(change, "rtp")
         payload = self.payload = self.jitter.pull(quiet=self._gate.quiet)
-        if payload is None or self.coder is None:
+        coder = self.coder
+        if payload is None or coder is None:
             self._miss()
-        elif self._lost or not self.coder.stateless:
-            self._decode(self.coder, payload)
+        elif self._lost or not coder.stateless:
+            self._decode(coder, payload)
         else:
             return True
         return False
@@ -234,8 +232,12 @@ class Receiver:
         self.signal = signal
         self.power = power
         self._history.append(signal)
-        if self._tones is not None:
-            self._find_tones(self._tones, signal, power if two_tones else 0.0)
+        detector = self._tones
+        if detector is not None:
+            if two_tones or detector.pressed:
+                self._find_tones(detector, signal, power if two_tones else 0.0)
+            else:
+                detector.past = signal
 
     def _decode(self, coder: Coder, payload: bytes) -> None:
         signal = coder.decode(payload)
@@ -272,23 +274,29 @@ class Receiver:
 
     def speech(self, now: float) -> Speech:
         """What the voice gate lets through of this tick, pre-roll first; empty unless listening."""
-        signal = self.signal
-        at = self._at = self._time(now) if self.listening else 0.0
-        gate = self._gate
+        signal, gate, listening = self.signal, self._gate, self.listening
         heard = gate.floor if signal is None else self.power
-        echo = self.listening and self._echo.playing and self._echo.heard(heard, gate.floor)
+        at, echo = 0.0, False
+        if listening:
+            at = self._time(now)
+            echo = self._echo.heard(heard, gate.floor)
+        self._at = at
         is_open = gate.frame(heard, echo=echo)
-        self._voiced = 0 if not gate.quiet else self._voiced + 1
+        self._voiced = self._voiced + 1 if gate.quiet else 0
         if signal is None:
             if not is_open:
-                return []
+                return ()
             signal = SILENCE
         elif self._tones is not None and self._tones.pressed:
             signal = SILENCE  # a key is no speech
-        if not (is_open and self.listening):
+        if not (is_open and listening):
             self._pre_roll.append((signal, echo))
-            return []
-        frames: Speech = []
+            return ()
+        return self._passed(signal, at, echo=echo)
+
+    def _passed(self, signal: Samples, at: float, *, echo: bool) -> Speech:
+        """These 20 ms, of an open gate, and before them what led up to its opening."""
+        frames: list[tuple[float, bytes]] = []
         if self._pre_roll:
             count = len(self._pre_roll)
             for i, (frame, echoed) in enumerate(self._pre_roll):
@@ -300,7 +308,7 @@ class Receiver:
 
     def _time(self, now: float) -> float:
         """When this tick's first sample was taken, as far as the buffer's depth tells; smooth, never backwards."""
-        measured = now - FRAME_S * (1 + self.jitter.delay_frames)
+        measured = now - FRAME_S * (1 + self.jitter.delay_frames())
         smooth = self._at + FRAME_S
         error = measured - smooth
         return smooth + 0.05 * error if -0.2 < error < 0.2 else max(measured, self._at)

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from struct import Struct
 
-from ivr.media.process.rtp import sequence_ahead
-
 SR, RR, SDES, BYE = 200, 201, 202, 203
 
 _HEAD = Struct("!BBHI")
@@ -47,15 +45,15 @@ class Reception:
         self.advance(sequence)
         transit = at * 8000.0 - timestamp
         if self._transit is not None:
-            change = abs(transit - self._transit)
-            if change < 8000.0:  # a jump of the far clock is no jitter
-                self.jitter += (change - self.jitter) / 16.0
+            change = transit - self._transit
+            if -8000.0 < change < 8000.0:  # a jump of the far clock is no jitter
+                self.jitter += (abs(change) - self.jitter) / 16.0
         self._transit = transit
 
     def advance(self, sequence: int) -> None:
         """A packet whose timestamp says nothing about jitter (telephone-events repeat theirs)."""
-        ahead = sequence_ahead(sequence, self.highest & 0xFFFF)
-        if ahead > 0:
+        ahead = (sequence - self.highest) & 0xFFFF
+        if ahead < 0x8000:
             self.highest += ahead
 
     @property

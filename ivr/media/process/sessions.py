@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ivr.errors import UnavailableError
 from ivr.media import wire
@@ -14,19 +14,22 @@ from ivr.media.process.mixing import Mix
 from ivr.media.process.outbox import Outbox
 from ivr.media.process.rtp_session import RtpSession
 from ivr.media.process.tap import Chunk
+from ivr.media.process.transport import Reader
 from ivr.media.wire import Kind
 from ivr.workers.frames import Life
 
 
 class Sessions:
-    """``mixes``: whose far ends hear several others. What goes wrong with one ends that one, and the line is told."""
+    """``mixes``: whose far ends hear several others. ``readers``: by file number, whose socket it is and what reads it.
+
+    What goes wrong with one ends that one, and the line is told."""
 
     def __init__(self, poll: select.epoll, outbox: Outbox) -> None:
         self.mixes: list[tuple[RtpSession, Mix]] = []
+        self.readers: dict[int, tuple[RtpSession, Reader]] = {}
         self._poll = poll
         self._outbox = outbox
         self._sessions: dict[int, RtpSession] = {}
-        self._readers: dict[int, tuple[RtpSession, Callable[[float], None]]] = {}  # by file number
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -44,19 +47,15 @@ class Sessions:
             raise UnavailableError("the leg is gone")
         return session
 
-    def reader(self, file: int) -> tuple[RtpSession, Callable[[float], None]] | None:
-        """Whose socket it is, and what reads it; None for another's."""
-        return self._readers.get(file)
-
     def add(self, session: RtpSession) -> None:
         """Raises OSError where its sockets can't be waited for; they are closed then."""
         try:
             for sock, read in session.readers():
                 self._poll.register(sock.fileno(), select.EPOLLIN)
-                self._readers[sock.fileno()] = session, read
+                self.readers[sock.fileno()] = session, read
         except BaseException:
             for sock in session.transport.sockets:
-                self._readers.pop(sock.fileno(), None)
+                self.readers.pop(sock.fileno(), None)
                 sock.close()  # which ends its registration, too
             raise
         self._sessions[session.number] = session
@@ -65,7 +64,7 @@ class Sessions:
         """It is over; or, ``elsewhere``, goes on in another process, and nobody is told of anything."""
         del self._sessions[session.number]
         for sock in session.transport.sockets:
-            if self._readers.pop(sock.fileno(), None) is not None:
+            if self.readers.pop(sock.fileno(), None) is not None:
                 self._poll.unregister(sock.fileno())
         if session.tap is not None:
             self.hand_on(session, session.tap.flush())

@@ -160,8 +160,9 @@ class MediaProcess:
     def _look(self, timeout: float | None) -> None:
         """Take what has arrived: packets, and what the line wants."""
         now = time.monotonic()
+        reader_of = self._sessions.readers.get
         for number, _ in self._poll.poll(timeout):
-            reader = self._sessions.reader(number)
+            reader = reader_of(number)
             if reader is None:
                 if number == self._control.fileno():
                     self._obey()

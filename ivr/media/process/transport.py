@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias
 
 from ivr.media.description import BrowserAgreement, DtlsAgreement, Keying, socket_address
@@ -14,7 +14,8 @@ Taker: TypeAlias = Callable[[bytes, Address, float], None]  # a packet in the cl
 Change: TypeAlias = Callable[[Literal["up", "closed", "failed"], str, float], None]  # ``events.Connected``, and when
 Reader: TypeAlias = Callable[[float], None]  # to be called, with the time, when its socket has something
 
-_FLOOD = 64  # datagrams taken at once of a far end that keeps sending: strangers may, and it must be heard among them
+_ONCE = range(1)
+_OFTEN = range(64)  # datagrams taken at once of a far end that keeps sending: strangers may, and it must be heard
 _FLOOD_S = 0.008  # between two of them; telephones leave 10 ms and more
 _LONGEST = 2048
 _MAPPED = "::ffff:"  # IPv4 through an IPv6 socket
@@ -75,18 +76,19 @@ class UdpPort:
         self._read_at = 0.0
         self.send: Callable[[bytes, Address], object] = self._send if self._v6 else sock.sendto
 
-    def arrivals(self, now: float) -> Iterator[tuple[bytes, Address]]:
-        """What has arrived. One datagram a time is the rule; a sender that outruns it is drained, within bounds."""
+    def read(self, take: Taker, now: float) -> None:
+        """``take`` what has arrived. One datagram a time is the rule; a sender that outruns it is drained, within
+        bounds."""
         hasty, self._read_at = now - self._read_at < _FLOOD_S, now
-        for _ in range(_FLOOD if hasty else 1):
+        for _ in _OFTEN if hasty else _ONCE:
             try:
                 data, address = self.socket.recvfrom(_LONGEST)
             except OSError:  # nothing more, or an ICMP error of our own sending
                 return
-            host, port = address[:2]
             if self._v6:
-                host = f"{host}%{address[3]}" if address[3] else host.removeprefix(_MAPPED)
-            yield data, (host, port)
+                host, port, _, scope = address
+                address = f"{host}%{scope}" if scope else host.removeprefix(_MAPPED), port
+            take(data, address, now)
 
     def _send(self, data: bytes, target: Address) -> None:
         host, port = target

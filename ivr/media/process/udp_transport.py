@@ -79,20 +79,15 @@ class UdpTransport:
         self._take_rtp, self._take_rtcp, self._changed = rtp, rtcp, changed
 
         def read_rtp(now: float) -> None:
-            for data, address in self._rtp.arrivals(now):
-                if self.protection is None:
-                    rtp(data, address, now)
-                else:
-                    self.sealed(data, address, now)
+            self._rtp.read(rtp if self.protection is None else self.sealed, now)
 
         def read_rtcp(now: float) -> None:
-            for data, address in self._rtcp.arrivals(now):
-                if self._control is None:
-                    rtcp(data, address, now)
-                else:
-                    self.sealed(data, address, now, control=True)
+            self._rtcp.read(rtcp if self._control is None else self._sealed_rtcp, now)
 
         return [(self._rtp.socket, read_rtp), (self._rtcp.socket, read_rtcp)]
+
+    def _sealed_rtcp(self, data: bytes, address: Address, now: float) -> None:
+        self.sealed(data, address, now, control=True)
 
     def sealed(self, data: bytes, address: Address, now: float, *, control: bool = False) -> None:
         """One datagram of anybody's, while there is a protection; ``control``: it came to RTCP's port. What it is, its
@@ -143,12 +138,12 @@ class UdpTransport:
                 self._ours = self.agreement = None
         self._theirs = theirs
         self._latch.authentic = self.protection is not None
-        self._latch.ready = self.established
+        self._latch.prepare(ready=self.established)
         return self._ours
 
     def watch(self, now: float) -> None:
         """Begin a handshake, or repeat what got lost of it; give up on a far end that never answers."""
-        if not any(handshake.dtls.state == "new" for handshake in self._handshakes):
+        if not self._handshakes or not any(handshake.dtls.state == "new" for handshake in self._handshakes):
             return
         for handshake in self._handshakes:
             handshake.dtls.watch(now)
@@ -162,7 +157,7 @@ class UdpTransport:
         return self._latch.latched
 
     def meet(self, address: Address) -> None:
-        self._latch.latched = address
+        self._latch.meet(address)
 
     def close(self, *, elsewhere: bool = False) -> None:
         """Tell the far end of an association, and free both ports."""
@@ -264,7 +259,7 @@ class UdpTransport:
         if self._renewing and not self._over():
             return
         dtls = self._handshakes[0].dtls
-        self._latch.ready = dtls.up
+        self._latch.prepare(ready=dtls.up)
         self._note_agreement()
         if dtls.state != "new" and dtls.state != self._told:
             self._told = dtls.state

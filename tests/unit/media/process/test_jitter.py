@@ -82,12 +82,12 @@ def test_lateness_makes_the_delay_grow_and_calm_makes_it_shrink() -> None:
             missed_late += missing
     assert missed_early > missed_late
     assert missed_late == 0
-    grown = buffer.delay_frames
+    grown = buffer.delay_frames()
     for tick in range(600, 6000):
         buffer.push(stamp(tick), content(tick))
         buffer.pull()
-    assert buffer.delay_frames < grown
-    assert buffer.delay_frames <= 2
+    assert buffer.delay_frames() < grown
+    assert buffer.delay_frames() <= 2
 
 
 def test_a_far_timestamp_is_believed_only_with_a_second_packet() -> None:
