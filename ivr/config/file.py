@@ -33,9 +33,12 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Config:
         said = text.splitlines()[int(line[1]) - 1] if line else ""
         remedy = retyped(said) or "mend the file and start again"
         raise ConfigError(f"{path}: {error}" + (f"\n    {said.strip()}" if said else ""), remedy=remedy) from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: its values are nested too deeply", remedy="mend the file") from error
     for dotted, value in (overrides or {}).items():
         section, _, key = dotted.partition(".")
-        raw.setdefault(section, {})[key] = value
+        if isinstance(raw.setdefault(section, {}), dict):  # what is no table is told of below
+            raw[section][key] = value
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
