@@ -26,8 +26,8 @@ examples:
   ivr audit show --since 2026-03-01 -n 1000
 
 Rows are JSON, the latest last. Nobody can change or delete one through the database; who can take it apart can also
-write it anew. So keep what verify prints (`ivr audit verify` daily, by mail, say): with --head it shows that, too, as long as
-that row has not expired ([retention] audit): what was noted yesterday never has.
+write it anew. So keep what verify prints (`ivr audit verify` daily, by mail, say): with --head it shows that, too, as
+long as that row has not expired ([retention] audit): what was noted yesterday never has.
 """
 _AGE = re.compile(r"([0-9]{1,5})([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
