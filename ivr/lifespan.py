@@ -15,7 +15,12 @@ log = structlog.get_logger(__name__)
 
 
 class Lifespan(AsyncExitStack):
-    """A part that cannot be stopped is a log line, and the parts before it are stopped all the same."""
+    """A part that cannot be stopped is a log line, and the parts before it are stopped all the same. ``died``: which
+    that run beside the calls did, by a fault of ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.died: list[str] = []
 
     def ends(self, stop: Callable[[], Awaitable[object]]) -> None:
         """``stop`` is for what is there already."""
@@ -31,7 +36,8 @@ class Lifespan(AsyncExitStack):
 
         def tell_of_death(task: asyncio.Task[None]) -> None:
             if not task.cancelled() and (error := task.exception()) is not None:
-                log.error("service.part_died", part=name, exc_info=error)
+                self.died.append(name)
+                log.error("service.part_died", part=name, exc_info=error, remedy="restart the line, and tell us")
 
         async def cancel() -> None:
             task.cancel()

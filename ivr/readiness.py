@@ -84,7 +84,8 @@ class Readiness:
     """``store``: "ok", or what is wrong with it; ``spooled``: how many writes wait for it; ``unkept``: how many
     will never be written; ``calls``: how many are in progress; ``flows``: what serves; ``log``: whether its lines are
     written; ``endpoints``: recognisers and voices that are asked elsewhere; ``unpurged``: why retention failed last;
-    no caller depends on these three. ``open_trunk``: calls come by a trunk that needs no registration, too."""
+    no caller depends on these three. ``open_trunk``: calls come by a trunk that needs no registration, too; ``died``:
+    parts of the line that run no more, by a fault of ours."""
 
     calls: int
     media: bool
@@ -104,6 +105,7 @@ class Readiness:
     unpurged: str = ""
     open_trunk: bool = False
     media_processes: Sequence[MediaLoad] = ()
+    died: Sequence[str] = ()
 
     @property
     def ready(self) -> bool:
@@ -123,7 +125,10 @@ class Readiness:
     @property
     def warnings(self) -> Sequence[str]:
         """What somebody should look at, though new calls are served."""
-        return () if self._cut_off else tuple(self._unregistered())
+        died = tuple(
+            f"{part}: it died, by a fault of ours; restart this line when it may be drained" for part in self.died
+        )
+        return died if self._cut_off else (*died, *self._unregistered())
 
     def _faults(self) -> Iterator[tuple[str, str]]:
         """(state, reason) of each."""
@@ -249,7 +254,7 @@ class StoreProbe:
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a call needs, to be asked how it is. ``calls`` are those in progress; ``flows`` says what serves;
-    ``open_trunk``: whether calls come by a trunk that needs no registration."""
+    ``open_trunk``: whether calls come by a trunk that needs no registration; ``died``: see ``Readiness``."""
 
     lifecycle: Lifecycle
     calls: Sized
@@ -260,6 +265,7 @@ class Parts:
     flows: Callable[[], Mapping[str, Any]]
     log: Callable[[], SinkStatus]
     open_trunk: Callable[[], bool] = lambda: False
+    died: Sequence[str] = ()
 
     async def readiness(self) -> Readiness:
         life = self.lifecycle.life
@@ -283,6 +289,7 @@ class Parts:
             self.store.store.unpurged,
             self.open_trunk(),
             self.media.loads(),
+            tuple(self.died),
         )
 
 

@@ -45,7 +45,7 @@ SIGNAL = "signal"
 """Who it was, in the audit log: nobody can say more of a SIGHUP."""
 
 Part = Callable[[Config], None]
-"""Hands one part of the line its piece of a checked configuration. Doesn't wait, doesn't fail."""
+"""Hands one part of the line its piece of a checked configuration. Doesn't wait, and shouldn't fail."""
 
 
 class Reload:
@@ -82,14 +82,17 @@ class Reload:
             except (OSError, ValueError) as error:
                 await self._reject(f"{type(error).__name__}: {error}")
                 return False
-            self._hand_out(merged)
-            self.accepted = True
+            except Exception as error:  # whatever nobody foresaw, the next reload must find somebody
+                log.exception("config.check_raised")
+                await self._reject(f"{type(error).__name__}, which is a fault of ours: see config.check_raised")
+                return False
+            self.accepted = self._hand_out(merged)
             now, later = sorted_out(changed)
             if later:
                 log.warning("config.restart_needed", keys=later)
             log.info("config.reloaded", changed=now)
             await self._note(AuditEvent(SIGNAL, "config.reloaded", after={"changed": now, "postponed": later}))
-            return True
+            return self.accepted
 
     async def _reject(self, error: str) -> None:
         log.error("config.rejected", error=error)
@@ -103,10 +106,17 @@ class Reload:
             except StoreUnavailable as error:
                 log.warning("config.not_noted", error=str(error))
 
-    def _hand_out(self, merged: Config) -> None:
+    def _hand_out(self, merged: Config) -> bool:
+        """Whether every part took it: one that raises keeps it from no other."""
+        whole = True
         for part in self._parts:  # also where nothing changed: a file may have been renamed, a secret replaced
-            part(merged)
+            try:
+                part(merged)
+            except Exception:
+                whole = False
+                log.exception("config.part_failed", remedy="restart the line: a part of it goes on as before")
         self.config = merged
+        return whole
 
 
 def differences(old: Config, new: Config) -> list[str]:

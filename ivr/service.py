@@ -212,6 +212,7 @@ async def running(
             flows.status,
             lambda: written.status if written is not None else SinkStatus(),
             lambda: reload.config.sip.open_trunk,
+            lifespan.died,
         )
         watch, drain = ReadinessWatch(parts.readiness), Drain(lifecycle, endpoint, registry)
         app = application(

@@ -102,6 +102,21 @@ class Takeovers:
                 call.leave()
 
     def _begin(self, orphan: Orphan) -> bool:
+        """What one call can't be gone on with for, another release's snapshot say, is nothing to the others."""
+        try:
+            begun = self._begun(orphan)
+            self.taken += begun
+            return begun
+        except Exception:
+            log.exception("takeover.raised", call_id=orphan.call_id)
+        self._lose(orphan)
+        try:  # whoever is there would hear silence for ever
+            self._let_go_of([orphan.snapshot["caller"]] if "caller" in orphan.snapshot else ())
+        except Exception:
+            log.exception("takeover.not_hung_up", call_id=orphan.call_id)
+        return False
+
+    def _begun(self, orphan: Orphan) -> bool:
         snapshot = orphan.snapshot
         if "remains" in snapshot:
             return self._clear_away(orphan)
@@ -113,7 +128,6 @@ class Takeovers:
             log.error("takeover.failed", call_id=orphan.call_id, error=str(error))
             self._lose(orphan)
             return False
-        self.taken += 1
         self._stop_ringing(snapshot.get("ringing", ()))
         opening, rejoin = self._opening, None
         if (dialogue := snapshot.get("dialogue")) is not None:
@@ -150,7 +164,6 @@ class Takeovers:
             self._call_backs.take_back(offer)
             self._lose(orphan)
             return False
-        self.taken += 1
         rejoin = self._rejoining(orphan.call_id, agent, {}) if agent is not None else _nobody
         since = self._services.clock.monotonic()
         self._call_backs.go_on(offer, Reached(orphan, since, member, rejoin, made.get("joined_after")))

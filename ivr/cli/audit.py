@@ -26,7 +26,8 @@ examples:
   ivr audit show --since 2026-03-01 -n 1000
 
 Rows are JSON, the latest last. Nobody can change or delete one through the database; who can take it apart can also
-write it anew. So keep what verify prints (`ivr audit verify` daily, by mail, say): with --head it shows that, too.
+write it anew. So keep what verify prints (`ivr audit verify` daily, by mail, say): with --head it shows that, too, as
+long as that row has not expired ([retention] audit): what was noted yesterday never has.
 """
 _AGE = re.compile(r"([0-9]{1,5})([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
@@ -73,7 +74,8 @@ async def verify(opened: Opened, arguments: argparse.Namespace) -> tuple[str, in
     found = await opened.store.audit_log.verify(*arguments.head)
     if found.broken is not None:
         return f"row {found.broken} is the first that is wrong: {found.why} ({found.rows} rows before it are right)", 1
-    return f"the audit log is whole: {found.rows} rows, head {found.last}:{found.hash}", 0
+    gone = f" after row {found.expired}, up to which all expired" if found.expired else ""
+    return f"the audit log is whole: {found.rows} rows{gone}, head {found.last}:{found.hash}", 0
 
 
 async def show(opened: Opened, arguments: argparse.Namespace) -> tuple[str, int]:

@@ -32,7 +32,8 @@ async def restore(store: Store, arguments: argparse.Namespace) -> str:
     told = f"{store.name} is what {arguments.file} was, at revision {now.revision}"
     then = "" if now.usable else f"\nthis release needs {now.head}: run ivr db upgrade"
     return (
-        f"{told}{then}\nwho was forgotten after that backup is back: repeat ivr forget for them; then run ivr db check"
+        f"{told}{then}\nwho was forgotten after that backup is back: repeat ivr forget for them;"
+        " then run ivr db check and ivr recordings check"
     )
 
 

@@ -45,6 +45,7 @@ def add(commands: Subparsers) -> None:
     delete_ = action("delete", "delete recordings for good: the files and what is listed of them", delete)
     delete_.add_argument("names", nargs="*", metavar="NAME")
     delete_.add_argument("--caller", default="", metavar="ID", help="all of this caller")
+    action("check", "read all of them: that none is missing, was changed, or has a key that is not configured", check)
     action("keys", "which key seals how many, and which of them are configured", keys)
     action("rewrap", "after a new [recording] key: wrap everything by it; may be interrupted and repeated", rewrap)
     purge_ = action("purge", "delete what is older", purge)
@@ -53,7 +54,7 @@ def add(commands: Subparsers) -> None:
 
 def handle(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
-    written = logged(config) if arguments.work not in (listed, keys) else None
+    written = logged(config) if arguments.work not in (listed, keys, check) else None
     try:
         print(asyncio.run(run(config, arguments)))
     finally:
@@ -112,6 +113,15 @@ async def delete(opened: Opened, arguments: argparse.Namespace) -> str:
     for row in rows:
         await opened.archive.delete(row, opened.by, "asked for")
     return f"deleted {len(rows)} recording{'' if len(rows) == 1 else 's'}"
+
+
+async def check(opened: Opened, _: argparse.Namespace) -> str:
+    """Raises RecordingUnreadable for what can't be heard any more."""
+    whole, troubles = await opened.archive.check()
+    told = f"{whole} recording{'' if whole == 1 else 's'} whole"
+    if troubles:
+        raise RecordingUnreadable("\n".join([f"{told}, {len(troubles)} not:", *troubles]))
+    return told
 
 
 async def keys(opened: Opened, _: argparse.Namespace) -> str:

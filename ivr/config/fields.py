@@ -206,12 +206,19 @@ def _registrar(value: str) -> str:
     return _sip_target(value) if value else value
 
 
+def _url_told(value: str) -> str:
+    """A URL that is none, as a log may have it: a secret may be in it."""
+    return "this" if "@" in value or "?" in value else repr(value)
+
+
 def _service_url(value: str) -> str:
     parts = urlsplit(value)
     whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
     own = not parts.scheme and not parts.netloc and value.startswith("/")
     if not (whole or own) or parts.query or parts.fragment or parts.username or not value.isprintable() or " " in value:
-        raise ValueError(f"{value!r} is not http(s)://HOST/PATH, nor the /PATH of a resource of this line's own server")
+        raise ValueError(
+            f"{_url_told(value)} is not http(s)://HOST/PATH, nor the /PATH of a resource of this line's own server"
+        )
     return value
 
 
@@ -219,8 +226,9 @@ def _endpoint_url(value: str) -> str:
     parts = urlsplit(value)
     whole = parts.scheme in ("http", "https", "ws", "wss") and parts.hostname and (parts.port is None or parts.port > 0)
     if not whole or parts.query or parts.fragment or parts.username or not value.isprintable() or " " in value:
-        shown = "this" if "@" in value or "?" in value else repr(value)  # a secret may be in it
-        raise ValueError(f"{shown} is not http(s)://HOST:PORT/PATH or ws(s)://HOST:PORT, without key or password")
+        raise ValueError(
+            f"{_url_told(value)} is not http(s)://HOST:PORT/PATH or ws(s)://HOST:PORT, without key or password"
+        )
     return value
 
 

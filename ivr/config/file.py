@@ -9,9 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ivr.config.fields import KEPT_IN
 from ivr.config.sections import SPOOL, Config
 from ivr.errors import ConfigError
 from ivr.typography import retyped
+
+_PERHAPS_SECRET = re.compile(r"password|secret|token|key|header|auth|url|register|://|@", re.IGNORECASE)
+_PLACE = re.compile(rf"\s*\W?(?:{'|'.join(KEPT_IN)})")
 
 
 def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Config:
@@ -32,15 +36,26 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Config:
         line = re.search(r"at line (\d+)", str(error))
         said = text.splitlines()[int(line[1]) - 1] if line else ""
         remedy = retyped(said) or "mend the file and start again"
-        raise ConfigError(f"{path}: {error}" + (f"\n    {said.strip()}" if said else ""), remedy=remedy) from error
+        raise ConfigError(
+            f"{path}: {error}" + (f"\n    {_without_secret(said)}" if said else ""), remedy=remedy
+        ) from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: its values are nested too deeply", remedy="mend the file") from error
     for dotted, value in (overrides or {}).items():
         section, _, key = dotted.partition(".")
-        raw.setdefault(section, {})[key] = value
+        if isinstance(raw.setdefault(section, {}), dict):  # what is no table is told of below
+            raw[section][key] = value
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(path, e) for e in error.errors())) from error
     return _anchored(config, path.resolve().parent)
+
+
+def _without_secret(line: str) -> str:
+    """A line that TOML doesn't take, as a log may have it: whoever forgot the quotes may have written a password."""
+    key, equals, value = line.strip().partition("=")
+    return f"{key}{equals} …" if equals and _PERHAPS_SECRET.search(line) and not _PLACE.match(value) else line.strip()
 
 
 def _explain(path: Path, error: Any) -> str:

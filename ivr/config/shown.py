@@ -12,7 +12,10 @@ from ivr.config.fields import Secret
 from ivr.config.sections import Config, HttpService
 
 HIDDEN = "***"
-_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*(?=@)")
+_PASSWORD = re.compile(
+    r"((?:(?<=://)|^sips?:|^(?!sips?:|[\w+.-]+://))[^\s/@:;]*):[^\s@]*(?:@[^\s@]*)*(?=@)", re.IGNORECASE
+)
+_BY_QUERY = re.compile(r"((?:^|[?&])[^=&?]*(?:password|passwd|secret|token)[^=&?]*=)[^&]*", re.IGNORECASE)
 
 
 def shown(config: Config) -> dict[str, Any]:
@@ -39,7 +42,7 @@ def _plain(value: object) -> Any:
         return [_plain(inner) for inner in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return _PASSWORD.sub(rf"\1:{HIDDEN}", str(value))
+    return _BY_QUERY.sub(rf"\1{HIDDEN}", _PASSWORD.sub(rf"\1:{HIDDEN}", str(value)))
 
 
 def _fields(part: BaseModel) -> dict[str, Any]:

@@ -31,6 +31,7 @@ MINUTE_S = 60.0
 SUFFIX = ".ivrrec"
 RETENTION = "retention"  # who deletes what is old, in the audit trail
 BROKEN_OFF = "broken off"
+EVERY = 1_000_000_000
 
 
 class Rows(Protocol):
@@ -120,10 +121,7 @@ class Archive:
         row = await self._rows.find(name)
         if row is None:
             return None
-        player = await asyncio.to_thread(Player, self._path(name), self._keys)
-        if row.key and not player.key:
-            player.close()
-            raise RecordingUnreadable("it was sealed, and this file is not: somebody put another in its place")
+        player = await asyncio.to_thread(self._opened, row)
         try:
             await self._rows.played(row, by)
         except StoreUnavailable:  # nobody listens unnoticed
@@ -131,6 +129,44 @@ class Archive:
             raise
         log.info("recording.played", recording=name, call_id=row.call_id, by=by)
         return _Player(player)
+
+    def _opened(self, row: RecordingRow) -> Player:
+        """Raises RecordingUnreadable, also for another file in its place."""
+        player = Player(self._path(row.name), self._keys)
+        if row.key and not player.key:
+            player.close()
+            raise RecordingUnreadable("it was sealed, and this file is not: somebody put another in its place")
+        if player.of not in ("", row.name):
+            player.close()
+            raise RecordingUnreadable("this file is another recording's: somebody put it in its place")
+        return player
+
+    async def check(self) -> tuple[int, Sequence[str]]:
+        """Read every recording that is over, to its end: how many are whole; and what is wrong with the others. Raises
+        StoreUnavailable."""
+        troubles, whole = list[str](), 0
+        rows = [row for row in await self._rows.all(limit=EVERY) if row.ended]
+        for row in rows:
+            if trouble := await asyncio.to_thread(self._trouble, row):
+                troubles.append(f"{row.name} (call {row.call_id}): {trouble}")
+            else:
+                whole += 1
+        return whole, troubles
+
+    def _trouble(self, row: RecordingRow) -> str:
+        try:
+            player = self._opened(row)
+        except (RecordingUnreadable, OSError) as error:
+            return str(error)
+        try:
+            for _ in player.blocks():
+                pass
+        except (RecordingUnreadable, OSError) as error:
+            return str(error)
+        finally:
+            player.close()
+        short = row.seconds - player.seconds
+        return f"its last {short:.0f} s are missing" if short >= 1 else ""
 
     # -- what a dead process left behind -----------------------------------------------------------------------
 

@@ -70,7 +70,8 @@ class Writer:
         if keys.current:
             data_key = AESGCM.generate_key(256)
             self._seal = AESGCM(data_key)
-        self._header = MAGIC + _line(wav=[wav.tag, wav.channels, wav.rate, wav.bits], id=secrets.token_hex(8))
+        form, name = [wav.tag, wav.channels, wav.rate, wav.bits], path.name.partition(".")[0]
+        self._header = MAGIC + _line(wav=form, id=secrets.token_hex(8), of=name)
         self._second = wav.second
         self._number = 0
         self.bytes = 0  # of sound
@@ -128,7 +129,8 @@ def unwritten(path: Path) -> Extent | None:
 @dataclass(frozen=True, slots=True)
 class Head:
     """What a file begins with. ``raw``: what its blocks are sealed with; ``wrapped``: its data key; ``end``: where the
-    blocks begin, ``replaced``: where that begins which a rotation replaces, None in a former file."""
+    blocks begin, ``replaced``: where that begins which a rotation replaces, None in a former file; ``of``: the
+    recording's name, "" where earlier releases did not write it."""
 
     raw: bytes
     wav: WavFormat
@@ -136,6 +138,7 @@ class Head:
     wrapped: str
     end: int
     replaced: int | None
+    of: str = ""
 
     @classmethod
     def read(cls, file: BinaryIO) -> Head:
@@ -150,7 +153,7 @@ class Head:
             wrap = json.loads(file.readline(LONGEST_HEADER)) if magic == MAGIC else head
             wav = WavFormat(*map(int, head["wav"]))
             key, wrapped = str(wrap["key"]), str(wrap.get("data_key", ""))
-            return cls(magic + line, wav, key, wrapped, file.tell(), replaced)
+            return cls(magic + line, wav, key, wrapped, file.tell(), replaced, str(head.get("of", "")))
         except (ValueError, KeyError, TypeError) as error:
             raise RecordingUnreadable("the recording's header was changed") from error
 
@@ -185,7 +188,7 @@ def _scan(file: BinaryIO, *, sealed: bool) -> tuple[list[tuple[int, int]], bool]
 
 
 class Player:
-    """``size`` bytes of WAV, any range of them; ``complete``: it was not cut off.
+    """``size`` bytes of WAV, any range of them; ``complete``: it was not cut off; ``of``: see ``Head``.
 
     Raises RecordingUnreadable: no recording, a key that is not there, or somebody changed it."""
 
@@ -202,7 +205,7 @@ class Player:
 
     def _begin(self, keys: Keys) -> None:
         head = Head.read(self._file)
-        self.wav, self.key, self._header = head.wav, head.key, head.raw
+        self.wav, self.key, self.of, self._header = head.wav, head.key, head.of, head.raw
         self._open = AESGCM(data_key) if (data_key := head.data_key(keys)) else None
         self._blocks, self.complete = _scan(self._file, sealed=self._open is not None)
         sound = sum(length for _, length in self._blocks)

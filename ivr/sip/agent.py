@@ -287,8 +287,6 @@ class SipUserAgent:
             return
         elif leg is None:
             self._outside(request, source)
-        elif leg.dialog.secure and source.transport != "tls":
-            self._replies.send(refusal(request, 403, "By TLS only"), request, source)
         elif request.method == "BYE" or self._admission.inside(leg.id, source.host):
             handle(leg, transactions.accept(request, source))
         else:

@@ -62,6 +62,8 @@ def handle(leg: SipLeg, transaction: ServerTransaction) -> None:
     request = transaction.request
     if not leg.dialog.matches(request):
         transaction.refuse(481)
+    elif leg.dialog.secure and transaction.peer.transport != "tls":
+        transaction.refuse(403, "By TLS only")
     elif not leg.dialog.advance(request):
         transaction.refuse(500, "CSeq out of order")
     elif unknown := request.tokens("require") - set(EXTENSIONS):

@@ -23,18 +23,21 @@ from ivr.store.database import TableGroup, fit, reads, writes
 LONG_S = 600.0  # of who verifies; nobody waits for it
 AT_ONCE = 1000
 EXPIRED = "audit.expired"
+ANEW = "it is not the row that was noted: the log was written anew"
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
     """``broken``: the first row that is wrong, and how; None where the log is whole. ``last`` and ``hash``: where it
-    ends; written down elsewhere, they show later that nothing before was made anew."""
+    ends; written down elsewhere, they show later that nothing before was made anew. ``expired``: rows up to that one
+    are gone, as a row says."""
 
     rows: int
     last: int
     hash: str
     broken: int | None = None
     why: str = ""
+    expired: int = 0
 
 
 async def append(
@@ -126,7 +129,11 @@ class AuditLogTable(TableGroup):
 async def _verified(connection: AsyncConnection, noted: int, noted_hash: str) -> Verified:
     last, end = await _end(connection)
     at, previous = await _beginning(connection)
-    rows = 0
+    expired, rows = at, 0
+    if 0 < noted < expired:  # whoever wrote the log anew may have said so of all that was before
+        return Verified(0, last, end, noted, f"it was noted, and all up to row {expired} expired since", expired)
+    if noted and noted == expired and noted_hash != previous:
+        return Verified(0, last, end, noted, ANEW, expired)
     while True:
         batch = (
             await connection.execute(
@@ -137,7 +144,7 @@ async def _verified(connection: AsyncConnection, noted: int, noted_hash: str) ->
             if why := _wrong(row, at + 1, previous):
                 return Verified(rows, last, end, at + 1 if row.id > at + 1 else row.id, why)
             if row.id == noted and row.hash != noted_hash:
-                return Verified(rows, last, end, row.id, "it is not the row that was noted: the log was written anew")
+                return Verified(rows, last, end, row.id, ANEW)
             rows, at, previous = rows + 1, row.id, row.hash
         if len(batch) < AT_ONCE:
             break
@@ -145,7 +152,7 @@ async def _verified(connection: AsyncConnection, noted: int, noted_hash: str) ->
         return Verified(rows, last, end, at + 1, f"it is missing: the log went on until row {last}")
     if noted > at:
         return Verified(rows, last, end, at + 1, f"it is missing: row {noted} was noted once")
-    return Verified(rows, last, end)
+    return Verified(rows, last, end, expired=expired)
 
 
 async def _beginning(connection: AsyncConnection) -> tuple[int, str]:

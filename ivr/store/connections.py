@@ -17,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.store import sqlite_driver
 from ivr.store.faults import REMEDY
-from ivr.store.url import in_memory
+from ivr.store.url import in_memory, named
 
 # Each connection is a thread, with caches of its own: the one used last is the quickest. One more that is opened in a
 # burst of calls costs more than what it is opened for, and is kept.
@@ -27,7 +27,7 @@ RESTED_S = 1.0  # a connection that nobody used for longer is asked whether it i
 
 def engine_for(url: URL, timeout_s: float, dumps: Callable[[object], str]) -> AsyncEngine:
     """``timeout_s``: what a connection may take; ``dumps``: JSON from values. Raises ConfigError, StoreUnavailable."""
-    name = url.render_as_string(hide_password=True)
+    name = named(url)
     try:
         if url.get_backend_name() == "sqlite":
             if url.database and not in_memory(url) and not url.database.startswith("file:"):

@@ -26,7 +26,7 @@ from ivr.errors import StoreUnavailable
 from ivr.store.columns import Moment
 from ivr.store.connections import engine_for
 from ivr.store.faults import REMEDY, Unreachable, fault
-from ivr.store.url import in_memory, parse_url
+from ivr.store.url import in_memory, named, parse_url
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -112,7 +112,7 @@ class Database:
     @property
     def name(self) -> str:
         """For people and logs: no password."""
-        return self.url.render_as_string(hide_password=True)
+        return named(self.url)
 
     async def read(self, work: Work[T], *, timeout_s: float | None = None) -> T:
         """Run ``work`` in a transaction that only reads. Raises StoreUnavailable."""

@@ -30,6 +30,12 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def named(url: URL) -> str:
+    """For people and logs: no password, wherever it stands."""
+    hidden = [key for key in url.query if "password" in key.lower()]
+    return url.difference_update_query(hidden).render_as_string(hide_password=True)
+
+
 def missing_file(url: str) -> str:
     """The SQLite file of ``url`` that isn't there; "" where there is one, or needs to be none. Raises ConfigError.
 

@@ -70,11 +70,14 @@ class Shown:
 
 NOTHING = Shown()
 EVERYTHING = Shown(PROGRAM, frozenset(SCOPES))
+FLOWS = Shown(PROGRAM, frozenset(SCOPES))
+"""What flows may reach of this process's own: a company's resources, and nothing of the line's."""
 
 
 @dataclass(slots=True)
 class Gate:
-    """``token``: what a bearer shows; "" for nothing. ``own``: what this process shows when it calls itself.
+    """``token``: what a bearer shows; "" for nothing. ``own``: what this process shows when a flow has it call itself,
+    which opens what is served by ``company`` alone.
 
     ``secure``: browsers come by TLS, whatever a request says of itself."""
 
@@ -83,6 +86,7 @@ class Gate:
     own: str = ""
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     secure: bool = False
+    company: frozenset[Handler] = frozenset()
     refused: Budgets = field(default_factory=lambda: Budgets(REFUSED_RATE, REFUSED_BURST, time.monotonic))
     opened: Budgets = field(default_factory=lambda: Budgets(OPENED_RATE, OPENED_BURST, time.monotonic))
     guessed: CountedLog = field(default_factory=lambda: CountedLog(log, "http.token_refused", time.monotonic))
@@ -122,6 +126,8 @@ class Gate:
             return await handler(request)
         shown = await self.shown(request)
         if shown.scopes is not None:
+            if shown is FLOWS and request.match_info.handler not in self.company:
+                raise web.HTTPForbidden(text="flows reach a company's resources, and nothing of the line's own")
             request[SCOPES_SHOWN] = shown.scopes
             with self.held.open(request, lambda: self._still_shown(request)):
                 return await self._served(request, handler, shown.account)
@@ -190,7 +196,7 @@ class Gate:
         StoreUnavailable."""
         given = bearer(request)
         if matches(given, self.own):
-            return EVERYTHING
+            return FLOWS
         ours = FORM.fullmatch(given)
         if not given or not (self.token or ours):
             return NOTHING

@@ -45,7 +45,9 @@ def application(
     """``token``: what a bearer must show; "" admits, while there are no accounts, loopback and nobody else.
     ``own_token``: what this process shows. ``resources``: routes of a company. ``trusted_proxies``: networks of the
     reverse proxies in front. ``secure``: browsers come by TLS. ``oidc``: log-in by an identity provider."""
-    gate = Gate(token, authentication, own_token, TrustedProxies(trusted_proxies), secure)
+    company = [*map(_ruled, resources)]
+    handlers = frozenset(route.handler for route in company)
+    gate = Gate(token, authentication, own_token, TrustedProxies(trusted_proxies), secure, handlers)
     app = web.Application(middlewares=[watched, _errors, readable, gate.__call__], client_max_size=MOST_BYTES)
     app[GATE] = gate
     app[OIDC] = oidc or Oidc(None, "")
@@ -56,7 +58,7 @@ def application(
     rendering.prepare(app)
     app.on_response_prepare.append(guarded)
     app.on_shutdown.append(_say_goodbye)
-    app.add_routes([*api.ROUTES, *pages.ROUTES, *live.ROUTES, *map(_ruled, resources)])
+    app.add_routes([*api.ROUTES, *pages.ROUTES, *live.ROUTES, *company])
     return app
 
 

@@ -346,3 +346,27 @@ def test_what_cannot_be_restored_is_lost_in_the_record(library: FlowLibrary) -> 
         assert "c0ffee" in house.records.finished
 
     run(scenario())
+
+
+def test_a_call_that_no_release_of_ours_kept_so_is_hung_up_and_the_others_go_on(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        kept = Kept()
+        async with House(library, kept).keeping():
+            pass
+        heir = House(library, kept)
+        async with heir.heir() as takeovers:
+            strange = {**json.loads(kept.kept["c0ffee"]), "ringing": 7}
+            kept.orphans += [replace(kept.orphan(), call_id="strange", snapshot=strange), kept.orphan()]
+            with capture_logs() as logs:
+                await asyncio.sleep(9)
+            assert [line["call_id"] for line in logs if line["event"] == "takeover.raised"] == ["strange"]
+            assert "strange" in heir.records.finished and takeovers.taken == 1
+            lost, going_on = (leg for leg in heir.endpoint.restored if leg.reinvited or leg.hung_up)
+            assert lost.hung_up and not going_on.hung_up and heir.said.startswith("One moment.")
+            heir.ended()
+            kept.orphans.append(replace(kept.orphan(), snapshot={**strange, "ringing": []}))
+            await asyncio.sleep(9)
+            assert takeovers.taken == 2, "and the next ones are taken over, too"
+            heir.ended()
+
+    run(scenario())

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from ivr.config import SipConfig
 from ivr.errors import StoreUnavailable
+from ivr.lifespan import Lifespan
 from ivr.ports import RegistrationStatus, SpeechLoad
 from ivr.readiness import FRESH_S, LOOK_S, PING_S, Life, Lifecycle, Readiness, ReadinessWatch, Step, StoreProbe
 from tests.call.virtual import run
@@ -201,3 +202,23 @@ def test_data_that_stays_too_long_is_told_and_refuses_no_call() -> None:
     late = replace(READY, unpurged="database: away")
     assert late.ready and late.to_json()["retention"] == "database: away"
     assert READY.to_json()["retention"] == "ok"
+
+
+async def test_a_part_that_died_is_told_and_the_line_goes_on() -> None:
+    async def raises() -> None:
+        raise KeyError("a fault of ours")
+
+    async def lives() -> None:
+        await asyncio.Event().wait()
+
+    with capture_logs() as logs:
+        async with Lifespan() as lifespan:
+            lifespan.beside(raises(), "takeovers")
+            lifespan.beside(lives(), "retention")
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            readiness = replace(READY, died=lifespan.died)
+    assert lifespan.died == ["takeovers"], "who was cancelled at the end has not died"
+    assert [(line["event"], line["part"]) for line in logs] == [("service.part_died", "takeovers")]
+    (warning,) = readiness.to_json()["warnings"]
+    assert readiness.ready and warning.startswith("takeovers: it died") and "warnings" not in readiness.verdict()

@@ -74,6 +74,7 @@ async def test_what_still_needs_a_restart_is_named_again(tmp_path: Path) -> None
         "[sip]\nmax_cals = 7", "[sip]\nmax_calls = 0", "[sip", '[flows]\ntime_zone = "Mars/Olympus"', "\x00",
         '[[sip.trunks]]\nname = "t"\nregister = "sip:x"\nusername = "u"\npassword = "env:NOBODY_SET_THIS"',
         '[[flows.services]]\nname = "s"\nurl = "http://x"\nsecrets = { token = "file:/nowhere/at/all" }',
+        f"x = {'[' * 5000}",
     ],
 )  # fmt: skip
 async def test_a_fault_changes_nothing(tmp_path: Path, text: str) -> None:
@@ -109,6 +110,33 @@ async def test_what_the_line_could_not_go_on_with_changes_nothing(tmp_path: Path
     with capture_logs() as logs:
         await Reload(Config(), no_skill, [part]).run(reading("[sip]\nmax_calls = 7", tmp_path / "config.toml"))
     assert logs[0]["event"] == "config.rejected" and "skill" in logs[0]["error"] and part.told == []
+
+
+async def test_what_nobody_foresaw_is_told_and_the_next_reload_works(tmp_path: Path) -> None:
+    async def stumbles(wanted: Config) -> None:
+        if wanted.sip.max_calls == 7:
+            raise TypeError("a fault of ours")
+
+    part = Part()
+    reload = Reload(Config(), stumbles, [part])
+    with capture_logs() as logs:
+        assert not await reload.run(reading("[sip]\nmax_calls = 7", tmp_path / "config.toml"))
+    assert [entry["event"] for entry in logs] == ["config.check_raised", "config.rejected"]
+    assert not reload.accepted and part.told == [] and reload.config == Config()
+    assert await reload.run(reading("[sip]\nmax_calls = 8", tmp_path / "config.toml")) and reload.accepted
+    assert reload.config.sip.max_calls == 8
+
+
+async def test_a_part_that_raises_keeps_the_new_configuration_from_no_other(tmp_path: Path) -> None:
+    def breaks(_: Config) -> None:
+        raise KeyError("a fault of ours")
+
+    part = Part()
+    reload = Reload(Config(), fine, [breaks, part])
+    with capture_logs() as logs:
+        await reload.run(reading("[sip]\nmax_calls = 7", tmp_path / "config.toml"))
+    assert [told.sip.max_calls for told in part.told] == [7] and reload.config.sip.max_calls == 7
+    assert logs[0]["event"] == "config.part_failed" and not reload.accepted, "metrics and systemd say so"
 
 
 async def test_a_secret_that_was_missing_before_is_no_new_fault(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import cast
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from ivr.accounts.authentication import Authentication
@@ -101,7 +102,7 @@ async def read(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
         return answer.status, "" if answer.content_type == "text/event-stream" else await answer.text()
 
 
-def whole_console() -> web.Application:
+def whole_console(own_token: str = "") -> web.Application:
     """With every room; nobody enters."""
     authentication = nobodys()
     backend = Backend(
@@ -113,7 +114,9 @@ def whole_console() -> web.Application:
         seats=cast(Seats, object()),
         board=cast(Board, object()),
     )
-    return application(backend, Feed(), authentication=authentication, token="", resources=resources())
+    return application(
+        backend, Feed(), authentication=authentication, token="", own_token=own_token, resources=resources()
+    )
 
 
 async def every_route() -> list[web.AbstractRoute]:
@@ -135,6 +138,21 @@ async def test_the_table_above_knows_every_route() -> None:
         path = route.resource.canonical
         if route.method != "HEAD" and not path.startswith(OPEN_PATHS):
             assert (route.method, re.sub(r"\{\w+\}", "{}", path)) in known, f"{route.method} {path}: who may?"
+
+
+async def test_a_flow_reaches_the_companys_resources_and_nothing_of_the_lines_own() -> None:
+    """[[flows.services]] with a path for a url: whoever writes flows would drain the line, or read all calls."""
+    app, ours = whole_console("of-flows"), {(route.method, route.path) for route in resources()}
+    async with TestClient(TestServer(app)) as client:
+        bearer = {"Authorization": "Bearer of-flows"}
+        for route in await every_route():
+            assert route.resource is not None
+            path = route.resource.canonical
+            if route.method == "HEAD" or path.startswith(OPEN_PATHS):
+                continue
+            async with client.request(route.method, re.sub(r"\{\w+\}", "x", path), headers=bearer) as answer:
+                refused = answer.status == 403 and "flows reach" in await answer.text()
+            assert refused is ((route.method, path) not in ours), f"{route.method} {path}: {answer.status}"
 
 
 async def test_navigation_shows_each_role_its_rooms_as_the_readme_names_them() -> None:

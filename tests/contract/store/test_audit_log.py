@@ -133,6 +133,20 @@ async def test_a_log_that_was_written_anew_is_not_the_one_that_was_noted(store: 
     assert (await store.audit_log.verify(whole.last, whole.hash)).broken == whole.last
 
 
+async def test_who_writes_anew_that_all_expired_is_found_out_by_what_was_noted(store: Store, now: Time) -> None:
+    await noted(store)
+    before = await store.audit_log.verify()
+    await noted(store)
+    later = await store.audit_log.verify()
+    assert await store.audit_log.expire(now() + timedelta(seconds=1), "retention") == 10, "though nothing is old"
+    found = await store.audit_log.verify()
+    assert (found.broken, found.expired) == (None, 10)
+    assert (await store.audit_log.verify(later.last, later.hash)).broken is None, "what expired ended as was noted"
+    assert (await store.audit_log.verify(later.last, "0" * 64)).broken == later.last
+    lost = await store.audit_log.verify(before.last, before.hash)
+    assert lost.broken == before.last and "expired" in lost.why
+
+
 async def test_processes_that_write_at_once_keep_one_chain(store: Store, url: str) -> None:
     others = [films_store(url, timeout_s=30.0) for _ in range(3)]
     await asyncio.gather(*(noted(each, 12) for each in [*others, *others]))

@@ -91,3 +91,39 @@ async def test_one_that_goes_on_is_never_purged(store: Store, tmp_path: Path) ->
         assert await archive.purge(store.now() + timedelta(days=1)) == 0
         await kept.close("over", ["priya"])
         assert await archive.purge(store.now() + timedelta(days=1)) == 1
+
+
+async def test_check_finds_what_can_not_be_heard_any_more(url: str, store: Store, tmp_path: Path) -> None:
+    folder, key, other = tmp_path / "kept", tmp_path / "key", tmp_path / "other"
+    key.write_text(KEY)
+    other.write_text(OTHER_KEY)
+
+    def keyed(file: Path) -> Config:
+        recording = RecordingConfig.model_validate({"folder": folder, "key": f"file:{file}"})
+        return Config(store=StoreConfig(url=url), recording=recording)
+
+    async with archived(folder, KEY, store=store) as archive:
+        whole, gone, flipped, cut, taken, swapped = [
+            await conversation(archive, f"call-{n}", ["priya"], seconds=4) for n in range(6)
+        ]
+    assert await recordings.run(keyed(key), arguments("check")) == "6 recordings whole"
+    with pytest.raises(RecordingUnreadable, match=r"0 recordings whole, 6 not:(\n.*its key .* is not configured.*){6}"):
+        await recordings.run(keyed(other), arguments("check"))
+    path = {name: folder / f"{name}.ivrrec" for name in (gone, flipped, cut, taken, swapped)}
+    path[gone].unlink()
+    content = bytearray(path[flipped].read_bytes())
+    content[-40] ^= 1
+    path[flipped].write_bytes(content)
+    path[cut].write_bytes(path[cut].read_bytes()[:-18_000])
+    path[swapped].write_bytes(path[taken].read_bytes())
+    with pytest.raises(RecordingUnreadable) as told:
+        await recordings.run(keyed(key), arguments("check"))
+    first, *others = str(told.value).splitlines()
+    assert first == "2 recordings whole, 4 not:"
+    found = {line.split()[0]: line for line in others}
+    assert whole not in found and taken not in found
+    for name, why in ((gone, "no such"), (flipped, "was changed"), (cut, "missing"), (swapped, "another recording's")):
+        assert why in found[name], found[name]
+    async with archived(folder, KEY, store=store) as archive:
+        with pytest.raises(RecordingUnreadable, match="another recording's"):
+            await archive.open(swapped, "rosa")

@@ -80,6 +80,14 @@ def test_overrides_win(tmp_path: Path) -> None:
     assert config.sip.listen == (Address("127.0.0.1", 0),)
 
 
+def test_overrides_of_what_is_no_table_are_told_as_its_fault(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    for text in ("sip = 3", "[[sip]]"):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigError, match="sip: Input should be a valid dictionary"):
+            load_config(path, {"sip.listen": "127.0.0.1:0"})
+
+
 def test_a_secret_that_is_not_there_is_told_before_any_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = """
     [[sip.trunks]]

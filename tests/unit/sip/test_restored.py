@@ -157,6 +157,25 @@ def test_a_request_in_a_dead_ones_dialog_is_answered_once_the_call_is_here(orpha
     run(main())
 
 
+def test_a_dead_ones_secure_dialog_takes_nothing_that_came_in_the_clear() -> None:
+    async def main() -> None:
+        kept, _ = await left()
+        kept["dialog"]["secure"] = True  # begun with sips:
+        async with user_agent() as (agent, fabric, _):
+
+            async def take(_: str) -> bool:
+                agent.restore(kept)
+                return True
+
+            agent.take_orphans(take)
+            for number in (900, 901):  # as an orphan, and once the call is here
+                fabric.deliver(inside(kept, "BYE", number))
+                await fabric.response(403)
+            assert agent.calls == 1
+
+    run(main())
+
+
 def test_a_telephone_that_a_dead_one_had_ring_is_cancelled_by_another() -> None:
     async def main() -> None:
         async with user_agent() as (agent, fabric, _):
