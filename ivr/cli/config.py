@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ivr.cli.capacity_findings import legs_short
-from ivr.cli.options import Subparsers, add_listeners, add_override, command, configuration
+from ivr.cli.options import CONFIG, Subparsers, add_listeners, add_override, command, configuration
 from ivr.cli.running_line import RunningLine
 from ivr.config import Config, shown
 from ivr.desk.hours import Calendar
@@ -45,15 +45,20 @@ def add(commands: Subparsers) -> None:
         ("diff", "what differs from the running line, and what takes it over", DIFF, diff),
     ):
         added = command(actions, name, about, epilog, handler)
-        added.add_argument(
-            "config", nargs="?", type=Path, default=Path("config.toml"), metavar="FILE", help="default: config.toml"
-        )
+        named = added.add_mutually_exclusive_group()  # as its subject, and as every other command has it
+        named.add_argument("file", nargs="?", type=Path, metavar="FILE", help=f"default: {CONFIG}")
+        named.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help="the same")
         add_override(added)
         add_listeners(added)
 
 
+def _named(arguments: argparse.Namespace) -> Config:
+    arguments.config = arguments.file or arguments.config
+    return configuration(arguments)
+
+
 def check(arguments: argparse.Namespace) -> int:
-    config = configuration(arguments)
+    config = _named(arguments)
     found = list(faults(config))
     for fault in found:
         print(fault)
@@ -105,7 +110,7 @@ def _unwritable(path: Path) -> Path | None:
 
 
 def diff(arguments: argparse.Namespace) -> int:
-    config = configuration(arguments)
+    config = _named(arguments)
     wanted = json.loads(json.dumps(shown(config)))
     try:
         serves = RunningLine.of(config).told("GET", "/api/config")

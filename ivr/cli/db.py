@@ -81,7 +81,7 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
     Raises StoreUnavailable, ConfigError."""
     company_of(config)  # a wrong one is told first, whether or not there is a database
     if arguments.work is status and (path := missing_file(config.store.resolved())):
-        return f"{path}: there is no database: {UPGRADE}, or mend [store] url"
+        return f"{path}: there is no database yet: ivr serve makes it, or {UPGRADE}; or mend [store] url"
     if arguments.work not in (upgrade, seed) and not getattr(arguments, "makes", False):
         there(config)
     async with opened(config) as database:

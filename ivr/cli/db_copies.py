@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -16,6 +18,7 @@ from ivr.store.columns import metadata
 from ivr.store.retention import LONG_S
 from ivr.store.upkeep import wiped
 
+WIDTH = 110
 UNWIPED = "what earlier releases deleted may still be in its free pages: run ivr db upgrade while no line runs"
 BESIDE = "flows, config.toml and recordings are files beside it; keep [recording] keys, but never in the same place"
 
@@ -51,7 +54,7 @@ async def check(store: Store, _: argparse.Namespace) -> str:
         if not await wiped(database):
             lines.append(UNWIPED)
     counts = await database.read(_counts, timeout_s=LONG_S)
-    lines.append("rows, all read: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    lines += _told(counts)
     if not now.usable:
         return "\n".join([*lines, "run ivr db upgrade, and check again"])
     recent = await store.calls.recent(1, live=False)
@@ -62,6 +65,16 @@ async def check(store: Store, _: argparse.Namespace) -> str:
     if waiting := store.spooled():
         lines.append(f"{waiting} writes wait for it in {store.spool_folder}: a line writes them")
     return "\n".join(lines)
+
+
+def _told(counts: Mapping[str, int]) -> list[str]:
+    filled = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    empty = ", ".join(name for name, count in counts.items() if not count)
+    return [
+        textwrap.fill(f"{title}: {names}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+        for title, names in (("rows, all read", filled), ("empty", empty))
+        if names
+    ]
 
 
 async def _counts(connection: AsyncConnection) -> dict[str, int]:

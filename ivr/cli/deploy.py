@@ -10,7 +10,7 @@ from ivr.cli.options import Subparsers, command
 
 
 def add(commands: Subparsers) -> None:
-    listed = "\n".join(f"  {name:12}{about}" for name, (_, about) in deploy.NAMES.items())
+    listed = "\n".join(f"  {name:14}{about}" for name, (_, about) in deploy.NAMES.items())
     what = "print configuration for systemd, a container, a PBX, a proxy or monitoring"
     parser = command(commands, "deploy", what, f"a file to copy and edit:\n{listed}", handle)
     parser.add_argument("name", choices=[*deploy.NAMES], metavar="NAME", help=" | ".join(deploy.NAMES))

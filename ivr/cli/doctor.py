@@ -32,6 +32,7 @@ from ivr.config import Address, Config
 from ivr.dialogue.spoken.language import served
 from ivr.embedding import installation
 from ivr.errors import ConfigError, IvrError, UnavailableError
+from ivr.extras import installing
 from ivr.line_facts import line_facts
 from ivr.media.candidates import candidates
 from ivr.release.candidate import Candidate, examine_folder
@@ -118,10 +119,10 @@ def _speech(config: Config, chosen: Iterable[str]) -> Iterator[Finding]:
         if voices:
             yield Finding("ok", subject, ", ".join(voices))
         elif language in answered:
-            yield Finding("bad", subject, "none: prompts would be silent", "pip install 'ivr[espeak]'")
+            yield Finding("bad", subject, "none: prompts would be silent", installing("espeak"))
         else:
             detail = "none: it is not offered, and who asks for it gets a human"
-            yield Finding("note", subject, detail, "pip install 'ivr[espeak]'")
+            yield Finding("note", subject, detail, installing("espeak"))
 
 
 def _paraphrases() -> Finding:
@@ -193,7 +194,7 @@ def _extras() -> Iterator[Finding]:
         ("espeakng_loader", "espeak", "voices for languages other than English without a system package"),
     ):
         if importlib.util.find_spec(module) is None:
-            yield Finding("note", module, f"not installed; it gives {what}", f"pip install 'ivr[{extra}]' (GPL)")
+            yield Finding("note", module, f"not installed; it gives {what}", f"{installing(extra)} (GPL)")
     if shutil.which("sipp") is None:
         yield Finding("note", "sipp", "not installed; the wire tests need it", "apt-get install sip-tester")
 

@@ -14,6 +14,8 @@ from typing import Any
 from ivr.config import Config, load_config
 
 Subparsers = Any  # argparse's own type is private: argparse._SubParsersAction[ArgumentParser]
+CONFIG = Path("config.toml")
+
 Handler = Callable[[argparse.Namespace], int]
 
 
@@ -29,7 +31,7 @@ def command(
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, default=Path("config.toml"), metavar="FILE", help="default: config.toml")
+    parser.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
     add_override(parser)
 
 

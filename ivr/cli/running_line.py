@@ -11,6 +11,11 @@ from ivr.config import Config
 from ivr.errors import UnavailableError
 
 TIMEOUT_S = 5.0
+# Who has accounts asks everybody who they are, commands on the line's own machine too.
+REFUSED = (
+    "set [http] token in this configuration, and restart the line with it; what it names by env: or credential: has to "
+    "be in this shell, too"
+)
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
@@ -50,6 +55,7 @@ class RunningLine:
         status, body = self.ask(method, path)
         if status == 200:
             return body
+        if status in (401, 403):
+            raise UnavailableError(f"the line wants its token ({status})", remedy=REFUSED)
         said = body.get("error", "") if isinstance(body, dict) else ""
-        remedy = "set http.token in this configuration, as the line has it" if status in (401, 403) else ""
-        raise UnavailableError(f"the line refuses ({status}): {said}", remedy=remedy)
+        raise UnavailableError(f"the line refuses ({status}): {said}")

@@ -58,7 +58,8 @@ def handle(arguments: argparse.Namespace) -> int:
 async def add_(opened: Opened, arguments: argparse.Namespace) -> str:
     shown, made = await opened.authentication.tokens.make(arguments.label, arguments.scope, arguments.days, opened.by)
     until = opened.time(made.expires_at) if made.expires_at is not None else "it is revoked"
-    return f"{shown}\nthat is the token, told only now; it may {', '.join(sorted(made.scopes))} until {until}"
+    scopes = ", ".join(sorted(made.scopes))
+    return f"{shown}\nthat is the token, shown only now; its scopes: {scopes}; it counts until {until}"
 
 
 async def list_(opened: Opened, _: argparse.Namespace) -> str:

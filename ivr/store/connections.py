@@ -50,7 +50,7 @@ def engine_for(url: URL, timeout_s: float, dumps: Callable[[object], str]) -> As
         event.listen(engine.sync_engine, "checkout", _is_alive)
         return engine
     except (NoSuchModuleError, ImportError) as error:
-        raise ConfigError(f"the driver for {name} is missing", remedy="pip install ivr again") from error
+        raise ConfigError(f"the driver for {name} is missing", remedy="install requirements.lock again") from error
     except OSError as error:
         raise StoreUnavailable(f"{name}: {error.strerror}", remedy=REMEDY) from error
 

@@ -16,6 +16,18 @@ from ivr.record import Entered, Entry, Failed, HandedOver, Keyed, Performed, Pro
 
 LONGEST_NUMBER = 16  # a plus and 15 digits (ITU-T E.164); a name in its place may be longer
 
+# What a User-Agent holds, and what it means: the first that fits, since most claim to be others, too.
+BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "an iPhone"),
+    ("iPad", "an iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "a Mac"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
 
 def phone(number: object, *, mask: bool) -> str:
     """A caller's number, all but two digits hidden where ``mask`` is set; a name in a number's place stays."""
@@ -37,9 +49,16 @@ def duration(seconds: object) -> str:
     """61.4 as 1:01, 3725 as 1:02:05; "" for what is no number."""
     if not isinstance(seconds, int | float):
         return ""
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def browser(program: str) -> str:
+    """A ``User-Agent`` for reading: "Firefox on Windows"; what names neither, as it is."""
+    with_what = next((name for mark, name in BROWSERS if mark in program), "")
+    on_what = next((name for mark, name in SYSTEMS if mark in program), "")
+    return f"{with_what} on {on_what}" if with_what and on_what else program
 
 
 def value(item: object) -> str:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from ivr.web.access import SESSION, is_open
 from ivr.web.backend import BACKEND
-from ivr.web.formats import duration, label, measure, moment, phone, reason, told, value, whole
+from ivr.web.formats import browser, duration, label, measure, moment, phone, reason, told, value, whole
 from ivr.web.live import flow_news
 from ivr.web.navigation import home, rooms
 from ivr.web.rules import account_of
@@ -38,7 +38,7 @@ TOLD = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 def prepare(app: web.Application) -> None:
-    shown: tuple[Callable[..., str], ...] = (moment, duration, value, measure, label, told, reason)
+    shown: tuple[Callable[..., str], ...] = (moment, duration, value, measure, label, told, reason, browser)
     filters = {each.__name__: each for each in shown}
     filters["phone"] = partial(phone, mask=app[BACKEND].mask)
     aiohttp_jinja2.setup(

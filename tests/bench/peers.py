@@ -165,10 +165,10 @@ def missing(pipecat: Path) -> dict[str, str]:
     if shutil.which("sipp") is None:
         found["SIPp"] = "apt-get install sip-tester"
     if find_spec("pyVoIP") is None:
-        found["pyVoIP"] = "pip install 'ivr[softphone]'"
+        found["pyVoIP"] = "pip install '.[softphone]'"
     command = [str(pipecat), "-c", "import pipecat, ivr"]
     if not pipecat.exists() or subprocess.run(command, check=False, capture_output=True).returncode:
-        found["pipecat"] = "`make bench` installs it, in an environment of its own (pip install 'ivr[bench]')"
+        found["pipecat"] = "`make bench` installs it, in an environment of its own (pip install '.[bench]')"
     return found
 
 

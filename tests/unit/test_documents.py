@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from ivr import deploy
 from ivr.__main__ import parser
 from ivr.config import Config, load_config
+from ivr.extras import installing
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -45,6 +46,15 @@ def test_every_command_in_the_documents_is_one(line: str) -> None:
     assert parser().parse_args([re.sub(r"^[A-Z]+$", "1", word) for word in words]).handler
 
 
+def test_nothing_tells_to_install_a_stranger_s_package() -> None:
+    """On package registries "ivr" is somebody else's: extras come from the source's folder."""
+    wrong = re.compile(r"pip install (-\S+ )*['\"]?ivr\b")
+    code = [path for room in ("ivr", "tests/bench") for path in (ROOT / room).rglob("*.py")]
+    assert not [path for path in (*DOCUMENTS, CONFIG, *code) if wrong.search(path.read_text("utf-8"))]
+    assert wrong.search("pip install ivr[otel]") and wrong.search("pip install -q 'ivr[demo]'")
+    assert installing("otel").endswith("-m pip install '.[otel]'")
+
+
 def _parsers(root: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
     yield root
     for action in root._actions:
@@ -56,6 +66,14 @@ def _parsers(root: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]
 @pytest.mark.parametrize("command", list(_parsers(parser())), ids=lambda command: command.prog)
 def test_every_command_explains_itself(command: argparse.ArgumentParser) -> None:
     assert command.format_help().startswith(f"usage: {command.prog}")
+
+
+def test_every_file_to_deploy_is_told_of_apart_from_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["deploy", "--help"])
+    said = capsys.readouterr().out
+    for name, (_, about) in deploy.NAMES.items():
+        assert re.search(rf"^  {name}  +{re.escape(about)}$", said, re.M), name
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -135,6 +135,10 @@ async def test_the_pages_fit_every_screen(tmp_path: Path, browser: Browser, widt
         await page.get_by_label("metrics:read").check()
         await page.get_by_role("button", name="Make it").click()
         await expect(page.locator("#secret")).to_contain_text("ivr_")
+        table, heading = await page.locator(".scroll").bounding_box(), await page.locator("#add").bounding_box()
+        assert table and heading and heading["y"] - table["y"] - table["height"] >= 16, "they are two things"
+        rows = "new Set([...document.querySelectorAll('.top nav a')].map(e => e.offsetTop)).size"
+        assert await page.evaluate(rows) == 1, "the rooms stand in one row, on a telephone too"
         await looked_at("tokens")
         await page.goto(f"{served.base}/audit")
         await expect(page.locator("#audit")).to_contain_text("token.added")

@@ -79,6 +79,9 @@ async def test_the_page_is_searched_page_by_page(tmp_path: Path) -> None:
         assert len(re.findall("<tr data-row", second)) == 10 and 'rel="prev"' in second
         both = await page(rosa, f"{served.base}/audit?on=call-7&who=rosa")
         assert len(re.findall("<tr data-row", both)) == 1 and "failed: it&#39;s gone" in both
+        await served.store.audit_log.note(AuditEvent("rosa", "account.one_time", "sam", {}, {}))
+        empty = await page(rosa, f"{served.base}/audit?what=account.one_time")
+        assert empty.count("<tr data-row") == 1 and "{}" not in empty and "→" not in empty
         assert "Nothing of that kind" in await page(rosa, f"{served.base}/audit?who=nobody&day=2026-03-01")
         login = await page(rosa, f"{served.base}/audit?what=account.login")
         assert "127.0.0.1" in login and "rosa" in login

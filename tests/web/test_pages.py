@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from ivr.web.formats import duration, label, measure, moment, phone, told, value
+from ivr.web.formats import browser, duration, label, measure, moment, phone, told, value
 from tests.web.fakes import FakeCalls, FakeFlows, serving
 
 BROWSER = {"Accept": "text/html"}
@@ -177,10 +177,26 @@ async def test_tables_name_their_columns() -> None:
             assert page.elements[page.tags().index("body") + 1][1] == {"class": "skip", "href": "#main"}
 
 
+@pytest.mark.parametrize(
+    ("program", "shown"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64) Chrome/129.0 Safari/537.36", "Chrome on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64) Chrome/129.0 Safari/537.36 Edg/129.0", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) Version/17.6 Safari/604.1", "Safari on an iPhone"),
+        ("Mozilla/5.0 (Android 14; Mobile; rv:130.0) Gecko/130.0 Firefox/130.0", "Firefox on Android"),
+        ("curl/8.5.0", "curl/8.5.0"),
+        ("", ""),
+    ],
+)
+def test_a_browser_is_named_as_people_know_it(program: str, shown: str) -> None:
+    assert browser(program) == shown
+
+
 def test_numbers_moments_and_names() -> None:
     assert phone("5035550101", mask=True) == "••••••••01" and phone("5035550101", mask=False) == "5035550101"
     assert phone("", mask=True) == phone(None, mask=False) == "withheld"
     assert [duration(s) for s in (4, 61.4, 3725, None)] == ["0:04", "1:01", "1:02:05", ""]
+    assert duration(32.96) == duration(round(32.96, 1)), "one call lasts as long as all of one call together"
     assert moment("2026-01-02T03:04:05+00:00") == "2026-01-02 03:04:05 UTC" and moment("soon") == "soon"
     assert [value(v) for v in (True, 1942, None, {"é": 1}, "x")] == ["yes", "1942", "", '{"é": 1}', "x"]
     assert [value(v) for v in (["é", "b"], [], [1])] == ["é, b", "none", "[1]"]

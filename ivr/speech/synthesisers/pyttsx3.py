@@ -7,6 +7,7 @@ pyttsx3 2.99 crashes under threads, loses files, writes empty ones and prints: i
 from __future__ import annotations
 
 from ivr.errors import SpeechUnavailable
+from ivr.extras import installing
 from ivr.speech.synthesisers.pyttsx3_process import SAY, order
 from ivr.speech.vendors import espeak_languages, espeak_voice
 from ivr.speech.worker.engines import Samples
@@ -31,7 +32,7 @@ class Pyttsx3Synthesiser:
                 title="espeak-ng",
                 module=("ivr.speech.synthesisers.pyttsx3_process",),
                 errors=(SpeechUnavailable,),
-                remedy="pip install 'ivr[espeak]'",
+                remedy=installing("espeak"),
                 start_s=_START_S,
                 hung_after_s=timeout_s,
             )

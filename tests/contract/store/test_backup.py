@@ -173,6 +173,8 @@ async def test_check_finds_damage(url: str, store: Store, tmp_path: Path) -> Non
     if not store.database.sqlite:
         assert "rows, all read" in await told(url, "check")
         return
+    rows = (await told(url, "check")).partition("rows, all read: ")[2]
+    assert "\nempty: " in rows and max(map(len, rows.splitlines())) <= 110 and " 0 " not in rows
     await store.close()
     file = tmp_path / "ivr.sqlite3"
     assert "every page, index and reference is whole" in await told(url, "check")

@@ -91,6 +91,26 @@ def test_every_fault_is_told(
     assert code == 2 and said in text and "swordfish" not in text
 
 
+def test_the_file_may_be_named_as_in_every_other_command(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(file, ("max_calls = 100", "max_calls = 251"))
+    assert told(capsys, "check", "--config", str(file)) == told(capsys, "check", str(file))
+    with pytest.raises(SystemExit):
+        main(["config", "check", str(file), "--config", str(file)])
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_a_line_that_wants_its_token_says_where_that_is_set(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(line: RunningLine, method: str, path: str, timeout_s: float = 0.0) -> tuple[int, Any]:
+        return 401, {"error": "log in, or send Authorization: Bearer TOKEN"}
+
+    monkeypatch.setattr(RunningLine, "ask", ask)
+    assert main(["drain", "--config", str(file)]) == 1
+    said = capsys.readouterr().err
+    assert "wants its token (401)" in said and "set [http] token" in said and "log in" not in said
+
+
 def test_several_faults_come_at_once(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     edit(file, (SEALS["recording"], 'key = "env:IVR_NO_SUCH_KEY" #'), ('mon = "08:00-20:00"', 'mon = "noon"'))
     (file.parent / "flows" / "main.yaml").write_text("flow: [", "utf-8")
