@@ -173,6 +173,9 @@ class FakeLine:
     def told(self, place_id: int, standing: Standing) -> None:
         """Scoring is not for consoles."""
 
+    async def seen(self) -> None:
+        raise NotImplementedError
+
     def staffed(self, skill: str) -> bool:
         return any(agent.state != "away" for agent in self.agents.values())
 

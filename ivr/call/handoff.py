@@ -34,6 +34,8 @@ from ivr.ports import Destination, HandoffContext, HumanWanted, Offer, Unreached
 log = structlog.get_logger(__name__)
 
 PATIENCE_S = 45.0  # of a hand-over that does not wait: then the flow says what else there is
+AWAY_S = 60.0  # how long a caller who waits does so for the line itself, while the database is away
+ANEW_S = 1.0  # then it is asked again
 OVERFLOW = "overflow"
 
 MEDIA_FAILED, CRASHED = "media failed", "something failed"
@@ -153,15 +155,45 @@ class Handoff:
         if (agent := self._agent) is not None and not agent.offer.place.id:
             self._agent = None
             return await self.call.run(agent.offer.agent, connect, context, paused, agent.participant)
+        clock = self._services.clock
+        until = clock.monotonic() + (AWAY_S if connect.waits else PATIENCE_S)
+        while True:
+            try:
+                return await self._by_line(self.place, connect, context, paused, comfort)
+            except StoreUnavailable as error:
+                log.error("handoff.line_away", error=str(error))
+            outcome = await self._without_line(connect, context, paused, comfort)
+            if outcome not in ("closed", "failed"):
+                return outcome
+            if not self._consoles():
+                if outcome == "closed":
+                    log.info("handoff.closed", skill=context.skill)
+                return outcome
+            if not await self._line_back(until - clock.monotonic(), connect, comfort):
+                return "failed"
+
+    def _consoles(self) -> bool:
+        """Whether anybody was on duty at a console, whom only the line reaches, when that was last seen."""
+        return any(agent.line and agent.state != "away" for agent in self._services.line.view().agents)
+
+    async def _line_back(self, within_s: float, connect: Connect, comfort: Comfort) -> bool:
+        """The caller waits for it, and doesn't hear that nobody is there."""
         try:
-            return await self._by_line(self.place, connect, context, paused, comfort)
-        except StoreUnavailable as error:
-            log.error("handoff.line_away", error=str(error))
+            async with asyncio.timeout(max(0.0, within_s)), comfort if not connect.waits else nullcontext():
+                await asyncio.sleep(ANEW_S)
+                await self._services.line.seen()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _without_line(
+        self, connect: Connect, context: HandoffContext, paused: Pause, comfort: Comfort
+    ) -> NotConnected:
+        """By the configured destinations, which anybody reaches."""
         destinations = list(self._services.desk.destinations(context.skill, self._services.clock.now()))
         if connect.waits and self._services.waiting().overflow:
             destinations.append(self._outside())
         if not destinations:
-            log.info("handoff.closed", skill=context.skill)
             return "closed"
         return await self._in_turn(destinations, connect, context, paused, comfort)
 

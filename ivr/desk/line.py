@@ -178,6 +178,9 @@ class WaitingLine:
     def view(self) -> LineView:
         return self._memory.view
 
+    async def seen(self) -> None:
+        await self._memory.fresh()
+
     def standing(self, place_id: int) -> Standing | None:
         return self._memory.standing(place_id)
 

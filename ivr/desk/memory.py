@@ -122,6 +122,11 @@ class LineMemory:
             for agent in self.view.agents
         )
 
+    async def fresh(self) -> None:
+        """Returns once the database says who waits."""
+        while not self.view.fresh:
+            await self._shown.wait()
+
     async def lapsed(self, offer: Offer) -> None:
         """Returns once it stands no more."""
         while self._stands(offer):

@@ -293,6 +293,9 @@ class Line(Places, Protocol):
         """This was said to them: the position never rises from here, the bound is scored against what happens."""
 
     def view(self) -> LineView: ...
+    async def seen(self) -> None:
+        """Waits while the database doesn't say who waits."""
+
     def staffed(self, skill: str) -> bool:
         """Whether anybody on duty (idle, offered, busy, wrapping up) could take a caller of this skill, now or after
         its skill has relaxed."""

@@ -30,7 +30,8 @@ class FakeLine:
         self.events: list[tuple[str, int]] = []
         self.announced: list[tuple[int, Standing]] = []
         self.within_s: float | None = None
-        self.down = False
+        self._there = asyncio.Event()
+        self._there.set()
         self._idle_at: dict[str, datetime] = {}
         self._waiting: dict[int, list[asyncio.Future[Offer]]] = {}
         self._running: dict[int, Offer] = {}
@@ -232,6 +233,15 @@ class FakeLine:
         )
         return self._looked(self._put(place, place.state, "moved", arrival=moved))
 
+    @property
+    def down(self) -> bool:
+        """Its database is away."""
+        return not self._there.is_set()
+
+    @down.setter
+    def down(self, value: bool) -> None:
+        (self._there.clear if value else self._there.set)()
+
     # -- from memory --------------------------------------------------------------------------------------------------
 
     def standing(self, place_id: int) -> Standing | None:
@@ -250,6 +260,9 @@ class FakeLine:
         live = (place for place in self.places.values() if place.state in LIVE)
         places = tuple(sorted(live, key=lambda place: self.rules.order(place, self._now())))
         return LineView(places, tuple(self.agents.values()), fresh=not self.down)
+
+    async def seen(self) -> None:
+        await self._there.wait()
 
     def staffed(self, skill: str) -> bool:
         return any(agent.state != "away" for agent in self.agents.values())

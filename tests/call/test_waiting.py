@@ -11,6 +11,7 @@ import pytest
 from ivr.actions import ActionRegistry
 from ivr.actions.history import HistoryActions
 from ivr.actions.waiting import WaitingActions
+from ivr.call.handoff import AWAY_S
 from ivr.call.session import CallSession
 from ivr.call.waiting import FIRST_TOLD_S
 from ivr.dialogue.flows.library import FlowLibrary
@@ -45,10 +46,12 @@ class WaitingCallers(FakeActions):
 
 
 class TwoPhones(FakeDesk):
-    """The two agents that the line knows."""
+    """The two agents that the line knows. ``phones``: those of them whom the desk reaches without it."""
+
+    phones: Sequence[str] = ("ann", "bob")
 
     def destinations(self, skill: str, now: object) -> Sequence[Destination]:
-        return [Destination(name, f"sip:{name}@test", self.mode) for name in ("ann", "bob") if self.open]
+        return [Destination(name, f"sip:{name}@test", self.mode) for name in self.phones if self.open]
 
 
 class WaitingRig(Rig):
@@ -56,7 +59,7 @@ class WaitingRig(Rig):
 
     def __init__(self, library: FlowLibrary) -> None:
         super().__init__(library)
-        self.desk = TwoPhones()
+        self.desk = self.reached = TwoPhones()
         self.line = self.waiting = FakeLine(VirtualClock().now)
         self.waiting.within_s = 170.0
         self.waiting.staff("ann", "general", "retention", "discs", state="busy", console=False)
@@ -468,6 +471,46 @@ def test_a_database_that_goes_while_they_wait_rings_the_phones_in_turn(library: 
             rig.waiting.down = True
             await asyncio.sleep(12)
             assert rig.with_agent()
+
+    run(scenario())
+
+
+def test_who_wants_a_person_while_the_line_is_away_waits_for_it_not_for_nobody(library: FlowLibrary) -> None:
+    """Ann has a console: only the line reaches her."""
+
+    async def scenario() -> WaitingRig:
+        rig = WaitingRig(library)
+        rig.reached.phones = ()
+        rig.waiting.staff("ann", state="busy")
+        rig.waiting.down = True
+        async with rig.call():
+            await rig.say("agent", 30)
+            assert rig.session.view()["state"] == "human.connect" and not rig.waiting.places
+            assert rig.caller.heard[-1].startswith("music:")
+            rig.waiting.down = False
+            await asyncio.sleep(3)
+            assert rig.state == "waiting"
+            await rig.free()
+            await asyncio.sleep(5)
+            assert rig.with_agent()
+        return rig
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("staffed", [True, False])
+def test_a_line_that_stays_away_is_told_in_the_end(library: FlowLibrary, staffed: bool) -> None:
+    async def scenario() -> None:
+        rig = WaitingRig(library)
+        rig.reached.phones = ()
+        rig.waiting.staff("ann", state="busy" if staffed else "away")
+        rig.waiting.down = True
+        async with rig.call():
+            await rig.say("agent", 20)
+            assert (rig.session.view()["state"] == "human.connect") is staffed
+            assert "That didn't work" not in rig.said
+            await asyncio.sleep(AWAY_S)
+            assert ("That didn't work" in rig.said) is staffed
 
     run(scenario())
 

@@ -153,5 +153,8 @@ class ToldLine:
     def view(self) -> LineView:
         return LineView((self.place,), (AgentStatus("cleo", "idle", EPOCH, ("general",)),))
 
+    async def seen(self) -> None:
+        raise NotImplementedError
+
     def staffed(self, skill: str) -> bool:
         return True
