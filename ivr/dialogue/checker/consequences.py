@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.references import SPOKEN_TYPES
-from ivr.dialogue.flows.condition import names_of
+from ivr.dialogue.flows.condition import leaves, names_of
 from ivr.dialogue.flows.model import AGITATION, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
@@ -30,7 +30,7 @@ def check_consequences(findings: Findings) -> None:
 
 def _used(state: State, variables: Mapping[str, VariableSpec]) -> list[str]:
     """The variables an action draws on that callers speak."""
-    values = [*state.arguments.values(), *(state.http.body.values() if state.http else ())]
+    values = [*state.arguments.values(), *(value for value, _ in leaves(state.http.body if state.http else {}, ()))]
     names = set[str]().union(*map(names_of, values), names_in(state.http.path if state.http else ""))
     return [v for v in variables if v in names and variables[v].type in SPOKEN_TYPES]
 

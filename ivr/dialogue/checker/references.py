@@ -104,8 +104,8 @@ class _Names:
                 why = f"{slot} is {self.variables[slot].type}, which nobody can say"
                 self.add("not-askable", place, why, "give the variable a type that can be said", text=slot)
 
-    def expression(self, text: object, place: Place) -> Expression | None:
-        """Report what is wrong with a value or condition; the expression otherwise."""
+    def expression(self, text: object, place: Place, *, optional: bool = False) -> Expression | None:
+        """Report what is wrong with a value or condition; the expression otherwise. ``optional``: it may lack."""
         if not isinstance(text, str) or not text:
             return None
         try:
@@ -114,17 +114,21 @@ class _Names:
             remedy = error.remedy or "write a variable, a fact, or a comparison such as tries < 2"
             self.add("bad-expression", place, f"{text!r} cannot be read: {error.message}", remedy, text=text)
             return None
+        if found.optional and not optional:
+            why = f"{text} is left out where {found.bare} isn't known, and here something has to be"
+            remedy = f"write {found.bare}; a ? stands only under with: and body:"
+            self.add("not-optional", place, why, remedy, text=text)
         for name in sorted(found.names | found.tested):
             self.named(name, place)
         return found
 
-    def given(self, name: str, value: object, place: Place) -> Expression | None:
+    def given(self, name: str, value: object, place: Place, *, optional: bool = False) -> Expression | None:
         """A value for ``name``: as an expression, and one that is not blank."""
         if value is None or (isinstance(value, str) and not value.strip("'\" ")):
             remedy = f"give it a value; to empty a variable use clear: [{name}]"
             self.add("blank-value", place, f"{name} is given nothing, and what is blank counts as not filled", remedy)
             return None
-        return self.expression(value, place)
+        return self.expression(value, place, optional=optional)
 
     def named(self, name: str, place: Place) -> None:
         if name in self.variables or name in self.facts:
@@ -248,8 +252,14 @@ class _Names:
                 known = [p.name for p in signature.parameters]
                 key = self.key("states", sid, "with", name)
                 self.unknown("parameter", key, name, known, f" of {signature.name} called")
-            found = self.given(name, value, place)
-            if parameter is None or found is None or found.bare not in self.variables:
+            found = self.given(name, value, place, optional=True)
+            if parameter is None or found is None:
+                continue
+            if found.optional and parameter.required:
+                why = f"{signature.name} needs {name}, and {value} may be left out"
+                remedy = f"come here only if filled({found.bare}), and write {found.bare}"
+                self.add("missing-parameter", place, why, remedy, text=str(value))
+            if found.bare not in self.variables:
                 continue
             given, wanted = self.variables[found.bare].type, parameter.type
             if given != wanted and wanted != "text" and not any(given in a and wanted in a for a in _ALIKE):
@@ -283,7 +293,7 @@ class _Names:
             self.add("unknown-service", place, f"there is no service {service}", remedy, text=service)
         self.text(state.http.path, self.at("states", sid, "http", "path"))
         for value, path in leaves(state.http.body, ("states", sid, "http", "body")):
-            self.expression(value, self.at(*path))
+            self.expression(value, self.at(*path), optional=True)
         for mine in state.http.returns:
             self.assigned(mine, "states", sid, "http", "returns", mine)
         self._outcomes(sid, state, HTTP_OUTCOMES, "an http call")
@@ -291,7 +301,7 @@ class _Names:
     def _call(self, sid: str, state: State) -> None:
         callee = self.findings.library.flows.get(state.call)
         for name, value in state.arguments.items():
-            self.given(name, value, self.at("states", sid, "with", name))
+            self.given(name, value, self.at("states", sid, "with", name), optional=True)
             if callee is not None and name not in callee.parameters:
                 place = self.key("states", sid, "with", name)
                 self.unknown("parameter", place, name, callee.parameters, f" of {state.call} called")

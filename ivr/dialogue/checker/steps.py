@@ -19,7 +19,7 @@ from ivr.dialogue.checker.graph import (
     components,
 )  # fmt: skip
 from ivr.dialogue.flows.assurance import Assurance
-from ivr.dialogue.flows.condition import Test, leaves, names_of, read, test_of
+from ivr.dialogue.flows.condition import Test, leaves, needed_by, read, test_of
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.mixed_initiative import asks_for, fillings
 from ivr.dialogue.flows.model import Flow
@@ -104,7 +104,7 @@ class _Compiler:
         return found
 
     def _values(self, values: Mapping[str, object], path: Path) -> list[Use]:
-        uses = [Use(self._need(names_of(v)), (*path, k)) for k, v in values.items()]
+        uses = [Use(self._need(needed_by(v)), (*path, k)) for k, v in values.items()]
         return [u for u in uses if u.need]
 
     # --- steps -------------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ class _Compiler:
     def _http(self, node: Node) -> None:
         http, base = node.state.http, ("states", node.name, "http")
         assert http is not None
-        uses = [Use(self._need(names_of(value)), path) for value, path in leaves(http.body, (*base, "body"))]
+        uses = [Use(self._need(needed_by(value)), path) for value, path in leaves(http.body, (*base, "body"))]
         uses.append(Use(self._need(names_in(http.path)), (*base, "path")))
         node.uses += [u for u in uses if u.need]
         self._outcomes(node, HTTP_OUTCOMES, frozenset({"ok"}), http.risk)
@@ -247,7 +247,7 @@ class _Compiler:
         node.call = state.call
         given = {k: read(v) for k, v in state.arguments.items()}
         asked = {k for k in given if asks_for(self.library.flows, state.call, k)}  # passed on filled or not
-        passed = {k for k, value in given.items() if value and value.bare and k in asked}
+        passed = {k for k, value in given.items() if value and (value.optional or (value.bare and k in asked))}
         wanted = {k: v for k, v in state.arguments.items() if k not in passed}
         node.uses += self._values(wanted, ("states", node.name, "with"))
         node.perhaps = frozenset(passed | {k for k, value in given.items() if value and "." in value.bare})

@@ -14,6 +14,7 @@ from ivr.dialogue.engine.effects import Outbox
 from ivr.dialogue.engine.next import Gather, Guess, Waiting
 from ivr.dialogue.engine.reasons import Reasons
 from ivr.dialogue.engine.variables import Frame, bound, fitted
+from ivr.dialogue.flows.condition import leaves
 from ivr.dialogue.flows.expression import parse_expression
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow, VariableSpec
@@ -363,8 +364,14 @@ class Conversation:
         """The titles of a variable's first vocabulary, in the order the caller hears them."""
         return tuple(titled(term) for term in self.vocabularies.get((spec.vocabularies or ("",))[0], ()))
 
-    def names_in(self, text: object) -> frozenset[str]:
-        return parse_expression(text).names if isinstance(text, str) else frozenset()
+    def names_in(self, value: object) -> frozenset[str]:
+        """What a value in a file draws on, also inside lists and mappings."""
+        texts = [text for text, _ in leaves(value, ()) if isinstance(text, str)]
+        return frozenset[str]().union(*(parse_expression(text).names for text in texts))
+
+    def optional(self, text: object) -> bool:
+        """Whether a value that isn't known is left out."""
+        return isinstance(text, str) and parse_expression(text).optional
 
     def doubts(self, value: object) -> bool:
         """Whether an expression draws on anything heard with doubt."""

@@ -44,6 +44,12 @@ def names_of(value: object) -> frozenset[str]:
     return expression.names if expression else frozenset()
 
 
+def needed_by(value: object) -> frozenset[str]:
+    """Of ``names_of``, those that must have a value."""
+    expression = read(value)
+    return expression.needed if expression else frozenset()
+
+
 def leaves(value: object, path: Path) -> Iterator[tuple[object, Path]]:
     """Every plain value inside lists and mappings, with its path."""
     if isinstance(value, dict):
@@ -60,7 +66,9 @@ def test_of(text: str, bits: Mapping[str, int]) -> Test:
     """``text`` as a three-valued test; variables outside ``bits`` are unknown. What can't be parsed is unknown."""
     if not text:
         return lambda mask, around: True
-    return _compile(ast.parse(text.strip(), mode="eval").body, bits) if read(text) else _unknown
+    expression = read(text)
+    readable = expression is not None and not expression.optional
+    return _compile(ast.parse(text.strip(), mode="eval").body, bits) if readable else _unknown
 
 
 def _compile(node: ast.expr, bits: Mapping[str, int]) -> Test:

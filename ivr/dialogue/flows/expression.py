@@ -1,7 +1,8 @@
 """Expressions, the small language of conditions and values: parsed by Python's grammar, allowed node by node.
 
 Names are variables, dotted names are facts (``hours.open``). There are no calls but ``filled(x)``, no
-subscripts, no attributes beyond facts. What is missing is None; comparing with None is False. Nothing here ever runs
+subscripts, no attributes beyond facts. ``day?``, for a value that is passed on, is left out while it isn't known. What
+is missing is None; comparing with None is False. Nothing here ever runs
 code from a file: the tree is translated into closures over our own operations.
 """
 
@@ -35,13 +36,20 @@ class Expression:
     """A parsed expression.
 
     ``names`` are the variables and facts whose value is used, ``tested`` those that ``filled()`` asks about, ``bare``
-    the single variable or fact that the whole text names ("" otherwise). ``literal`` tells that no name occurs."""
+    the single variable or fact that the whole text names ("" otherwise). ``optional``: nothing is passed on while that
+    isn't known. ``literal`` tells that no name occurs."""
 
     text: str
     names: frozenset[str]
     tested: frozenset[str]
     bare: str
     run: _Run
+    optional: bool = False
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """The names that must have a value for it to have one."""
+        return frozenset() if self.optional else self.names
 
     @property
     def literal(self) -> bool:
@@ -64,6 +72,8 @@ def parse_expression(text: str) -> Expression:
     if not stripped:
         raise ExpressionError("an empty expression", 1, remedy="write a variable, a fact or a comparison")
     offset = len(text) - len(text.lstrip())
+    if optional := stripped.endswith("?"):
+        stripped = stripped[:-1].rstrip() or "?"
     try:
         tree = ast.parse(stripped, mode="eval")
     except SyntaxError as error:
@@ -75,7 +85,10 @@ def parse_expression(text: str) -> Expression:
     reader = _Reader(offset)
     run = reader.read(tree.body, 0)
     bare = _dotted(tree.body) or ""
-    return Expression(text, frozenset(reader.names), frozenset(reader.tested), bare, run)
+    if optional and bare not in reader.names:
+        why, remedy = "only a variable or a fact by itself may be left out", "write the one name and ?: day?"
+        raise ExpressionError(why, offset + len(stripped) + 1, remedy=remedy)
+    return Expression(text, frozenset(reader.names), frozenset(reader.tested), bare, run, optional)
 
 
 def _dotted(node: ast.expr) -> str | None:

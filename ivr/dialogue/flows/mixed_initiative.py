@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from itertools import combinations
 
-from ivr.dialogue.flows.condition import Around, leaves, names_of, test_of
+from ivr.dialogue.flows.condition import Around, leaves, needed_by, test_of
 from ivr.dialogue.flows.expression import ExpressionError, parse_expression
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.prompt import TaperedPrompt, items_of
@@ -62,7 +62,7 @@ class _Walk:
         self._seen: set[tuple[str, str, str]] = set()
 
     def edge(self, flow: Flow, edge: EdgeSpec, slot: str) -> Iterator[_Fate]:
-        if _says(edge.say, slot) or any(slot in names_of(value) for value in edge.set.values()):
+        if _says(edge.say, slot) or any(slot in needed_by(value) for value in edge.set.values()):
             yield _Fate.USED
         elif edge.goto in flow.states and slot not in edge.set:
             yield from self.state(flow, edge.goto, slot)
@@ -110,7 +110,7 @@ def _uses(state: State, slot: str) -> bool:
         if slot in names_in(state.http.path):
             return True
     passes = bool(state.call)
-    return any(slot in names_of(value) and not (passes and _bare(value) == slot) for value in values)
+    return any(slot in needed_by(value) and not (passes and _bare(value) == slot) for value in values)
 
 
 def _says(prompt: TaperedPrompt | None, slot: str) -> bool:

@@ -79,7 +79,7 @@ def test_hours_of_the_human_flow() -> None:
 
 def test_a_flow_lists_its_states_and_who_calls_it() -> None:
     text = explain_flow(reference(), "hold").render()
-    assert "main.hold_until calls it" in text
+    assert "main.hold calls it" in text
     assert "returns" in text
     for state in reference().flows["hold"].states:
         assert f"  {state}: " in text

@@ -21,7 +21,7 @@ from tests.unit.workshop.reference import library, reference, sources
 FACTS = LineFacts(COMPANY.all_signatures, services=("deliveries", "my_service"))
 INTENT = "  hold:\n    phrases:"
 CHOICE = '      - {intent: undo, key: 9, label: "undoing your last change", goto: undo}\n'
-STATE = "  hold: {call: hold,"
+STATE = "  hear_notes: {call: notes,"
 
 
 def _called(name: str) -> dict[str, str]:

@@ -25,6 +25,7 @@ from ivr.dialogue.understanding.grammar import Meaning, Reading, SlotValue
 from ivr.events import MESSAGE_LEAVE
 from ivr.record import Decided
 
+_LEFT_OUT = object()
 MOST_TRIED = 100  # actions remembered for the human; the oldest go first
 
 
@@ -68,14 +69,23 @@ def perform(call: Conversation) -> Next:
 
 
 def _evaluated(call: Conversation, values: Mapping[str, object]) -> dict[str, object]:
-    arguments: dict[str, object] = {}
-    for name, value in values.items():
-        found = call.evaluate(value)
-        plain = found.value if isinstance(found, SlotValue) else found
-        if plain is None and isinstance(value, str) and "." not in value:
-            raise Broken(f"{call.here}: nothing is known for {name}")
-        arguments[name] = plain
-    return arguments
+    """Also inside lists and mappings. What is optional and isn't known is left out."""
+    found = ((name, _plain(call, name, value)) for name, value in values.items())
+    return {name: value for name, value in found if value is not _LEFT_OUT}
+
+
+def _plain(call: Conversation, name: str, value: object) -> object:
+    if isinstance(value, Mapping):
+        return _evaluated(call, value)
+    if isinstance(value, list | tuple):
+        return [each for inner in value if (each := _plain(call, name, inner)) is not _LEFT_OUT]
+    found = call.evaluate(value)
+    plain = found.value if isinstance(found, SlotValue) else found
+    if plain in (None, "") and call.optional(value):
+        return _LEFT_OUT
+    if plain is None and isinstance(value, str) and "." not in value:
+        raise Broken(f"{call.here}: nothing is known for {name}")
+    return plain
 
 
 def _request(call: Conversation, http: Http) -> dict[str, object]:

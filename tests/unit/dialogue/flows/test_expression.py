@@ -68,6 +68,13 @@ def test_names_tests_and_bare_names() -> None:
     assert parse_expression("'x'").literal and not expression.literal
 
 
+def test_one_name_may_be_left_out() -> None:
+    expression = parse_expression(" member.name? ")
+    assert expression.optional and expression.bare == "member.name" and expression.names == {"member.name"}
+    assert not expression.needed and parse_expression("n").needed == {"n"}
+    assert parse_expression("n?").evaluate(SCOPE) == 3 and parse_expression("gone?").evaluate(SCOPE) is None
+
+
 @pytest.mark.parametrize(
     ("text", "column"),
     [
@@ -87,6 +94,11 @@ def test_names_tests_and_bare_names() -> None:
         ("", 1),
         ("b'x'", 1),
         ("1j", 1),
+        ("n + 1?", 6),
+        ("'x'?", 4),
+        ("true?", 5),
+        ("?", 1),
+        ("n??", 2),
     ],
 )
 def test_whatever_else_is_refused_with_its_column(text: str, column: int) -> None:
