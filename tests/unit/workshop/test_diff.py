@@ -82,7 +82,11 @@ MUTATIONS: dict[str, tuple[tuple[str, str, str], str, str]] = {
     "start": (("hold.yaml", "start: until", "start: hold"), "start", "hold instead of until"),
     "end": (("human.yaml", "end: closed", "end: shut"), "end", "shut instead of closed"),
     "about": (("hold.yaml", "Hold the member's", "Holds the member's"), "about", "‹Holds›"),
-    "sub-flow": (("main.yaml", "hear_notes: {call: notes,", "hear_notes: {call: hold,"), "call", "hold instead of notes"),
+    "sub-flow": (
+        ("main.yaml", "hear_notes: {call: notes,", "hear_notes: {call: hold,"),
+        "call",
+        "hold instead of notes",
+    ),
     "risk keyword": (("universals.yaml", "[cancel, ", "["), "phrases-lost", "cancel"),
     "risk skill": (("universals.yaml", "skill: retention", "skill: general"), "handoff", "general"),
     "concept": (("universals.yaml", "films, lineup]", "films]"), "phrases-lost", "lineup"),
