@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import multiprocessing
 import os
 import sys
@@ -22,6 +23,8 @@ from aiohttp import ClientSession
 from watchfiles import awatch
 
 from ivr.demo.line import LineSetup, RunningLine
+from ivr.media.description import callers_served
+from ivr.media.placement import LEGS
 from tests.bench.figures import Figure, tell
 from tests.bench.process_tree import Spent, Watch
 from tests.bench.rtp_sinks import Report, Sinks, bare_loop
@@ -51,9 +54,12 @@ def first_sounds(report: Report, sipp: SippResult) -> list[float]:
 
 
 def in_use(folder: Path, calls: int) -> LineSetup:
-    """A line for so many calls of which none talks: the limit of those who might is out of the way."""
+    """A line for so many calls, with the media processes that it would have as shipped. None of them talks: the limit
+    of those who might is out of the way."""
+    processes = max(1, min(os.cpu_count() or 1, math.ceil(calls / callers_served(LEGS))))
     records = f'[cdr]\npath = "{folder / RECORDS}"'
-    return LineSetup(folder, max_calls=calls + 10, speech=f"talkers = {calls + 10}", extra=records)
+    speech = f"talkers = {calls + 10}"
+    return LineSetup(folder, max_calls=calls + 10, media_processes=processes, speech=speech, extra=records)
 
 
 async def scraped(line: RunningLine) -> None:
