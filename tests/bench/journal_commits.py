@@ -25,7 +25,6 @@ import asyncpg
 from ivr.demo.line import LineSetup, RunningLine
 from tests.bench.figures import Figure, tell
 from tests.bench.process_tree import Spent, Watch
-from tests.bench.talkers import NUMBERS
 from tests.postgres import PostgresServer, start_server, stop_server
 from tests.wire.sipp import SippResult, start_sipp
 
@@ -41,6 +40,19 @@ SELECT xact_commit AS commits, pg_snapshot_xmax(pg_current_snapshot())::text::bi
   (SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::bigint FROM pg_stat_user_tables) AS rows
 FROM pg_stat_database WHERE datname = current_database()
 """
+
+
+FIRST_MEMBER, PREFIX = 10_000, "50377"
+_JOIN = (
+    """INSERT INTO members (id, number, name, first_name, plan, since, language)
+    SELECT each, each::text, name, first_name, plan, since, language FROM generate_series({first}, {last}) each, members
+    WHERE members.id = (SELECT min(id) FROM members)""",
+    """INSERT INTO member_phones (number, member_id)
+    SELECT '{prefix}' || lpad((each - {first})::text, 5, '0'), each FROM generate_series({first}, {last}) each""",
+    """INSERT INTO queue_entries (member_id, position, title_id, added_at)
+    SELECT each, position, title_id, added_at FROM generate_series({first}, {last}) each, queue_entries
+    WHERE member_id = (SELECT min(id) FROM members)""",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,13 @@ async def counted(connection: asyncpg.Connection[asyncpg.Record]) -> Counts:
     return Counts(row["commits"], row["writes"], row["wal"], row["rows"] or 0, at)
 
 
+async def joined(connection: asyncpg.Connection[asyncpg.Record], members: int) -> None:
+    """So many members with a number and a queue each: whoever calls while another call of theirs is being written has
+    that written at once, so callers must not be the same few people."""
+    for statement in _JOIN:
+        await connection.execute(statement.format(first=FIRST_MEMBER, last=FIRST_MEMBER + members - 1, prefix=PREFIX))
+
+
 async def run(server: PostgresServer, database: str, module: str, load: Load, folder: Path) -> Measured:
     await server.execute(f"CREATE DATABASE {database}")
     setup = LineSetup(
@@ -120,11 +139,13 @@ async def run(server: PostgresServer, database: str, module: str, load: Load, fo
     )
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
         sink.bind(("127.0.0.1", 0))
-        fields = "".join(f"{sink.getsockname()[1]};{number};\n" for number in NUMBERS)
+        port = sink.getsockname()[1]
+        fields = "".join(f"{port};{PREFIX}{member:05};\n" for member in range(load.calls))
         (folder / "fields.csv").write_text("SEQUENTIAL\n" + fields)
         async with RunningLine.running(setup) as line:
             connection = await asyncpg.connect(host=str(server.folder), user="postgres", database=database)
             try:
+                await joined(connection, load.calls)
                 await asyncio.sleep(SETTLE_S)
                 before = await counted(connection)
                 await asyncio.sleep(IDLE_S)

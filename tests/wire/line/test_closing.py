@@ -44,6 +44,7 @@ async def test_closed_hours_end_in_a_kept_promise(closed: RunningLine) -> None:
     async with Softphone.open() as phone, Caller.calling(phone, closed.uri, None, from_number=ADA) as caller:
         await caller.prompt_begin()
         call = (await call_of(closed, ADA))["call_id"]
+        await reached_state(closed, "main.welcome", call)  # who calls is known
         since = mark(closed)
         await caller.press("0")
         await reached_state(closed, "human.offer_callback", call, since=since)
