@@ -145,6 +145,7 @@ async def test_the_agents_line_dies_and_the_callers_lives(two: House, page: Page
         await talking(page, phone)
         await page.keyboard.press("h")
         await hears(phone, "music")
+        await asyncio.sleep(1.5)  # the agent's line keeps it
         died = await two.kill(second)
         await expect(page.locator(".talk-card")).to_contain_text("You are with")
         await expect(page.get_by_role("button", name="Hold")).to_have_attribute("aria-pressed", "true")
