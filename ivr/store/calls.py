@@ -65,7 +65,7 @@ class CallLog(ResumePointLog):
         """Implements ``ivr.ports.PastCalls``. Of a caller whose id is not known, it may miss what a call of theirs does
         in this very moment."""
         if caller_id:
-            await self._settled_of(fit(caller_id, 60))
+            await self._settled_of(fit(caller_id, 60), lambda call_id: call_id != but)
         return await self._database.read(
             lambda connection: self._calls_about(connection, flow, caller_id, number, since, but)
         )

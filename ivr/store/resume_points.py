@@ -30,19 +30,28 @@ class ResumePointLog(TableGroup):
         self._writer = writer
         self._lease = lease
         self._members: dict[str, str] = {}  # by call, of those whose end is not written yet
+        self._over_now: set[str] = set()  # of these, the calls that are over
 
     async def _settled(self) -> None:
         await self._writer.settled()
 
-    async def _settled_of(self, member: str) -> None:
-        """What is to be written of this member's calls is."""
+    async def _settled_of(self, member: str, counts: Callable[[str], bool]) -> None:
+        """What is to be written of this member's calls is: of those that ``counts`` says, and of no call ("")."""
         members = self._members
-        await self._writer.settled(
-            lambda write: member in (write.values.get("member"), members.get(str(write.values.get("call_id"))))
-        )
+
+        def about(write: Write) -> bool:
+            call_id = str(write.values.get("call_id") or "")
+            return member in (write.values.get("member"), members.get(call_id)) and (not call_id or counts(call_id))
+
+        await self._writer.settled(about)
 
     def _ended(self, call_id: str, written: asyncio.Future[None]) -> asyncio.Future[None]:
-        written.add_done_callback(lambda _: self._members.pop(call_id, None))
+        def known(_: asyncio.Future[None]) -> None:
+            self._members.pop(call_id, None)
+            self._over_now.discard(call_id)
+
+        self._over_now.add(call_id)
+        written.add_done_callback(known)
         return written
 
     def save_resume_point(
@@ -70,7 +79,9 @@ class ResumePointLog(TableGroup):
 
         Where the database can be read and not written, the snapshot is given and taken out later."""
         member = fit(caller_id, 60)
-        await self._settled_of(member)
+        await self._settled_of(
+            member, self._over_now.__contains__
+        )  # what stands there of calls in progress is not read
         found = await self._database.read(lambda connection: self._over(connection, member))
         if not found:
             return None

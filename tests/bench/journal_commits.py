@@ -42,7 +42,7 @@ FROM pg_stat_database WHERE datname = current_database()
 """
 
 
-FIRST_MEMBER, PREFIX = 10_000, "50377"
+FIRST_MEMBER, PREFIX = 50_000, "50377"
 _JOIN = (
     """INSERT INTO members (id, number, name, first_name, plan, since, language)
     SELECT each, each::text, name, first_name, plan, since, language FROM generate_series({first}, {last}) each, members
@@ -121,11 +121,13 @@ async def counted(connection: asyncpg.Connection[asyncpg.Record]) -> Counts:
     return Counts(row["commits"], row["writes"], row["wal"], row["rows"] or 0, at)
 
 
-async def joined(connection: asyncpg.Connection[asyncpg.Record], members: int) -> None:
+async def joined(server: PostgresServer, database: str, members: int) -> None:
     """So many members with a number and a queue each: whoever calls while another call of theirs is being written has
     that written at once, so callers must not be the same few people."""
+    connection = await asyncpg.connect(host=str(server.folder), user="postgres", database=database)
     for statement in _JOIN:
         await connection.execute(statement.format(first=FIRST_MEMBER, last=FIRST_MEMBER + members - 1, prefix=PREFIX))
+    await connection.close()  # its counters are told by then
 
 
 async def run(server: PostgresServer, database: str, module: str, load: Load, folder: Path) -> Measured:
@@ -143,9 +145,9 @@ async def run(server: PostgresServer, database: str, module: str, load: Load, fo
         fields = "".join(f"{port};{PREFIX}{member:05};\n" for member in range(load.calls))
         (folder / "fields.csv").write_text("SEQUENTIAL\n" + fields)
         async with RunningLine.running(setup) as line:
+            await joined(server, database, load.calls)
             connection = await asyncpg.connect(host=str(server.folder), user="postgres", database=database)
             try:
-                await joined(connection, load.calls)
                 await asyncio.sleep(SETTLE_S)
                 before = await counted(connection)
                 await asyncio.sleep(IDLE_S)

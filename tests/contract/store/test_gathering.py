@@ -121,6 +121,8 @@ async def test_a_caller_who_begins_makes_no_transaction_of_their_own(url: str, n
     assert await store.calls.take_resume_point("10002", now() - timedelta(minutes=1)) is None
     count = await store.calls.calls_about("main", caller_id="10002", number="9", since=now(), but="call-2")
     assert (count, commits.count) == (0, 2), "the two that read"
+    assert await store.calls.take_resume_point("10001", now() - timedelta(minutes=1)) is None, "their call goes on"
+    assert await store.calls.calls_about("main", caller_id="10001", number="3", since=now(), but="call-1") == 0
     assert not any(each.done() for each in asked)
     over = asyncio.ensure_future(store.calls.finish("call-1", "abandoned", now(), {}))
     await asyncio.sleep(0)
