@@ -60,7 +60,7 @@ async def drift_of(url: str) -> list[object]:
 
 
 async def test_upgrade_makes_exactly_the_models(empty_url: str) -> None:
-    store = films_store(empty_url)
+    store = films_store(empty_url, timeout_s=15.0)
     await store.upgrade()
     await store.close()
     assert await drift_of(empty_url) == []
@@ -68,7 +68,7 @@ async def test_upgrade_makes_exactly_the_models(empty_url: str) -> None:
 
 async def test_a_database_from_before_the_company_had_a_branch(empty_url: str) -> None:
     """Revision 0001 held the company's tables too, and there was one version table."""
-    store = films_store(empty_url)
+    store = films_store(empty_url, timeout_s=15.0)
     await store.upgrade()
     await films_on(store).seed()
     engine = create_async_engine(empty_url)
@@ -126,7 +126,7 @@ async def test_a_company_comes_and_goes(empty_url: str) -> None:
 
 async def test_drift_would_be_seen(empty_url: str) -> None:
     """The comparison above can fail: without a table it says so."""
-    store = films_store(empty_url)
+    store = films_store(empty_url, timeout_s=15.0)
     await store.upgrade()
     await store.close()
     engine = create_async_engine(empty_url)
@@ -156,7 +156,7 @@ async def test_status_and_seed_commands(empty_url: str) -> None:
 
 
 async def test_instances_starting_together_upgrade_once(empty_url: str) -> None:
-    stores = [films_store(empty_url) for _ in range(4)]
+    stores = [films_store(empty_url, timeout_s=15.0) for _ in range(4)]
     await asyncio.gather(*(store.upgrade() for store in stores))
     assert (await stores[0].status()).usable
     for store in stores:
@@ -176,7 +176,7 @@ async def at(url: str, revision: str, floor: str = "") -> None:
 
 @pytest.mark.parametrize("floor", ["", "0015"])
 async def test_a_database_of_a_later_release_that_only_expanded_serves(empty_url: str, floor: str) -> None:
-    store = films_store(empty_url)
+    store = films_store(empty_url, timeout_s=15.0)
     await store.upgrade()
     await at(empty_url, "9999", floor)
     await store.prepare()
@@ -190,7 +190,7 @@ async def test_a_database_of_a_later_release_that_only_expanded_serves(empty_url
 
 
 async def test_one_that_contracted_keeps_it_out(empty_url: str) -> None:
-    store = films_store(empty_url)
+    store = films_store(empty_url, timeout_s=15.0)
     await store.upgrade()
     await at(empty_url, "9999", "9998")
     for refused in (store.upgrade, store.prepare):
@@ -203,7 +203,7 @@ async def test_one_that_contracted_keeps_it_out(empty_url: str) -> None:
 
 
 async def test_a_line_upgrades_its_own_file_and_asks_for_it_on_a_server(empty_url: str) -> None:
-    store = films_store(empty_url)
+    store = films_store(empty_url, timeout_s=15.0)
     if store.database.sqlite:
         await store.prepare()
     else:
@@ -238,7 +238,7 @@ async def test_a_store_in_memory_needs_no_file() -> None:
 
 
 async def test_using_a_database_before_upgrade_is_unavailable_not_a_traceback(empty_url: str) -> None:
-    store = films_store(empty_url)
+    store = films_store(empty_url, timeout_s=15.0)
     with pytest.raises(StoreUnavailable):
         await films_on(store).backend.profile("10001")
     await store.close()
@@ -257,7 +257,7 @@ def test_names_of_databases_hide_passwords() -> None:
 
 async def test_what_the_ledger_told_of_the_staff_is_in_the_audit_log(empty_url: str) -> None:
     """Until 0011 log-ins, played recordings and the desk's settings stood beside what calls changed."""
-    store = films_store(empty_url)
+    store = films_store(empty_url, timeout_s=15.0)
     await store.upgrade()
     engine = create_async_engine(empty_url)
     rows = [
