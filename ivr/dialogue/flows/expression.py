@@ -1,9 +1,9 @@
 """Expressions, the small language of conditions and values: parsed by Python's grammar, allowed node by node.
 
-Names are variables, dotted names are facts (``hours.open``). There are no calls but ``filled(x)``, no
-subscripts, no attributes beyond facts. ``day?``, for a value that is passed on, is left out while it isn't known. What
-is missing is None; comparing with None is False. Nothing here ever runs
-code from a file: the tree is translated into closures over our own operations.
+Names are variables, dotted names are facts (``hours.open``). There are no calls but ``filled(x)``, no subscripts, no
+attributes beyond facts. What is missing is None; comparing with None is False. ``day?``, for a value that is passed on,
+is left out while it isn't known. Nothing here ever runs code from a file: the tree is translated into closures over our
+own operations.
 """
 
 from __future__ import annotations
