@@ -257,6 +257,10 @@ class Bridge:
 
     # -- what becomes of a consultation (Consulting) --------------------------------------------------------------
 
+    def rings(self) -> None:
+        """Another telephone, which a process that takes this call over has to stop."""
+        self._on_change()
+
     async def consulted(self) -> None:
         async with self.turn:
             await self.settle()

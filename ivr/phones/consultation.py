@@ -34,6 +34,7 @@ State = Literal["", "ringing", "private", "conference"]
 class Consulting(Protocol):
     """The bridge: what is told of it, and what the consulted one's console has of it."""
 
+    def rings(self) -> None: ...
     async def consulted(self) -> None: ...
     async def unconsulted(self, why: str) -> None: ...
     def view(self) -> Mapping[str, Any]: ...
@@ -114,9 +115,15 @@ class Consultation:
         self, onward: Onward, ring: Ring, on_ringing: Callable[[], None] | None = None, *, replaces: str = ""
     ) -> Party:
         """Ring there until somebody answers. Raises DialFailed, TransferFailed, MediaUnavailable, CallEnded."""
+
+        def rings() -> None:
+            self._bridge.rings()
+            if on_ringing is not None:
+                on_ringing()
+
         if onward.kind == "agent" and not replaces:
             offer = replace(ring.offer, agent=onward.name, line="")
-            leg, media = await self._phone(onward).ring(replace(ring, offer=offer), on_ringing)
+            leg, media = await self._phone(onward).ring(replace(ring, offer=offer), rings)
             answered = Participant(leg, media, may_mute=True)
         else:
             answered = await self._switchboard.dial(
@@ -125,7 +132,7 @@ class Consultation:
                 Identity("", "", self._switchboard.caller_id),
                 headers={"Replaces": replaces} if replaces else {},
                 ring_timeout_s=OUTSIDE_RING_S,
-                on_ringing=on_ringing,
+                on_ringing=rings,
                 call=ring.context.call_id,
             )
         now = asyncio.get_running_loop().time()

@@ -270,6 +270,20 @@ def test_who_leaves_while_another_takes_over_frees_both(ends: str, turns: int) -
     assert finished == [("finished", 7, "eve" if passed else "ben")]
 
 
+@pytest.mark.parametrize("how", ["transfer", "consult"])
+def test_a_telephone_that_rings_is_told_of_while_it_rings(how: str) -> None:
+    """Whoever takes the call over has to stop it."""
+
+    async def scenario(talk: Talk, line: ToldLine) -> None:
+        rang: list[list[object]] = []
+        talk.bridge._on_change = lambda: rang.append([each["target"] for each in talk.endpoint.ringing("c1")])
+        await (talk.bridge.transfer(OUTSIDE) if how == "transfer" else talk.bridge.consult("agent:cleo"))
+        await asyncio.sleep(0.5)
+        assert rang[-1] == ["sip:+15035550199@192.0.2.10" if how == "transfer" else "sip:cleo@192.0.2.21"]
+
+    talking(scenario)
+
+
 @pytest.mark.parametrize("how", ["transfer", "consult", "consult and drop"])
 @pytest.mark.parametrize("turns", range(12))
 def test_who_leaves_while_somebody_answers_leaves_no_call_behind(how: str, turns: int) -> None:

@@ -141,6 +141,11 @@ class Telephone(asyncio.DatagramProtocol):
         """What is kept of a call, at most once a second, is as the call is now."""
         await asyncio.sleep(1.5)
 
+    def switched_on(self) -> None:
+        """It is free, answers soon, and has rung never."""
+        self.answers_after_s, self.rung, self.cancelled = 0.2, 0, 0
+        self._theirs = ""
+
     def forget(self) -> None:
         """The telephone was switched off, and on again: it knows of no call."""
         self.close()

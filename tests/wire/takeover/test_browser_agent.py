@@ -54,7 +54,7 @@ async def ada(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser
 @pytest_asyncio.fixture(loop_scope="session")
 async def two(both: House, cleo: Telephone) -> AsyncIterator[House]:
     await both.up()
-    cleo.answers_after_s, cleo.rung, cleo.cancelled = 0.2, 0, 0
+    cleo.switched_on()
     yield both
 
 
