@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import structlog
 
+from ivr.store import Store
+
 HERE = Path(__file__).parent
 gc.disable()  # until all is collected: nothing of it is garbage
 # Calls over real SIP and RTP wait more than they compute: begun first, they end while the rest keeps the cores busy.
@@ -41,3 +43,10 @@ def _turn(path: Path) -> int:
 def _logs_as_they_come() -> None:
     """Commands that ran in this process before have set levels and files for its log."""
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _patient_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for two seconds is no database that is away. Who tests that says the bound."""
+    assert Store.__init__.__kwdefaults__ is not None
+    monkeypatch.setitem(Store.__init__.__kwdefaults__, "timeout_s", 20.0)
