@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ivr.demo.line import RunningLine
 from ivr.demo.screen import Screen
+from ivr.errors import TelephonyError
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller, TranscriptLine
 from ivr.softphone.timing import joined_at, key_silences, responses, speech_silences
@@ -19,6 +20,7 @@ ADA = "5035550101"
 ADA_NUMBER = "10001"
 JUNE = "5035550103"
 TRIES = 2  # who was not understood says it once more
+WANT_YES = frozenset({"confirm", "meant", "goodbye"})  # what was heard with doubt is asked about
 HEAR = "what's in my queue"
 GREETING = "This is Sam at the desk, I can see what you told the line. How can I help?"
 
@@ -53,6 +55,12 @@ async def _calling(
         phone.save(recording)
 
 
+async def _asked(line: RunningLine) -> str:
+    """What the line listens for; "" when it doesn't, or the call is over."""
+    calls = await line.calls(live=True)
+    return str(calls[0]["listening_for"]) if calls else ""
+
+
 async def reorder(line: RunningLine, agent: Softphone, voice: CallerVoice, screen: Screen, out: Path) -> Outcome:
     """A caller moves a title to the top by voice, and does a few more things."""
     screen.heading("(a) “Move Casablanca to the top”")
@@ -78,7 +86,7 @@ async def reorder(line: RunningLine, agent: Softphone, voice: CallerVoice, scree
             for _ in range(TRIES):
                 await say(request)
                 await caller.prompt_end()
-                if (await line.calls(live=True))[0]["listening_for"] == "confirm":
+                if await _asked(line) in WANT_YES:
                     await say("yes")
                     await caller.prompt_end()
                 if done(await line.queue(ADA_NUMBER)):
@@ -92,6 +100,12 @@ async def reorder(line: RunningLine, agent: Softphone, voice: CallerVoice, scree
         await say(HEAR)
         await caller.prompt_begin()
         await say("that's all")  # the caller need not wait until the line is done
+        with suppress(TelephonyError):  # it has hung up
+            for _ in range(TRIES + 1):
+                await caller.prompt_end()
+                if not (asked := await _asked(line)):
+                    break
+                await say("yes" if asked in WANT_YES else "that's all")
         await caller.phone.wait_ended(20)
     measured = [None if r.overlapped else r.seconds for r in responses(caller.phone.timeline)]
     outcome.turns = [(text, s) for text, s in zip(said, measured, strict=False) if s is not None]
