@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from ivr.demo.pages import look
 from ivr.demo.scenes import Outcome, agitated, reorder, zero_out
 from ivr.demo.screen import Screen, show_log
-from ivr.errors import IvrError, UnavailableError
+from ivr.errors import IvrError, TelephonyError, UnavailableError
 from ivr.logs import StandardError
 from ivr.softphone.phone import Softphone
 from ivr.softphone.timing import summary
@@ -45,11 +46,12 @@ async def demo(picture: Path | None) -> int:
             watching = asyncio.create_task(show_log(screen, line.log))
             stack.callback(watching.cancel)
             voice = CallerVoice("joe")
-            outcomes = [await reorder(line, agent, voice, screen, OUT)]
+            outcomes = [await played("reorder", reorder(line, agent, voice, screen, OUT))]
             if picture is not None:
                 screen.save_picture(picture, "make demo")
-            outcomes += [await scene(line, agent, voice, screen, OUT) for scene in (zero_out, agitated)]
-        outcomes.append(await at_the_desk(screen, folder / "desk"))
+            outcomes.append(await played("zero", zero_out(line, agent, voice, screen, OUT)))
+            outcomes.append(await played("cancelling", agitated(line, agent, voice, screen, OUT)))
+        outcomes.append(await played("desk", at_the_desk(screen, folder / "desk")))
         code = report(screen, outcomes)
         invite(screen)
         return code
@@ -57,14 +59,27 @@ async def demo(picture: Path | None) -> int:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+async def played(name: str, scene: Awaitable[Outcome]) -> Outcome:
+    """A scene that does not come to its end is told of as that; the others are shown all the same."""
+    try:
+        return await scene
+    except (TimeoutError, TelephonyError) as error:
+        why = str(error) or "what it waited for did not come"
+        return unshown(name, f"the scene “{name}” did not come to its end: {why}")
+
+
+def unshown(name: str, why: str) -> Outcome:
+    outcome = Outcome(name, OUT / f"{name}.wav")
+    outcome.check(False, why)
+    return outcome
+
+
 async def at_the_desk(screen: Screen, folder: Path) -> Outcome:
     """The desk's scene, on a line whose one agent has a browser and no telephone; pictures of every page."""
     try:
         chromium.found()
     except UnavailableError as error:
-        missing = Outcome("desk", OUT / "d-desk.wav")
-        missing.check(False, f"the desk is NOT shown: {error}")
-        return missing
+        return unshown("desk", f"the desk is NOT shown: {error}")
     see = pictures(PAGES)
     screen.plain("")
     screen.plain("Starting a line whose one agent works in a browser.")
