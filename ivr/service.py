@@ -46,6 +46,7 @@ from ivr.release.entry import CallEntry, PromptPreparation, check_entries
 from ivr.release.lesson import Lesson
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
+from ivr.release.service_vocabularies import ServiceVocabularies
 from ivr.release.serving import ServingVersions
 from ivr.release.verdicts import Verdicts
 from ivr.reload import Reload
@@ -161,6 +162,7 @@ async def running(
             office.actions, waiting.actions, history.actions, consent.ACTIONS, company_http.actions
         )
 
+        sourced = ServiceVocabularies(company_http, lambda: serving.libraries, clock)
         entry = CallEntry(
             config.flows,
             serving,
@@ -168,13 +170,14 @@ async def running(
             config.sip.vouching,
             kept_place(line, number),
             paraphrases.classifiers,
+            sourced.of,
         )
         prompts = PromptPreparation(entry, speech, media)
         releases = Releases(store.flow_versions)
         known = KnownFacts(line_facts(config), lambda: entry.vocabularies)
         lesson = Lesson(paraphrases.classifiers, entry.voices, paraphrases.state)
         flows = LiveFlows(
-            *(config.flows, known.now, releases, serving, clock, prompts.prepare),
+            *(config.flows, known.now, releases, serving, clock, sourced.before(prompts.prepare)),
             on_change=feed.touch,
             lesson=lesson,
             verdicts=Verdicts(config.speech.cache / "verdicts"),
@@ -268,6 +271,7 @@ async def running(
         lifecycle.begin("checking the flows")
         library = await flows.start()
         check_entries(config.flows, library)
+        await sourced.load(library)
         lifecycle.begin("starting the media process")
         await engines.media_up()
         lifecycle.begin("loading recogniser and voices")
@@ -299,6 +303,7 @@ async def running(
         call_backs = CallBacks(services, line, centre.seats.deliver, drains)
         lifespan.beside(call_backs.run(), "call backs")
         lifespan.beside(entry.follow_vocabularies(actions, clock), "vocabularies")
+        lifespan.beside(sourced.follow(), "vocabularies of services")
         lifespan.beside(flows.run(), "flows")
         store.retention.apply(config.retention)
         subjects = DataSubjects(store, office, archive, config.flows.numbering, config.speech.cache / SAID)

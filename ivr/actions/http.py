@@ -19,12 +19,13 @@ import aiohttp
 import structlog
 from yarl import URL
 
+from ivr.actions import http_answer as answer
 from ivr.actions.registry import ActionSet, Invocation
 from ivr.config import HttpService
 from ivr.dialogue.flows.signature import FAILED, NOT_VERIFIED, TIMEOUT, ActionSignature, Parameter
 from ivr.dialogue.flows.uri_template import EmptyPart, expanded, part
-from ivr.errors import ActionError, ConfigError
-from ivr.events import ActionResult
+from ivr.errors import ActionError, ConfigError, UnavailableError
+from ivr.events import ActionResult, Term
 from ivr.identity import Identity, IdentityLevel
 from ivr.ports import ActionCall, HttpAnswered
 from ivr.trace_context import Sampling
@@ -32,12 +33,11 @@ from ivr.trace_context import Sampling
 NAME = "http.call"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 LARGEST_ANSWER = 256 * 1024
+LARGEST_VOCABULARY = 8 * 1024 * 1024
 FIRST_PAUSE_S = 0.1
-OURS = frozenset({401, 403, 405, 407, 415})  # a 4xx about the request or its credentials: no answer to the caller
-TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+VOCABULARY_TIMES = 5  # nobody waits for one: it may take so many times what an answer may
 
 _PATH = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*")
-_POINTER_STEP = re.compile(r"[^.\[\]]+")
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,10 @@ SIGNATURES = (
             Parameter("query", "object", required=False),
             Parameter("returns", "object", required=False),
             Parameter("refused", "object", required=False),
+            Parameter("outcomes", "object", required=False),
+            Parameter("facts", "object", required=False),
+            Parameter("vocabularies", "object", required=False),
+            Parameter("types", "object", required=False),
         ),
         outcomes=("ok", "refused"),
         risk="reversible",
@@ -123,7 +127,8 @@ class HttpActions:
         began, status = time.monotonic(), 0
         try:
             async with asyncio.timeout(service.timeout_s):
-                status, payload = await self._answer(service, request)
+                status, content = await self._answer(service, request)
+            payload = _decoded(status, content)
         except TimeoutError:
             log.warning("http.timeout", service=service.name, method=method)
             return ActionResult(TIMEOUT)
@@ -134,6 +139,23 @@ class HttpActions:
             answered = HttpAnswered(service.name, method, status, time.monotonic() - began, _span(invocation.call))
             self._observe(invocation.call.call_id, answered)
         return self._result(invocation, service, status, payload)
+
+    async def vocabulary(self, service_name: str, path: str, places: Mapping[str, str], key: str) -> tuple[Term, ...]:
+        """What a service has callers say, at ``places`` of its answer. ``key``: of this one request. Raises
+        UnavailableError, and ActionError for what a designer or operator must mend."""
+        service = self._service(service_name)
+        base = service.url if URL(service.url).absolute else self._own + service.url
+        headers = self._headers(service, ActionCall(NAME, {}, key, "", {}))
+        request = _Request("GET", _url(base, path, {}), headers, None)
+        try:
+            async with asyncio.timeout(VOCABULARY_TIMES * service.timeout_s):
+                status, content = await self._answer(service, request, LARGEST_VOCABULARY)
+            if not 200 <= status < 300:
+                raise UnavailableError(f"the service {service.name} answered {status}")
+            return await asyncio.to_thread(lambda: answer.terms(_decoded(status, content), places))
+        except (TimeoutError, aiohttp.ClientError, AnswerTooLarge, ValueError) as error:
+            why = str(error) or type(error).__name__
+            raise UnavailableError(f"the service {service.name} has no such vocabulary: {why}") from error
 
     def _headers(self, service: HttpService, call: ActionCall) -> dict[str, str]:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -152,14 +174,16 @@ class HttpActions:
             raise ActionError(f"http.call: no service is called {name}", remedy="add it as [[flows.services]]")
         return self._services[name]
 
-    async def _answer(self, service: HttpService, request: _Request) -> tuple[int, Any]:
+    async def _answer(
+        self, service: HttpService, request: _Request, largest: int = LARGEST_ANSWER
+    ) -> tuple[int, bytes]:
         """Tries again after connection faults and transient statuses: safe, since every request carries its key."""
         pause = FIRST_PAUSE_S
         for left in range(service.retries, -1, -1):
             try:
-                status, payload = await self._once(request)
-                if status not in TRANSIENT or not left:
-                    return status, payload
+                status, content = await self._once(request, largest)
+                if status not in answer.TRANSIENT or not left:
+                    return status, content
             except aiohttp.ClientConnectionError:
                 if not left:
                     raise
@@ -167,7 +191,7 @@ class HttpActions:
             pause *= 2
         raise AssertionError("the last attempt returns or raises")
 
-    async def _once(self, request: _Request) -> tuple[int, Any]:
+    async def _once(self, request: _Request, largest: int) -> tuple[int, bytes]:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=None), auto_decompress=True
@@ -178,25 +202,23 @@ class HttpActions:
             content = bytearray()
             async for piece in response.content.iter_any():
                 content += piece
-                if len(content) > LARGEST_ANSWER:
+                if len(content) > largest:
                     raise AnswerTooLarge("the service's answer is too large")
-            return response.status, _decoded(response.status, bytes(content))
+            return response.status, bytes(content)
 
     @staticmethod
     def _result(invocation: Invocation, service: HttpService, status: int, payload: Any) -> ActionResult:
-        wanted: Mapping[str, Any] = invocation.get("returns", {})
-        found = {name: find(payload, str(path)) for name, path in wanted.items()}
-        values = {name: value for name, value in found.items() if value is not None and str(value).strip()}
-        if 200 <= status < 300:
-            if missing := sorted(set(wanted) - set(values)):
-                log.warning("http.incomplete", service=service.name, status=status, missing=missing)
-                return ActionResult(FAILED, values)
-            return ActionResult("ok", values)
-        refusals = {int(code) for code in invocation.get("refused", ())}
-        if status in refusals or (not refusals and status // 100 == 4 and status not in TRANSIENT | OURS):
-            return ActionResult("refused", values)
-        log.warning("http.failed", service=service.name, status=status)
-        return ActionResult(FAILED, values)
+        if not 200 <= status < 300:
+            values = answer.values_of(payload, invocation.get("returns", {}))
+            outcome = answer.refusal(status, invocation.get("outcomes"), invocation.get("refused", ()))
+            if outcome == FAILED:
+                log.warning("http.failed", service=service.name, status=status)
+            return ActionResult(outcome, values)
+        try:
+            return answer.read(payload, invocation)
+        except answer.Incomplete as error:
+            log.warning("http.incomplete", service=service.name, status=status, missing=error.missing)
+            return ActionResult(FAILED, error.values)
 
 
 def _span(call: ActionCall) -> str:
@@ -243,21 +265,3 @@ def _decoded(status: int, content: bytes) -> Any:
         if 200 <= status < 300:
             raise ValueError("the service's answer is not JSON") from None
         return None
-
-
-def find(payload: Any, path: str) -> Any:
-    """What ``path`` points at: a JSON pointer ("/hold/id", RFC 6901) or dotted ("hold.id", "$.items[0].name").
-
-    None when there is nothing."""
-    if path.startswith("/"):
-        steps = [step.replace("~1", "/").replace("~0", "~") for step in path[1:].split("/")]
-    else:
-        steps = _POINTER_STEP.findall(path.removeprefix("$"))
-    for step in steps:
-        if isinstance(payload, Mapping):
-            payload = payload.get(step)
-        elif isinstance(payload, list) and step.isdecimal():
-            payload = payload[int(step)] if int(step) < len(payload) else None
-        else:
-            return None
-    return payload

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from ivr.actions.http import NAME as HTTP
 from ivr.call.inbox import Inbox
 from ivr.call.journal import Recorder
 from ivr.call.registry import CallServices
@@ -38,7 +39,8 @@ class Invocation:
         started = clock.monotonic()
         result, error = ActionResult("failed"), ""
         language = str(facts.get("call.language", "en-US"))
-        call = ActionCall(perform.name, perform.arguments, perform.key, self._call_id, facts, language)
+        name, arguments = (HTTP, perform.request) if perform.request is not None else (perform.name, perform.arguments)
+        call = ActionCall(name, arguments, perform.key, self._call_id, facts, language)
         try:
             async with asyncio.timeout(perform.timeout_s):
                 result = await self._services.actions.perform(call)

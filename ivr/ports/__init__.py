@@ -16,6 +16,7 @@ from ivr.ports.actions import ActionCall as ActionCall
 from ivr.ports.actions import Actions as Actions
 from ivr.ports.actions import Callback as Callback
 from ivr.ports.actions import Callbacks as Callbacks
+from ivr.ports.actions import ServiceAnswers as ServiceAnswers
 from ivr.ports.actions import VerificationTries as VerificationTries
 from ivr.ports.audit import AuditEvent as AuditEvent
 from ivr.ports.audit import AuditFound as AuditFound

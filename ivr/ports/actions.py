@@ -32,6 +32,14 @@ class Actions(Protocol):
         """The word lists that belong to no caller in particular, by name. Raises ActionError."""
 
 
+class ServiceAnswers(Protocol):
+    """A company's own services."""
+
+    async def vocabulary(self, service_name: str, path: str, places: Mapping[str, str], key: str) -> tuple[Term, ...]:
+        """What a service has callers say. ``places``: of the list in its JSON answer, of ``id``, ``label`` and
+        ``spoken`` in an item. Raises UnavailableError, ActionError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Callback:
     """Somebody who was promised a call back.

@@ -13,7 +13,7 @@ from ivr.dialogue.checker.check import Checked, check_sources
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.source import read_directory, source_files
+from ivr.dialogue.flows.source import library_files, read_directory
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Name, time and size of the folder's files: cheap to compare, for folders whose changes raise no event
     (network mounts, mounted volumes that are swapped as a whole)."""
     try:
-        found = [(p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in source_files(folder)]
+        found = [(p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in library_files(folder)]
     except OSError:
         return ()
     return tuple(sorted(found))
@@ -77,7 +77,7 @@ def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:
 def author(folder: Path) -> str:
     """Who saved last, as far as the file system knows: "watcher (OWNER)"."""
     try:
-        newest = max(source_files(folder), key=lambda p: p.stat().st_mtime_ns)
+        newest = max(library_files(folder), key=lambda p: p.stat().st_mtime_ns)
         return f"watcher ({newest.owner()})"
     except (OSError, KeyError, ValueError):
         return "watcher"

@@ -33,7 +33,7 @@ def check_entries(config: FlowsConfig, library: FlowLibrary) -> None:
 
 class CallEntry:
     """``fact_source`` answers facts that change (``hours.open``); ``vocabularies`` are what new calls know.
-    ``classifiers``: as in ``Start``.
+    ``sourced``: those beside, by the library, that its company's services have. ``classifiers``: as in ``Start``.
     ``vouching``: the trunks whose calling numbers are theirs to know; None: all. ``place_source``: as in ``Start``."""
 
     def __init__(
@@ -44,8 +44,10 @@ class CallEntry:
         vouching: Collection[str] | None = None,
         place_source: Callable[[Mapping[str, object], str], Mapping[str, object]] | None = None,
         classifiers: Classifiers | None = None,
+        sourced: Callable[[FlowLibrary], Mapping[str, tuple[Term, ...]]] = lambda library: {},
     ) -> None:
         self._config = config
+        self._sourced = sourced
         self._place_source = place_source
         self._classifiers = classifiers
         self._vouching = vouching
@@ -60,7 +62,7 @@ class CallEntry:
     def open(self, call_id: str, leg: Leg, installed: Installed) -> Dialogue:
         """The call keeps this version until its end, whatever goes live meanwhile."""
         library = self._serving.choose(leg.caller.number, leg.called.number, call_id)
-        return Dialogue(library, self._start(call_id, leg, installed))
+        return Dialogue(library, self._start(library, call_id, leg, installed))
 
     def go_on(self, call_id: str, leg: Leg, installed: Installed, kept: Mapping[str, Any]) -> Dialogue:
         """Of a call that another process had: by its own version where that still serves, else by what new calls get,
@@ -69,9 +71,9 @@ class CallEntry:
         library = (*libraries, self._serving.choose(leg.caller.number, leg.called.number, call_id))[0]
         same = all(library.versions.get(flow) == version for flow, version in kept["versions"].items())
         known = kept if libraries or same else {**kept, "stack": []}
-        return Dialogue(library, self._start(call_id, leg, installed), known)
+        return Dialogue(library, self._start(library, call_id, leg, installed), known)
 
-    def _start(self, call_id: str, leg: Leg, installed: Installed) -> Start:
+    def _start(self, library: FlowLibrary, call_id: str, leg: Leg, installed: Installed) -> Start:
         plan = self._config.plan_of(leg.called.number)
         return Start(
             call_id,
@@ -81,7 +83,7 @@ class CallEntry:
             caller=leg.caller.number,
             called=leg.called.number,
             caller_trusted=self._vouched(leg),
-            vocabularies=self.vocabularies,
+            vocabularies={**self.vocabularies, **self._sourced(library)},
             fact_source=self._fact_source,
             place_source=self._place_source,
             seed=int(call_id[:8], 16),

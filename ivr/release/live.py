@@ -10,6 +10,7 @@ import asyncio
 import getpass
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
@@ -18,6 +19,7 @@ from watchfiles import Change, awatch
 from ivr.config import FlowsConfig
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.source import is_of_library
 from ivr.errors import ConfigError, FlowError, UnavailableError
 from ivr.ports import Clock
 from ivr.release.candidate import Candidate, author, examine, examine_folder, fingerprint
@@ -135,7 +137,7 @@ class LiveFlows:
 
     async def _watch(self) -> None:
         def is_flow(_: Change, path: str) -> bool:
-            return path.endswith((".yaml", ".yml")) and not path.endswith((".test.yaml", ".test.yml"))
+            return is_of_library(Path(path).name)
 
         try:
             async for _ in awatch(self._folder, watch_filter=is_flow, debounce=DEBOUNCE_MS, step=50, recursive=False):

@@ -7,10 +7,10 @@ action of these flows brings is taken to be there; where it is not, the engine r
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from ivr.dialogue.checker.findings import Findings
-from ivr.dialogue.flows.condition import Around, names_of, test_of
+from ivr.dialogue.flows.condition import Around, leaves, names_of, needed_by, test_of
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.prompt import Path
 from ivr.dialogue.flows.state import State
@@ -40,12 +40,22 @@ def _facts(findings: Findings, state: State) -> Iterator[tuple[str, Path]]:
     """The facts that must be there, with where they are named."""
     if state.http is not None:
         yield from ((fact, ("http", "path")) for fact in dict.fromkeys(names_in(state.http.path)) if "." in fact)
+        yield from ((fact, ("http", "query")) for fact in _in_query(state.http.query))
+    company = findings.library.company
+    if company is not None and (action := company.actions.get(state.action)) is not None:
+        asked = dict.fromkeys((*(name for name in names_in(action.path) if "." in name), *_in_query(action.query)))
+        yield from ((fact, ("action",)) for fact in asked)
     signature = findings.library.signatures.get(state.action)
     for parameter in signature.parameters if signature is not None else ():
         if parameter.required:
             for fact in sorted(names_of(state.arguments.get(parameter.name))):
                 if "." in fact:
                     yield fact, ("with", parameter.name)
+
+
+def _in_query(query: Mapping[str, object]) -> Iterator[str]:
+    for value, _ in leaves(query, ()):
+        yield from (name for name in sorted(needed_by(value)) if "." in name)
 
 
 def _known(findings: Findings, state: State, fact: str, brought: Collection[str]) -> bool:

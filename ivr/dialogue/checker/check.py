@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ivr.dialogue.checker import gethuman
 from ivr.dialogue.checker.arguments import check_arguments
+from ivr.dialogue.checker.company import check_company
 from ivr.dialogue.checker.confusable import check_confusable
 from ivr.dialogue.checker.consequences import check_consequences
 from ivr.dialogue.checker.dtmf_grammars import check_dtmf_grammars
@@ -26,6 +27,7 @@ Rule = Callable[[Findings], None]
 
 RULES: tuple[Rule, ...] = (
     check_references,
+    check_company,
     check_arguments,
     check_reaches_human,
     check_prompts,

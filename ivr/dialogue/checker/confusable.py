@@ -46,7 +46,7 @@ def check_confusable(findings: Findings) -> None:
         for name, flow in library.flows.items():
             _Flow(findings, name, flow, words, language, everywhere).check()
         if language == library.universals.language:
-            for vocabulary, terms in (findings.facts.vocabularies or {}).items():
+            for vocabulary, terms in {**(findings.facts.vocabularies or {}), **library.vocabularies}.items():
                 _titles(findings, vocabulary, terms, language, everywhere)
 
 

@@ -49,7 +49,9 @@ _ALIASES = {"arguments": "with", "result": "return"}
 
 
 def check_references(findings: Findings) -> None:
+    company = findings.library.company
     facts = FACTS | {f for s in findings.library.signatures.values() for f in s.facts}
+    facts |= set(company.facts) if company is not None else set()
     for name, flow in findings.library.flows.items():
         _Names(findings, name, flow, facts).check()
     _wordings(findings, facts)
@@ -294,8 +296,18 @@ class _Names:
         self.text(state.http.path, self.at("states", sid, "http", "path"))
         for value, path in leaves(state.http.body, ("states", sid, "http", "body")):
             self.expression(value, self.at(*path), optional=True)
+        for value, path in leaves(state.http.query, ("states", sid, "http", "query")):
+            self.expression(value, self.at(*path), optional=True)
         for mine in state.http.returns:
             self.assigned(mine, "states", sid, "http", "returns", mine)
+        company = self.findings.library.company
+        declared = [] if company is None else [*company.facts]
+        for fact in state.http.facts:
+            if fact not in declared:
+                remedy = suggestion(fact, declared, "declare it in company.yaml under facts: with its type")
+                self.add(
+                    "unknown-fact", self.key("states", sid, "http", "facts", fact), f"there is no fact {fact}", remedy
+                )
         self._outcomes(sid, state, HTTP_OUTCOMES, "an http call")
 
     def _call(self, sid: str, state: State) -> None:

@@ -253,7 +253,7 @@ class Perform:
     """Run an action; ``key`` makes it idempotent. Answer with ActionDone; outcome "timeout" after ``timeout_s``.
 
     ``shown``: of its arguments what others than the caller may see. ``hidden``: the values of its result that they may
-    not."""
+    not. ``request``: of an action that the company file declares, the arguments of the ``http.call`` that it is."""
 
     token: int
     name: str
@@ -262,6 +262,7 @@ class Perform:
     timeout_s: float
     shown: Mapping[str, object] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
+    request: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

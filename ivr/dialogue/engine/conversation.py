@@ -111,7 +111,7 @@ class Conversation:
         self.vocabularies: dict[str, tuple[Term, ...]] = {}
         self._lexicons: dict[str, Lexicon] = {}
         self._slots: dict[tuple[str, str, date], tuple[Slot, Hashable] | None] = {}
-        self.learn(start.vocabularies)
+        self.learn({**start.vocabularies, **library.vocabularies})
 
     # -- the language -----------------------------------------------------------------------------------------
 

@@ -7,12 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from ivr.dialogue.flows.company_file import CompanyFile
 from ivr.dialogue.flows.finding import Finding, ordered
 from ivr.dialogue.flows.model import Flow, Fragment, Universals, Wording
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.signature import ActionSignature
 from ivr.dialogue.flows.source import Parsed, Place, Positions, parse
 from ivr.dialogue.flows.state import RESERVED_TARGETS, WAIT_TARGETS, State
+from ivr.dialogue.flows.vocabulary_file import SUFFIX as VOCABULARY
+from ivr.dialogue.flows.vocabulary_file import read_vocabulary
+from ivr.events import Term
 
 OverlayKey = tuple[str, str, str]
 """(flow or "universals", language, persona)"""
@@ -25,8 +29,10 @@ class FlowLibrary:
     """Everything a call needs to know of the flow files. Shared by all calls; never changes.
 
     ``flows`` by name, their fragments merged in; ``wordings`` by (flow or "universals", language, persona), a
-    fragment's overlays merged into those of the flows that use it. ``version`` and ``versions`` (by flow) are hashes of
-    the files' texts: twelve hexadecimal digits. ``sources`` keeps the texts, ``parsed`` the positions, by file name."""
+    fragment's overlays merged into those of the flows that use it. ``signatures``: what flows can have done, by name:
+    by the line, and by the services of ``company``. ``vocabularies``: the terms that stand in the files. ``version``
+    and ``versions`` (by flow) are hashes of the files' texts: twelve hexadecimal digits. ``sources`` keeps the texts,
+    ``parsed`` the positions, by file name."""
 
     flows: Mapping[str, Flow]
     universals: Universals
@@ -37,6 +43,8 @@ class FlowLibrary:
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
     parsed: Mapping[str, Parsed] = field(default_factory=dict, repr=False)
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    company: CompanyFile | None = None
+    vocabularies: Mapping[str, tuple[Term, ...]] = field(default_factory=dict, repr=False)
 
     def overlay(self, flow: str, language: str, persona: str) -> Iterator[Wording]:
         """The overlays that apply, the most particular first: (language, persona), then (language, neutral)."""
@@ -104,7 +112,7 @@ class Loaded:
 
 def load_library(sources: Mapping[str, str], signatures: Mapping[str, ActionSignature]) -> Loaded:
     """Parse every file (name -> text) and put them together. Reports what makes the library unusable, all at once."""
-    parsed = {name: parse(name, text) for name, text in sorted(sources.items())}
+    parsed = {name: parse(name, text) for name, text in sorted(sources.items()) if not name.endswith(VOCABULARY)}
     builder = _Builder(parsed, sources, signatures)
     draft = builder.build()
     findings = ordered(builder.findings)
@@ -130,7 +138,7 @@ class _Builder:
     def build(self) -> FlowLibrary | None:
         for file, parsed in self.parsed.items():
             self._register(file, parsed)
-        universals = self._universals()
+        universals, company = self._universals(), self._company()
         fragments = {n: self.parsed[f].draft for n, f in self.names["fragment"].items()}
         flows, files = {}, {}
         for name, file in self.names["flow"].items():
@@ -154,12 +162,14 @@ class _Builder:
             flows=MappingProxyType(flows),
             universals=universals,
             wordings=MappingProxyType(wordings),
-            signatures=MappingProxyType(dict(self.signatures)),
-            version=self._hash(*self.parsed),
+            signatures=MappingProxyType({**self.signatures, **(company.signatures if company is not None else {})}),
+            version=self._hash(*self.sources),
             versions=MappingProxyType(versions),
             sources=MappingProxyType(dict(self.sources)),
             parsed=MappingProxyType(dict(self.parsed)),
             files=MappingProxyType(files),
+            company=company,
+            vocabularies=MappingProxyType(self._vocabularies(company)),
         )
 
     def _hash(self, *files: str) -> str:
@@ -185,6 +195,11 @@ class _Builder:
             if stem != parsed.name and parsed.draft is not None:
                 why = f"the file is called {file} but the {parsed.kind} {parsed.name}"
                 self.error("file-name", top, why, f"call the file {parsed.name}.yaml, or the {parsed.kind} {stem}")
+        elif isinstance(parsed.draft, CompanyFile):
+            if stem != "company":
+                self.error(
+                    "file-name", top, f"the file is called {file} but is the company", "call the file company.yaml"
+                )
         elif isinstance(parsed.draft, Wording):
             wording = parsed.draft
             usual = f"{wording.wording}.{wording.language}"
@@ -205,6 +220,37 @@ class _Builder:
             return None
         draft = found[0].draft
         return draft if isinstance(draft, Universals) else None
+
+    def _company(self) -> CompanyFile | None:
+        found = [p for p in self.parsed.values() if p.kind == "company"]
+        for extra in found[1:]:
+            place = extra.positions.key("company")
+            self.error("duplicate-name", place, f"the company is already in {found[0].file}", "merge the two files")
+        draft = found[0].draft if found else None
+        if not isinstance(draft, CompanyFile):
+            return None
+        for name in sorted(set(draft.actions) & set(self.signatures)):
+            why = f"the line itself has an action {name}"
+            self.error("duplicate-name", found[0].positions.key("actions", name), why, "give it another name")
+        return draft
+
+    def _vocabularies(self, company: CompanyFile | None) -> dict[str, tuple[Term, ...]]:
+        """The terms that stand in the company file, or in files that it names."""
+        read = {file: read_vocabulary(file, text) for file, text in self.sources.items() if file.endswith(VOCABULARY)}
+        for vocabulary in read.values():
+            self.findings.extend(vocabulary.findings)
+        found: dict[str, tuple[Term, ...]] = {}
+        for name, spec in company.vocabularies.items() if company is not None else ():
+            if spec.terms:
+                found[name] = spec.here
+            elif spec.file in read:
+                found[name] = read[spec.file].terms
+            elif spec.file:
+                positions = next(p for p in self.parsed.values() if p.kind == "company").positions
+                remedy = suggestion(spec.file, read, f"put {spec.file} beside the company file")
+                place = positions.value("vocabularies", name, "file")
+                self.error("no-vocabulary-file", place, f"there is no file {spec.file} here", remedy)
+        return found
 
     def _merged(self, flow: Flow, file: str, fragments: Mapping[str, object]) -> tuple[Flow, tuple[str, ...]]:
         """The flow with its fragments' variables, intents and states; what the flow says itself wins."""

@@ -1,8 +1,9 @@
 """The flow language as data: what one YAML file in flows/ may say. Words are VoiceXML 2.1's where it has one.
 
-Four kinds of file, told apart by their first key: ``flow:`` (states), ``fragment:`` (shared intents, variables and
+Five kinds of file, told apart by their first key: ``flow:`` (states), ``fragment:`` (shared intents, variables and
 prompts), ``wording:`` (the same prompts in another language or persona), ``universals:`` (what works in every state
-of every flow). Unknown keys are errors. Positions in the file are kept beside the model, by path (``source.py``).
+of every flow), ``company:`` (its facts, its services' actions, its vocabularies: ``company_file.py``). Unknown keys are
+errors. Positions in the file are kept beside the model, by path (``source.py``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from ivr.dialogue.flows.company_file import CompanyFile
 from ivr.dialogue.flows.prompt import Duration, Node, TaperedPrompt, short_for
 from ivr.dialogue.flows.state import HUMAN, State
 
@@ -213,4 +215,4 @@ class Universals(Node):
         return self.risks.get(AGITATION) or Risk(reason="upset", priority=8)
 
 
-FlowFile = Flow | Fragment | Wording | Universals
+FlowFile = Flow | Fragment | Wording | Universals | CompanyFile

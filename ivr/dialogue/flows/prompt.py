@@ -25,10 +25,10 @@ def short_for(key: str, *kinds: type) -> BeforeValidator:
     return BeforeValidator(lambda value: {key: value} if isinstance(value, kinds) else value)
 
 
-def _duration(value: object) -> object:
-    """``6s``, ``800ms``, ``2m`` or plain seconds -> seconds."""
+def seconds(value: object) -> object:
+    """``6s``, ``800ms``, ``2m``, ``1h`` or plain seconds -> seconds."""
     if isinstance(value, str):
-        for suffix, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0)):
+        for suffix, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)):
             if value.endswith(suffix):
                 try:
                     return float(value[: -len(suffix)]) * factor
@@ -38,7 +38,7 @@ def _duration(value: object) -> object:
     return value
 
 
-Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0, le=600)]
+Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=600)]
 
 
 class PromptItem(Node):

@@ -43,7 +43,7 @@ _TAPERED: dict[str, Any] = {
 }
 _DURATION: dict[str, Any] = {
     "anyOf": [
-        {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?(ms|s|m)$"},
+        {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?(ms|s|m|h)$"},
         {"type": "number", "exclusiveMinimum": 0, "maximum": 600},
     ]
 }

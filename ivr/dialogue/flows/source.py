@@ -12,17 +12,21 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from ivr.dialogue.flows.company_file import CompanyFile
 from ivr.dialogue.flows.finding import Finding, ordered
 from ivr.dialogue.flows.model import Flow, FlowFile, Fragment, Universals, Wording
 from ivr.dialogue.flows.model_errors import fault_of, listing, locate, nearest
+from ivr.dialogue.flows.vocabulary_file import SUFFIX as VOCABULARY
 from ivr.dialogue.flows.yaml_tree import MAX_BYTES, MAX_FAULTS, Fault, Path, Spot, read_tree
 
-KINDS: Mapping[str, type[Flow] | type[Fragment] | type[Wording] | type[Universals]] = {
+KINDS: Mapping[str, type[Flow] | type[Fragment] | type[Wording] | type[Universals] | type[CompanyFile]] = {
     "flow": Flow,
     "fragment": Fragment,
     "wording": Wording,
+    "company": CompanyFile,
     "universals": Universals,
 }
+_YAML = (".yaml", ".yml")
 _ROUNDS = 4  # of leaving out what is wrong, to say what else is
 
 
@@ -81,21 +85,33 @@ class Parsed:
 
 
 def read_directory(path: FilePath | str) -> dict[str, str]:
-    """The flow files of a directory, file name -> text, sorted; test scripts (``*.test.yaml``) are left out.
+    """What a directory's library is made of, file name -> text, sorted.
 
     Bytes that are not UTF-8 come as lone surrogates, which ``parse`` reports; of a file beyond the size limit only as
     much is read as shows that. Raises OSError."""
-    return {entry.name: read_file(entry) for entry in source_files(path) if not entry.stem.endswith(".test")}
+    return {entry.name: read_file(entry) for entry in library_files(path)}
+
+
+def library_files(path: FilePath | str) -> list[FilePath]:
+    """Flow files and vocabularies of a directory, sorted. Raises OSError."""
+    return [entry for entry in _files(path) if is_of_library(entry.name)]
 
 
 def source_files(path: FilePath | str) -> list[FilePath]:
-    """Every file of a directory that somebody wrote as YAML, sorted. Hidden ones are other programs' (an editor's, or
-    what a Mac keeps beside each file as ``._name``). Raises OSError."""
-    return [
-        entry
-        for entry in sorted(FilePath(path).iterdir())
-        if entry.suffix in (".yaml", ".yml") and not entry.name.startswith(".") and entry.is_file()
-    ]
+    """Every file of a directory that somebody wrote as YAML, test scripts too, sorted. Raises OSError."""
+    return [entry for entry in _files(path) if entry.suffix in _YAML]
+
+
+def is_of_library(name: str) -> bool:
+    """Whether a file of this name belongs to a library: test scripts (``*.test.yaml``) do not. Hidden ones are other
+    programs' (an editor's, or what a Mac keeps beside each file as ``._name``)."""
+    path = FilePath(name)
+    written = path.suffix in (*_YAML, VOCABULARY)
+    return written and not path.name.startswith(".") and not path.stem.endswith(".test")
+
+
+def _files(path: FilePath | str) -> list[FilePath]:
+    return [entry for entry in sorted(FilePath(path).iterdir()) if not entry.name.startswith(".") and entry.is_file()]
 
 
 def read_file(path: FilePath) -> str:
@@ -123,7 +139,7 @@ def parse(name: str, text: str) -> Parsed:
 
 
 def _kind(data: Any, root: Spot, faults: list[Fault]) -> tuple[str, type[BaseModel] | None]:
-    remedy = "begin the file with flow: NAME, fragment: NAME, wording: FLOW or universals: true"
+    remedy = "begin the file with flow: NAME, fragment: NAME, wording: FLOW, company: NAME or universals: true"
     if not isinstance(data, dict):
         if not faults:
             what = "the file is empty" if data is None else "the file is not a mapping of keys to values"

@@ -106,7 +106,8 @@ def _waits(value: object) -> str:
 
 
 class Http(Node):
-    """Call the company's own service, named in config.toml under [[flows.services]]. ``returns``: name -> JSON path.
+    """Call the company's own service, named in config.toml under [[flows.services]]. ``returns``: name -> JSON path;
+    ``facts``: the company file's facts that it brings, each with its place in the answer.
 
     ``needs``: the identity level below which it is not called; "" is what ``assurance`` says. ``gives``: the level that
     its "ok" gives the caller, ``by`` what proved it ("PIN")."""
@@ -114,8 +115,10 @@ class Http(Node):
     service: str
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     path: str
+    query: dict[str, Any] = Field(default_factory=dict)
     body: dict[str, Any] = Field(default_factory=dict)
     returns: dict[str, str] = Field(default_factory=dict)
+    facts: dict[str, str] = Field(default_factory=dict)
     refused: tuple[int, ...] = ()  # statuses that mean "no", not "broken"; default: 4xx
     risk: Literal["none", "reversible", "irreversible"] = "reversible"
     needs: LevelWord | Literal[""] = ""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.signature import ActionSignature
-from ivr.dialogue.flows.source import parse, read_directory
+from ivr.dialogue.flows.source import is_of_library, parse, read_directory
 from ivr.errors import ConfigError, FlowError
 
 REVISION = "rev:"
@@ -72,7 +72,7 @@ def side_in_git(revision: str, folder: Path) -> Side:
     listed = _git(folder, "ls-tree", "--full-tree", "--name-only", "-z", f"{revision}:{prefix}", what=revision).split(
         "\0"
     )
-    names = [n for n in listed if n.endswith((".yaml", ".yml")) and not n.removesuffix(".yaml").endswith(".test")]
+    names = [name for name in listed if is_of_library(name)]
     if not names:
         raise ConfigError(f"{revision} has no flows in {prefix or 'its root'}", remedy="name a later revision")
     return Side(f"{REVISION}{revision}", {n: _git(folder, "show", f"{revision}:{prefix}{n}") for n in names})

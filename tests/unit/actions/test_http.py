@@ -14,7 +14,8 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.actions.http import LARGEST_ANSWER, SIGNATURES, HttpActions, find
+from ivr.actions.http import LARGEST_ANSWER, SIGNATURES, HttpActions
+from ivr.actions.http_answer import find
 from ivr.actions.registry import parse
 from ivr.config import HttpService, Secret
 from ivr.errors import ActionError

@@ -11,21 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ivr.dialogue.engine import identification
+from ivr.dialogue.engine import identification, service_request
 from ivr.dialogue.engine.contract import ActionDone, ActionSlow, Perform
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import MEANWHILE, Arrival, Handlers, Verb, edge_of, meanwhile, yes_no_menu
-from ivr.dialogue.engine.next import STAY, Broken, Gather, Mode, Next, NoMatch, Wait, Waiting
+from ivr.dialogue.engine.next import STAY, Gather, Mode, Next, NoMatch, Wait, Waiting
 from ivr.dialogue.engine.states import confirmation
 from ivr.dialogue.flows.signature import NOT_VERIFIED, ActionSignature
-from ivr.dialogue.flows.state import Http
-from ivr.dialogue.flows.uri_template import EmptyPart, expanded
 from ivr.dialogue.flows.wording import MASK, masking
-from ivr.dialogue.understanding.grammar import Meaning, Reading, SlotValue
+from ivr.dialogue.understanding.grammar import Meaning, Reading
 from ivr.events import MESSAGE_LEAVE
 from ivr.record import Decided
 
-_LEFT_OUT = object()
 MOST_TRIED = 100  # actions remembered for the human; the oldest go first
 
 
@@ -51,8 +48,7 @@ def perform(call: Conversation) -> Next:
         return identification.refused(call)
     state = call.state
     call.frame.doubtful.difference_update(confirmation.used(call))
-    arguments = _request(call, state.http) if state.http is not None else _evaluated(call, state.arguments)
-    name = "http.call" if state.http is not None else state.action
+    name, arguments, request = _asked(call)
     signature = call.library.signatures.get(name)
     first = signature.outcomes[0] if signature is not None and state.http is None else "ok"
     call.performed += 1
@@ -62,49 +58,20 @@ def perform(call: Conversation) -> Next:
         del call.tried[next(iter(call.tried))]
     key = f"{call.start.call_id}/{call.here}/{call.performed}"
     shown, patience = _shown(call, signature, arguments), call.flow.defaults.action_timeout
-    call.outbox.put(Perform(token, name, arguments, key, patience, shown, _hidden(call)))
+    call.outbox.put(Perform(token, name, arguments, key, patience, shown, _hidden(call), request))
     running = meanwhile(call)
     running.message = name == MESSAGE_LEAVE
     return Wait(Performing(token, name, confirmation.risk_of(call, state), first), running)
 
 
-def _evaluated(call: Conversation, values: Mapping[str, object]) -> dict[str, object]:
-    """Also inside lists and mappings. What is optional and isn't known is left out."""
-    found = ((name, _plain(call, name, value)) for name, value in values.items())
-    return {name: value for name, value in found if value is not _LEFT_OUT}
-
-
-def _plain(call: Conversation, name: str, value: object) -> object:
-    if isinstance(value, Mapping):
-        return _evaluated(call, value)
-    if isinstance(value, list | tuple):
-        return [each for inner in value if (each := _plain(call, name, inner)) is not _LEFT_OUT]
-    found = call.evaluate(value)
-    plain = found.value if isinstance(found, SlotValue) else found
-    if plain in (None, "") and call.optional(value):
-        return _LEFT_OUT
-    if plain is None and isinstance(value, str) and "." not in value:
-        raise Broken(f"{call.here}: nothing is known for {name}")
-    return plain
-
-
-def _request(call: Conversation, http: Http) -> dict[str, object]:
-    def look(name: str) -> object:
-        found = call.look(name)
-        return found.value if isinstance(found, SlotValue) else found
-
-    try:
-        path = expanded(http.path, look)
-    except EmptyPart as error:
-        raise Broken(f"{call.here}: {error}") from error
-    return {
-        "service": http.service,
-        "method": http.method,
-        "path": path,
-        "body": _evaluated(call, http.body),
-        "returns": dict(http.returns),
-        "refused": list(http.refused),
-    }
+def _asked(call: Conversation) -> tuple[str, Mapping[str, object], Mapping[str, object] | None]:
+    """The action's name and arguments; and of one that the company file declares, the request that it is."""
+    state, company = call.state, call.library.company
+    if state.http is not None:
+        return "http.call", service_request.of_state(call, state.http), None
+    arguments = service_request.evaluated(call, state.arguments)
+    action = company.actions.get(state.action) if company is not None else None
+    return state.action, arguments, service_request.of_action(call, action, arguments) if action is not None else None
 
 
 # -- what of it is secret ------------------------------------------------------------------------------------------
@@ -118,7 +85,7 @@ def _shown(
         shown = _masked(call, call.state.arguments, arguments)
         return shown if signature is None else signature.shown(shown, MASK)
     path = masking(http.path, call.look, call.language, call.secrets)
-    body = _masked(call, http.body, _evaluated(call, http.body))
+    body = _masked(call, http.body, service_request.evaluated(call, http.body))
     return {**arguments, "body": body, **({} if path is None else {"path": path})}
 
 

@@ -7,13 +7,13 @@ from typing import get_args
 import pytest
 import yaml
 
-from ivr.dialogue.flows import glossary, model, prompt, state
+from ivr.dialogue.flows import company_file, glossary, model, prompt, state
 from ivr.dialogue.flows.signature import Risk
 from ivr.dialogue.flows.state import RESERVED_TARGETS, WAIT_TARGETS, ConfirmPolicy, State, TransitionKind, Wait
 
 NODES = {
     value.__name__: value
-    for part in (prompt, state, model)
+    for part in (prompt, state, model, company_file)
     for value in vars(part).values()
     if isinstance(value, type) and issubclass(value, prompt.Node) and value is not prompt.Node
 }
