@@ -138,7 +138,7 @@ class HttpActions:
         finally:
             answered = HttpAnswered(service.name, method, status, time.monotonic() - began, _span(invocation.call))
             self._observe(invocation.call.call_id, answered)
-        return self._result(invocation, service, status, payload)
+        return result_of(invocation, service.name, status, payload)
 
     async def vocabulary(self, service_name: str, path: str, places: Mapping[str, str], key: str) -> tuple[Term, ...]:
         """What a service has callers say, at ``places`` of its answer. ``key``: of this one request. Raises
@@ -206,19 +206,20 @@ class HttpActions:
                     raise AnswerTooLarge("the service's answer is too large")
             return response.status, bytes(content)
 
-    @staticmethod
-    def _result(invocation: Invocation, service: HttpService, status: int, payload: Any) -> ActionResult:
-        if not 200 <= status < 300:
-            values = answer.values_of(payload, invocation.get("returns", {}))
-            outcome = answer.refusal(status, invocation.get("outcomes"), invocation.get("refused", ()))
-            if outcome == FAILED:
-                log.warning("http.failed", service=service.name, status=status)
-            return ActionResult(outcome, values)
-        try:
-            return answer.read(payload, invocation)
-        except answer.Incomplete as error:
-            log.warning("http.incomplete", service=service.name, status=status, missing=error.missing)
-            return ActionResult(FAILED, error.values)
+
+def result_of(invocation: Invocation, service: str, status: int, payload: Any) -> ActionResult:
+    """What an answer of a service means."""
+    if not 200 <= status < 300:
+        values = answer.values_of(payload, invocation.get("returns", {}))
+        outcome = answer.refusal(status, invocation.get("outcomes"), invocation.get("refused", ()))
+        if outcome == FAILED:
+            log.warning("http.failed", service=service, status=status)
+        return ActionResult(outcome, values)
+    try:
+        return answer.read(payload, invocation)
+    except answer.Incomplete as error:
+        log.warning("http.incomplete", service=service, status=status, missing=error.missing)
+        return ActionResult(FAILED, error.values)
 
 
 def _span(call: ActionCall) -> str:

@@ -13,6 +13,7 @@ from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.source import read_directory
 from ivr.errors import ConfigError, FlowError
+from ivr.workshop.simulate.mock_services import MockServices, read_mocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,18 @@ def library_of(folder: Folder) -> FlowLibrary:
         text = "\n".join(folder.placed(f).render() for f in loaded.errors)
         raise FlowError(f"these flows can't run\n{text}", remedy=f"ivr flow check {folder.path}")
     return loaded.library
+
+
+def mocks_of(path: Path) -> MockServices:
+    """What the services answer in simulated calls. Raises ConfigError for a folder that can't be read, FlowError with
+    every finding for files that are wrong."""
+    try:
+        read = read_mocks(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}", remedy="make the folder readable") from error
+    if found := [replace(f, file=str(path / f.file)).render() for each in read for f in each.findings]:
+        raise FlowError("these mock services can't be read\n" + "\n".join(found), remedy="mend the files")
+    return MockServices.of(read)
 
 
 @dataclass(frozen=True, slots=True)

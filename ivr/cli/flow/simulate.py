@@ -21,7 +21,7 @@ from ivr.config import FlowsConfig
 from ivr.dialogue.engine.contract import Start
 from ivr.errors import ConfigError, IvrError
 from ivr.record import CallerActed, Entry
-from ivr.workshop.folder import select
+from ivr.workshop.folder import mocks_of, select
 from ivr.workshop.scripts.report import entry_lines
 from ivr.workshop.simulate.commands import HELP, obey
 from ivr.workshop.simulate.driver import USUAL
@@ -71,6 +71,7 @@ async def _simulate(arguments: argparse.Namespace) -> int:
         at = _moment(arguments.at, sandbox.zone)
         chosen = select(arguments.flow, flows_of(config), config)
         library, entry = entry_of(chosen.folder, chosen.name)
+        sandbox.mocks = mocks_of(chosen.folder.path)
         await sandbox.reset(at)
         flows = config.flows if config is not None else FlowsConfig()
         start = Start(

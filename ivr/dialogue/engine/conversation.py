@@ -237,7 +237,15 @@ class Conversation:
             found = self.start.fact_source(name)
             if found is not None:
                 return found
-        return self.facts.get(name)
+        return self._fact(name)
+
+    def _fact(self, name: str) -> object:
+        """With a label to say it, where the company file gives it a type."""
+        value, company = self.facts.get(name), self.library.company
+        spec = company.facts.get(name) if company is not None else None
+        if spec is None or value in (None, ""):
+            return value
+        return fitted(value, spec.type, self.language, self.term)
 
     def variable(self, name: str, flow: str = "") -> VariableSpec | None:
         owner = self.library.flows[flow or self.frame.flow]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from ivr.dialogue.flows.model import VariableSpec
-from ivr.dialogue.flows.wording import Wordings, labelled
+from ivr.dialogue.flows.wording import Wordings, filtered, labelled
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
 from ivr.dialogue.understanding.slots import (
@@ -87,6 +87,8 @@ def fitted(value: object, kind: str, language: str, term: Callable[[str], Term |
             return dated(date.fromisoformat(str(value)[:10]), language)
         except ValueError:
             return SlotValue(str(value), str(value))
+    if kind == "money" and isinstance(value, int) and not isinstance(value, bool):
+        return SlotValue(value, filtered(value, "money", "", language))
     if isinstance(value, str) and kind in ("title", "text") and (found := term(value)) is not None:
         return titled(found)
     if isinstance(value, str | int | float | bool):

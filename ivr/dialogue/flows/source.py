@@ -103,11 +103,12 @@ def source_files(path: FilePath | str) -> list[FilePath]:
 
 
 def is_of_library(name: str) -> bool:
-    """Whether a file of this name belongs to a library: test scripts (``*.test.yaml``) do not. Hidden ones are other
-    programs' (an editor's, or what a Mac keeps beside each file as ``._name``)."""
+    """Whether a file of this name belongs to a library: test scripts (``*.test.yaml``) and mock services
+    (``*.mock.yaml``) do not. Hidden ones are other programs' (an editor's, or what a Mac keeps beside each file as
+    ``._name``)."""
     path = FilePath(name)
     written = path.suffix in (*_YAML, VOCABULARY)
-    return written and not path.name.startswith(".") and not path.stem.endswith(".test")
+    return written and not path.name.startswith(".") and not path.stem.endswith((".test", ".mock"))
 
 
 def _files(path: FilePath | str) -> list[FilePath]:

@@ -19,6 +19,7 @@ from ivr.dialogue.flows.source import Place, read_file, source_files
 from ivr.dialogue.flows.yaml_tree import MAX_FAULTS, Fault, Spot, read_tree
 from ivr.identity import LevelWord
 from ivr.workshop.simulate.driver import ACTION, DESK, PARTS, RECORDING
+from ivr.workshop.simulate.mock_services import ByService, services_of
 
 SUFFIX = ".test.yaml"
 MASKED = "•"  # what stands where a recorded call had something secret
@@ -125,6 +126,7 @@ class Step(_Model):
     mend: str | None = Field(None, description="what works again")
     answer: Answer | None = Field(None, description="what an action answers from now on")
     line: LineStep | None = Field(None, description="where who waits for a person stands")
+    http: ByService | None = Field(None, description="what a service answers from now on, by its name")
     time: Text | None = Field(None, description="what the clock shows: HH:MM")
     expect: Expect | None = Field(None, description="what must be so")
 
@@ -179,6 +181,7 @@ class _Beginning(_Model):
     keys_led: bool | None = Field(None, description="as where no recogniser speaks the language")
     identity: LevelWord | None = Field(None, description="how surely the caller is known from the first state on")
     at: str | None = Field(None, description="when, local time: 2026-03-03T10:00")
+    http: ByService = Field(default_factory=dict, description="what services answer, by their names")
 
     @field_validator("at")
     @classmethod
@@ -283,15 +286,21 @@ def against(file: ScriptFile, library: FlowLibrary, company: Company) -> tuple[F
 
     flows, actions = list(library.flows), list(library.signatures)
     unknown("flow", file.suite.tests, flows, "tests")
-    languages = library.languages
+    languages, services = library.languages, sorted(services_of(library))
+    for service in file.suite.http:
+        unknown("service", service, services, "http", service)
     for index, call in enumerate(file.suite.calls):
         here: tuple[str | int, ...] = ("calls", index)
         if call.entry is not None:
             unknown("flow", call.entry, flows, *here, "entry")
         if call.language is not None:
             unknown("language", call.language, languages, *here, "language")
+        for service in call.http:
+            unknown("service", service, services, *here, "http", service)
         for number, step in enumerate(call.steps):
             at = (*here, "steps", number)
+            for service in step.http or ():
+                unknown("service", service, services, *at, "http", service)
             if step.expect is not None and step.expect.state is not None:
                 unknown("state", step.expect.state, states, *at, "expect", "state")
             for kind, part in (("fail", step.fail), ("mend", step.mend)):

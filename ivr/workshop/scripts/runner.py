@@ -20,7 +20,7 @@ from ivr.errors import ConfigError, IvrError
 from ivr.events import CALLER_ID
 from ivr.identity import CALLER_IDENTITY
 from ivr.record import Entry
-from ivr.workshop.folder import folders, library_of
+from ivr.workshop.folder import folders, library_of, mocks_of
 from ivr.workshop.scripts.coverage import Coverage, Observation
 from ivr.workshop.scripts.model import (
     Call,
@@ -35,6 +35,7 @@ from ivr.workshop.scripts.model import (
     script_files,
 )
 from ivr.workshop.simulate.driver import USUAL
+from ivr.workshop.simulate.mock_services import MockServices
 from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.simulate.simulation import Simulation
 
@@ -130,7 +131,11 @@ class Runner:
         at = datetime.fromisoformat(str(call.at or suite.at))
         moment = at if at.tzinfo is not None else at.replace(tzinfo=self._sandbox.zone)
         await self._sandbox.reset(moment)
-        return Simulation(self._library, self._sandbox, moment, start_of(suite, call))
+        simulation = Simulation(self._library, self._sandbox, moment, start_of(suite, call))
+        for answers in (suite.http, call.http):
+            told = MockServices(simulation.services).before(answers).answers
+            simulation.services = {name: tuple(exchanges) for name, exchanges in told.items()}
+        return simulation
 
     async def _call(self, file: ScriptFile, suite: Suite, index: int, call: Call) -> CallResult:
         began = time.perf_counter()
@@ -182,6 +187,7 @@ async def rehearse(
     found = []
     for folder, files in scripts_by_folder(paths).items():
         library = library_of(folders([folder], config)[0])
+        sandbox.mocks = mocks_of(folder)
         observation = Observation(library, sandbox.classifiers)
         with observation.watching():
             report = await Runner(library, sandbox).run(files, only=only, watch=watch)
@@ -277,6 +283,11 @@ async def perform(simulation: Simulation, step: Step) -> Sequence[Entry]:
         return await simulation.mend(step.mend)
     if step.answer is not None:
         return simulation.answer(step.answer.action, step.answer.outcome, step.answer.values)
+    if step.http is not None:
+        for service, answers in step.http.items():
+            for exchange in reversed(answers):
+                simulation.http(service, exchange)
+        return ()
     if step.line is not None:
         return await simulation.line(step.line.position, step.line.minutes)
     if step.time is not None:

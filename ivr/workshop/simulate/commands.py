@@ -5,13 +5,18 @@ For the terminal and the web console alike.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
+from ivr.actions.http import METHODS
 from ivr.errors import FlowError
 from ivr.record import Entry
 from ivr.workshop.simulate.driver import ACTION, PARTS
+from ivr.workshop.simulate.mock_services import Exchange
 from ivr.workshop.simulate.simulation import Simulation
 
 KEYED = re.compile(r"[0-9*#][0-9*# ]*")
@@ -23,6 +28,9 @@ HELP = f"""\
   /line POSITION MINUTES    who wants a person stands there; /line 0: an agent is free
   /fail PART, /mend PART    break and mend: {", ".join(PARTS)}, action NAME
   /answer ACTION OUTCOME    what that action (or the desk) answers from now on; values as name=value
+  /http SERVICE JSON        what that service answers from now on; or a status, such as 404, or silence
+  /http SERVICE GET /patients/{{number}} JSON
+                            the same for one kind of request
   /doubt TEXT               say it so that it is understood, but not surely
   /state, /slots, /facts    where we are, what is known
   /help, /quit"""
@@ -65,6 +73,8 @@ async def obey(simulation: Simulation, line: str) -> Typed:
             return Typed(await simulation.mend(_part(rest)))
         case "answer":
             return Typed(_answer(simulation, rest.split()))
+        case "http":
+            return Typed(simulation.http(*_exchange(rest)))
         case "doubt":
             return Typed(await simulation.say(rest, doubt=True))
         case "state":
@@ -99,6 +109,33 @@ def _answer(simulation: Simulation, words: Sequence[str]) -> Sequence[Entry]:
         raise FlowError("/answer wants an action and an outcome", remedy="/answer queue.read empty")
     values = dict(word.split("=", 1) for word in words[2:] if "=" in word)
     return simulation.answer(words[0], words[1], values)
+
+
+def _exchange(text: str) -> tuple[str, Exchange]:
+    """SERVICE [METHOD PATH] [STATUS] [JSON], or silence for what is answered."""
+    remedy = (
+        '/http practice {"name": "Ada"}, /http practice 404, or /http practice GET /patients/{number} {"name": "Ada"}'
+    )
+    service, _, rest = text.partition(" ")
+    given: dict[str, object] = {}
+    method, _, path = rest.strip().partition(" ")
+    if method in METHODS:
+        path, _, rest = path.strip().partition(" ")
+        given["on"] = f"{method} {path}"
+    status, _, after = rest.strip().partition(" ")
+    if status.isdecimal() and len(status) == 3:
+        given["status"], rest = int(status), after
+    if rest.strip() == "silence":
+        given["silent"], rest = True, ""
+    if not service or not (rest.strip() or given.keys() - {"on"}):
+        raise FlowError("/http wants a service, and what it answers", remedy=remedy)
+    try:
+        given["json"] = json.loads(rest) if rest.strip() else None
+        return service, Exchange.model_validate(given, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise FlowError(f"/http {text}: {error.errors()[0]['msg']}", remedy=remedy) from error
+    except ValueError as error:
+        raise FlowError(f"{rest.strip()!r} is no JSON: {error}", remedy=remedy) from error
 
 
 def _table(values: dict[str, object] | dict[str, str]) -> str:

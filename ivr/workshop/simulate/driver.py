@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ivr.actions.http import NAME as HTTP
 from ivr.call.journal import RESUME_WITHIN
 from ivr.dialogue.engine.contract import (
     PLACE_KEPT,
@@ -41,6 +42,7 @@ from ivr.errors import FlowError, IvrError
 from ivr.events import RECORDING_ON, ActionResult, Term
 from ivr.ports import ActionCall
 from ivr.record import CallerActed, Ended, Entry, HandedOver, Happening, Keyed, Performed, ResumeAsked, Understood
+from ivr.workshop.simulate.mock_services import Exchange
 from ivr.workshop.simulate.sandbox import Sandbox
 
 MOST_EVENTS = 2000  # without the caller doing anything: more never comes to rest
@@ -86,6 +88,7 @@ class Driver:
         self.performed: list[str] = []
         self.broken: set[str] = set()
         self.answers: dict[str, ActionResult] = {}  # by action, or "desk": instead of what would come of it
+        self.services: dict[str, tuple[Exchange, ...]] = {}  # what they answer, before the sandbox's mocks
         self.connected: Connect | None = None
         self.standing: Standing | None = None  # None: agents are free
         self.in_line: Connect | None = None  # whoever waits for one
@@ -214,15 +217,23 @@ class Driver:
         elif name in self.answers:
             result = self.answers[name]
         else:
-            language = str(self.facts.get("call.language", "en-US"))
-            call = ActionCall(name, perform.arguments, perform.key, self.call_id, self.facts, language)
             try:
-                result = await self._sandbox.perform(call)
+                result = await self._done(perform)
             except IvrError as failure:
                 result, error = ActionResult("failed"), str(failure)
         values = {mine: MASK if mine in perform.hidden else value for mine, value in result.values.items()}
         self._entry(Performed(name, result.outcome, error=error, arguments=perform.shown, values=values))
         return result
+
+    async def _done(self, perform: Perform) -> ActionResult:
+        """Raises ActionError."""
+        request = perform.arguments if perform.name == HTTP else perform.request
+        name, arguments = (perform.name, perform.arguments) if request is None else (HTTP, request)
+        language = str(self.facts.get("call.language", "en-US"))
+        call = ActionCall(name, arguments, perform.key, self.call_id, self.facts, language)
+        if request is not None and self.services:
+            return self._sandbox.mocks.before(self.services).perform(call)
+        return await self._sandbox.perform(call)
 
     def _place(self, *, asked: bool = False, again: bool = False) -> PlaceTold | None:
         if self.in_line is None or self.standing is None:

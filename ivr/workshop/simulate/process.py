@@ -26,7 +26,7 @@ from ivr.events import CALLER_ID
 from ivr.record import Entered
 from ivr.workers.frames import Life, asked, inherited
 from ivr.workers.link import Link, serve
-from ivr.workshop.folder import Folder
+from ivr.workshop.folder import Folder, mocks_of
 from ivr.workshop.scripts.report import entry_lines
 from ivr.workshop.simulate.commands import obey
 from ivr.workshop.simulate.driver import USUAL
@@ -94,6 +94,7 @@ class SimulatedCalls:
             log.info("simulation.compiled", flow=flow, flow_version=self._version)
         library, entry = self._compiled[flow]
         sandbox = Sandbox(self._config)
+        sandbox.mocks = mocks_of(Path(self._config.flows.directory))
         now = datetime.now(sandbox.zone)
         await sandbox.reset(now)
         start = replace(USUAL, caller=caller, entry=entry, language=language, persona=self._config.flows.persona)

@@ -21,6 +21,7 @@ from ivr.events import MESSAGE_LEAVE, ActionResult, Term
 from ivr.ports import ActionCall, Callback, Callbacks, DeskSettings, Destination, ResumePoints
 from ivr.store import Store
 from ivr.store.memory import MemoryCallbacks, MemoryLedger, MemoryResumePoints
+from ivr.workshop.simulate.mock_services import MockServices
 
 TIME_ZONE = "America/Los_Angeles"
 
@@ -46,7 +47,7 @@ class Sandbox:
     """In memory, on the example data, which ``reset`` begins anew in no time. For one simulated call at a time.
 
     ``moment`` is the scripted time; ``settings`` are a supervisor's; ``down`` breaks the store. HTTP services are never
-    called from a simulation: their outcome is the script's."""
+    called from a simulation: ``mocks`` answer, after what the simulation itself says of them."""
 
     def __init__(self, config: Config | None = None) -> None:
         self.company = company_of(config)
@@ -62,6 +63,7 @@ class Sandbox:
             desk, _NoContexts(), base_url="http://desk", time_zone=zone, settings=lambda: self.settings
         )
         self._known: Mapping[str, tuple[Term, ...]] = {}
+        self.mocks = MockServices()
         self._renew()
 
     def _renew(self) -> None:
@@ -92,7 +94,7 @@ class Sandbox:
 
     async def perform(self, call: ActionCall) -> ActionResult:
         if call.name == HTTP:
-            return ActionResult("ok")
+            return self.mocks.perform(call)
         if self.down:
             raise ActionError(f"{call.name}: the store is not available")
         if call.name == MESSAGE_LEAVE:  # there is no voice to record

@@ -14,6 +14,7 @@ from ivr.errors import FlowError, IvrError
 from ivr.events import CALLER_ID, Accept, ActionResult, Cause, Hypothesis, Recognition
 from ivr.record import CallerActed, Entry, Understood
 from ivr.workshop.simulate.driver import ACTION, DESK, DOUBT, PARTS, RECORDING, CallOver, Driver, Standing
+from ivr.workshop.simulate.mock_services import Exchange, services_of
 
 
 class Simulation(Driver):
@@ -36,6 +37,8 @@ class Simulation(Driver):
             vocabularies = await self._sandbox.vocabularies()
         except IvrError:
             vocabularies = {}
+        mocks = self._sandbox.mocks.before(self.services)
+        vocabularies = {**vocabularies, **self.library.vocabularies, **mocks.vocabularies(self.library)}
         self._vocabularies = vocabularies
         self.dialogue = self._new_dialogue(vocabularies)
         await self._rest(self.dialogue.begin(self.now))
@@ -121,6 +124,16 @@ class Simulation(Driver):
                 raise FlowError(f"{action} never ends in {outcome}", remedy=f"one of {', '.join(sorted(known))}")
         self._note_act("answer", f"{action}: {outcome}")
         self.answers[action] = ActionResult(outcome, dict(values or {}))
+        return self._taken()
+
+    def http(self, service: str, exchange: Exchange) -> Sequence[Entry]:
+        """From now on ``service`` answers so, before what was said of it. Raises FlowError where no flow asks it."""
+        if service not in (known := services_of(self.library)):
+            remedy = f"one of {', '.join(sorted(known))}" if known else "these flows ask none"
+            raise FlowError(f"there is no service {service}", remedy=remedy)
+        what = "nothing in time" if exchange.silent else str(exchange.status)
+        self._note_act("http", f"{service}{f' {exchange.on}' if exchange.on else ''}: {what}")
+        self.services[service] = (exchange, *self.services.get(service, ()))
         return self._taken()
 
     async def line(self, position: int, minutes: int = 0) -> Sequence[Entry]:
