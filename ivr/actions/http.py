@@ -140,13 +140,16 @@ class HttpActions:
             self._observe(invocation.call.call_id, answered)
         return result_of(invocation, service.name, status, payload)
 
-    async def vocabulary(self, service_name: str, path: str, places: Mapping[str, str], key: str) -> tuple[Term, ...]:
+    async def vocabulary(
+        self, service_name: str, path: str, query: Mapping[str, str], places: Mapping[str, str], key: str
+    ) -> tuple[Term, ...]:
         """What a service has callers say, at ``places`` of its answer. ``key``: of this one request. Raises
         UnavailableError, and ActionError for what a designer or operator must mend."""
         service = self._service(service_name)
         base = service.url if URL(service.url).absolute else self._own + service.url
         headers = self._headers(service, ActionCall(NAME, {}, key, "", {}))
-        request = _Request("GET", _url(base, path, {}), headers, None)
+        url = _url(base, path, {})
+        request = _Request("GET", url.update_query(query) if query else url, headers, None)
         try:
             async with asyncio.timeout(VOCABULARY_TIMES * service.timeout_s):
                 status, content = await self._answer(service, request, LARGEST_VOCABULARY)

@@ -35,7 +35,9 @@ class Actions(Protocol):
 class ServiceAnswers(Protocol):
     """A company's own services."""
 
-    async def vocabulary(self, service_name: str, path: str, places: Mapping[str, str], key: str) -> tuple[Term, ...]:
+    async def vocabulary(
+        self, service_name: str, path: str, query: Mapping[str, str], places: Mapping[str, str], key: str
+    ) -> tuple[Term, ...]:
         """What a service has callers say. ``places``: of the list in its JSON answer, of ``id``, ``label`` and
         ``spoken`` in an item. Raises UnavailableError, ActionError."""
 

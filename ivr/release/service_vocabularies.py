@@ -24,8 +24,8 @@ LOOK_S = 2.0
 AGAIN_S = 10.0  # after one that did not answer
 
 Prepare = Callable[[FlowLibrary], Awaitable[None]]
-Source = tuple[str, str, str, str, str, str]
-"""What is asked: service, path, and the places of the list, and of id, label and spoken forms in it."""
+Source = tuple[str, ...]
+"""What is asked: service, path, query, and the places of the list, and of id, label and spoken forms in it."""
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class ServiceVocabularies:
         known.due = self._clock.monotonic() + spec.refresh
         try:
             key = f"vocabulary/{name}/{known.asked}"
-            terms = await self._answers.vocabulary(spec.service, spec.path, spec.places.model_dump(), key)
+            terms = await self._answers.vocabulary(spec.service, spec.path, spec.query, spec.places.model_dump(), key)
         except IvrError as error:
             known.due = self._clock.monotonic() + min(spec.refresh, AGAIN_S)
             log.warning(
@@ -104,4 +104,5 @@ def _sourced(library: FlowLibrary) -> Iterable[tuple[str, VocabularySpec]]:
 
 
 def _source(spec: VocabularySpec) -> Source:
-    return spec.service, spec.path, spec.list, spec.id, spec.label, spec.spoken
+    query = (part for item in sorted(spec.query.items()) for part in item)
+    return spec.service, spec.path, spec.list, spec.id, spec.label, spec.spoken, *query

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from ivr.dialogue.flows.prompt import Node, seconds, short_for
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES, NOT_VERIFIED, ActionSignature, Parameter, Risk
@@ -73,6 +73,15 @@ class TermsAt(Node):
     spoken: At = ""
 
 
+def _path(value: str) -> str:
+    if not value.startswith("/") or "?" in value or "#" in value or value != value.strip():
+        raise ValueError(f"{value!r} is no path: begin it with /, and name what stands behind a ? under query:")
+    return value
+
+
+ServicePath = Annotated[str, AfterValidator(_path)]
+
+
 def _statuses(value: object) -> object:
     return value if isinstance(value, list | tuple) else (value,)
 
@@ -96,7 +105,7 @@ class ServiceAction(Node):
     about: str = ""
     service: str
     method: Method = "POST"
-    path: str
+    path: ServicePath
     parameters: dict[Word, Annotated[ParameterSpec, short_for("type", str)]] = Field(default_factory=dict)
     query: dict[str, Any] = Field(default_factory=dict)
     body: dict[str, Any] | None = None
@@ -111,15 +120,16 @@ class ServiceAction(Node):
     gives: Literal["", "unverified", "likely", "verified"] = ""
     by: str = ""
 
-    @model_validator(mode="after")
-    def _outcomes_fit(self) -> ServiceAction:
-        for name in self.outcomes:
+    @field_validator("outcomes")
+    @classmethod
+    def _declarable(cls, outcomes: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for name in outcomes:
             if name in ("ok", NOT_VERIFIED, *IMPLICIT_OUTCOMES):
                 raise ValueError(f"every action has the outcome {name}: declare only what else the service says")
-        named = [status for statuses in self.outcomes.values() for status in statuses]
+        named = [status for statuses in outcomes.values() for status in statuses]
         if twice := [status for status in dict.fromkeys(named) if named.count(status) > 1]:
             raise ValueError(f"two outcomes have the status {twice[0]}")
-        return self
+        return outcomes
 
     @property
     def sent(self) -> Mapping[str, Any]:
@@ -158,7 +168,8 @@ class VocabularySpec(Node):
     terms: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     file: str = Field("", pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]*\.csv)?$")
     service: str = ""
-    path: str = ""
+    path: Annotated[str, AfterValidator(lambda path: path and _path(path))] = ""
+    query: dict[str, str] = Field(default_factory=dict)
     list: At = ""
     id: At = "/id"
     label: At = "/label"

@@ -79,7 +79,8 @@ def fault_of(error: Mapping[str, Any], model: type[BaseModel], root: Spot) -> tu
             remedy = f"add {word}: {key_help(word) or '…'}"
             fault = Fault("missing-key", *key, text, f"{word} is missing {_what(loc[:-1])}", remedy)
         case "literal_error":
-            allowed = [w.strip("' ") for w in str(context.get("expected", "")).replace(" or ", ", ").split(",")]
+            expected = str(context.get("expected", "")).replace(" or ", ", ").split(",")
+            allowed = [word for each in expected if (word := each.strip("' "))]  # "" is what stands there by itself
             remedy = suggestion(spot.text, allowed, f"write one of {listing(allowed)}")
             fault = Fault("bad-value", *value, f"{spot.text} is not one of {listing(allowed)}", remedy)
         case "string_pattern_mismatch" if loc[-1] == "key":

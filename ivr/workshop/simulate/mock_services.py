@@ -186,7 +186,7 @@ class MockServices:
         return {name: terms for name, spec in _sourced(library) if (terms := self._terms(spec)) is not None}
 
     def _terms(self, spec: VocabularySpec) -> tuple[Term, ...] | None:
-        found = self.exchange(spec.service, "GET", spec.path)
+        found = self.exchange(spec.service, "GET", spec.path, spec.query)
         if found is None or found.silent or not 200 <= found.status < 300:
             return None
         try:

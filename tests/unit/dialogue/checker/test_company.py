@@ -1,0 +1,151 @@
+"""The company file's rule: each kind of fault on its line, and mended by what the finding says."""
+
+from __future__ import annotations
+
+import pytest
+
+from ivr.actions import EVERYWHERE
+from ivr.dialogue.checker.check import check_sources
+from ivr.dialogue.checker.facts import LineFacts
+from ivr.dialogue.flows.finding import Finding
+from tests.unit.dialogue.checker.test_identity_reached import HUMAN, UNIVERSALS
+
+COMPANY = """
+company: Doctor Molar
+facts:
+  patient.name: text
+  patient.next: {type: date, blank: true}
+actions:
+  patient.identify:
+    service: practice
+    method: GET
+    path: /patients
+    query: {phone: call.caller}
+    outcomes: {unknown: 404}
+    facts: {caller.id: /id, patient.name: /name, patient.next: /next}
+    gives: likely
+  patient.check:
+    service: practice
+    path: /patients/{caller.id}/pin
+    parameters: {pin: {type: digits, secret: true}}
+    outcomes: {wrong: 403}
+    gives: verified
+  visit.book:
+    service: practice
+    path: /patients/{caller.id}/visits/{day}
+    parameters: {day: date, dentist: title, note: {type: text, required: false}}
+    body: {who: dentist, note: note?}
+    undo: visit.cancel
+  visit.cancel: {service: practice, method: DELETE, path: "/patients/{caller.id}/visits", risk: irreversible}
+vocabularies:
+  dentists: {service: practice, path: /dentists}
+  treatments: {terms: {cleaning: [cleaning]}}
+"""
+MAIN = """
+flow: main
+start: who
+variables:
+  day: date
+  dentist: {type: title, from: [dentists]}
+states:
+  who:
+    when:
+      - {if: filled(call.caller), goto: identify}
+      - {goto: human, reason: no number}
+  identify:
+    action: patient.identify
+    on: {ok: which, unknown: human, failed: human, timeout: human}
+  which: {ask: dentist, prompt: "Hello {patient.name}. Whom?", goto: when}
+  when: {ask: day, prompt: "When?", goto: book}
+  book:
+    action: visit.book
+    with: {day: day, dentist: dentist}
+    confirm: {policy: explicit, prompt: "{dentist} on {day}?"}
+    on: {ok: done, failed: human, timeout: human}
+  done: {prompt: "Done.", end: resolved}
+"""
+EVERYBODY = {signature.name: signature for signature in EVERYWHERE}
+FACTS = LineFacts(EVERYBODY, services=["practice"], vocabularies={})
+RULES = {
+    "reserved-fact", "unused-fact", "unknown-fact", "optional-in-path", "unknown-parameter", "bad-expression",
+    "unknown-action", "nobody-identified", "unknown-service", "unknown-vocabulary", "secret-told", "fact-unknown",
+}  # fmt: skip
+
+
+def findings(company: str = COMPANY, main: str = MAIN, facts: LineFacts = FACTS) -> list[Finding]:
+    sources = {"main.yaml": main, "company.yaml": company, "human.yaml": HUMAN, "universals.yaml": UNIVERSALS}
+    return [f for f in check_sources(sources, facts).findings if f.code in RULES]
+
+
+def test_as_it_should_be() -> None:
+    assert findings() == []
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "code", "remedy"),
+    [
+        ("  patient.name: text", "  patient.name: text\n  hours.open: boolean", "reserved-fact", "another name"),
+        ("  patient.name: text", "  patient.name: text\n  patient.owes: money", "unused-fact", "name it under"),
+        ("patient.name: /name", "patient.nam: /name", "unknown-fact", "did you mean patient.name?"),
+        ("/patients/{caller.id}/pin", "/patients/{caller.idd}/pin", "unknown-fact", "did you mean caller.id?"),
+        ("/visits/{day}", "/visits/{dya}", "unknown-parameter", "did you mean day?"),
+        ("/visits/{day}", "/visits/{note}", "optional-in-path", "remove required: false of note"),
+        ("{who: dentist, note: note?}", "{who: dentists, note: note?}", "unknown-parameter", "did you mean dentist?"),
+        ("{who: dentist, note: note?}", "{who: the dentist}", "bad-expression", "quote texts"),
+        ("{phone: call.caller}", "{phone: weather.now}", "unknown-fact", "declare it"),
+        ("undo: visit.cancel", "undo: visit.cancle", "unknown-action", "did you mean visit.cancel?"),
+        ("facts: {caller.id: /id, patient", "facts: {patient", "nobody-identified", "add caller.id to its facts"),
+        ("{service: practice, path: /dentists}", "{service: practise, path: /d}", "unknown-service", "practice?"),
+        ("    path: /patients/{caller.id}/pin", "    path: /pins/{pin}", "secret-told", "send pin in the body"),
+    ],
+)  # fmt: skip
+def test_each_fault_on_its_line(was: str, now: str, code: str, remedy: str) -> None:
+    assert COMPANY.count(was) == 1
+    text = COMPANY.replace(was, now)
+    found = [f for f in findings(text) if f.code == code]
+    assert [f.code for f in found] == [code], findings(text)
+    assert found[0].file == "company.yaml"
+    wrong = "gives: likely" if code == "nobody-identified" else now.rpartition("\n")[2]
+    assert wrong.strip() in text.split("\n")[found[0].line - 1]
+    assert remedy in found[0].remedy
+
+
+def test_nothing_is_said_of_services_while_none_is_known() -> None:
+    assert (
+        findings(COMPANY.replace("service: practice", "service: other"), facts=LineFacts(EVERYBODY, vocabularies={}))
+        == []
+    )
+
+
+def test_a_title_is_one_of_a_vocabulary_that_somebody_has() -> None:
+    (finding,) = findings(main=MAIN.replace("from: [dentists]", "from: [dentist]"))
+    assert (finding.code, finding.text, finding.remedy) == ("unknown-vocabulary", "dentist", "did you mean dentists?")
+    elsewhere = MAIN.replace("from: [dentists]", "from: [catalogue]")
+    assert (
+        findings(main=elsewhere, facts=LineFacts(EVERYBODY, services=["practice"], vocabularies={"catalogue": ()}))
+        == []
+    )
+    assert findings(main=elsewhere, facts=LineFacts(EVERYBODY, services=["practice"])) == [], (
+        "which there are is not known"
+    )
+
+
+def test_a_number_that_is_withheld_is_no_part_of_an_address() -> None:
+    main = MAIN.replace("      - {if: filled(call.caller), goto: identify}\n      - {goto: human, reason: no number}",
+                        "      - {goto: identify}")  # fmt: skip
+    (finding,) = findings(main=main)
+    assert (finding.code, finding.text, finding.file) == ("fact-unknown", "call.caller", "main.yaml")
+
+
+def test_http_states_bring_facts_and_ask_by_query() -> None:
+    state = """
+  book:
+    http: {service: practice, path: "/visits", query: {day: day, of: QUERY}, facts: {FACT: /day}}
+    on: {ok: done, refused: human, failed: human, timeout: human}
+"""
+    before, _, after = MAIN.partition("  book:\n")
+    main = before + state.lstrip("\n") + "  done:" + after.partition("  done:")[2]
+    assert findings(main=main.replace("FACT", "patient.next").replace("QUERY", "caller.id")) == []
+    wrong = findings(main=main.replace("FACT", "patient.nxt").replace("QUERY", "patient.naem"))
+    unknown = [f.text for f in wrong if f.code == "unknown-fact"]
+    assert unknown == ["patient.naem", "patient.nxt"]
