@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from ivr.actions import EVERYWHERE, ActionSet
+from ivr.actions.plugins import plugins
 from ivr.config import CompanyConfig, Config
 from ivr.dialogue.flows.signature import ActionSignature
 from ivr.errors import ActionError, ConfigError
@@ -132,8 +133,15 @@ class Company:
 
     @property
     def all_signatures(self) -> Mapping[str, ActionSignature]:
-        """What its flows can do, by name: its own actions, and those that every company has."""
-        return {signature.name: signature for signature in (*self.signatures, *EVERYWHERE)}
+        """What its flows can do, by name: its own actions, those of plug-ins, and those that every company has.
+
+        Raises ConfigError for a plug-in that can't be used, or that has an action of another's name."""
+        ours = {signature.name: signature for signature in (*self.signatures, *EVERYWHERE)}
+        theirs = {signature.name: signature for plugin in plugins() for signature in plugin.actions.signatures}
+        if clash := sorted(ours.keys() & theirs):
+            remedy = "uninstall the plug-in, or have its author rename them"
+            raise ConfigError(f"a plug-in has actions of the line's own names: {', '.join(clash)}", remedy=remedy)
+        return {**theirs, **ours}
 
 
 def company_of(config: Config | None) -> Company:

@@ -16,6 +16,7 @@ from ivr.accounts.oidc import Oidc
 from ivr.actions import ActionRegistry, consent
 from ivr.actions.history import HistoryActions
 from ivr.actions.http import HttpActions
+from ivr.actions.plugins import plugins
 from ivr.actions.waiting import WaitingActions
 from ivr.call.acceptor import Acceptor
 from ivr.call.call_backs import CallBacks
@@ -159,7 +160,8 @@ async def running(
         waiting = WaitingActions(store.callbacks, line, number, switchboard.destinations.subscriber)
         history = HistoryActions(store.calls, clock.now)
         actions = ActionRegistry(
-            office.actions, waiting.actions, history.actions, consent.ACTIONS, company_http.actions
+            *(plugin.actions for plugin in plugins()),
+            *(office.actions, waiting.actions, history.actions, consent.ACTIONS, company_http.actions),
         )
 
         sourced = ServiceVocabularies(company_http, lambda: serving.libraries, clock)

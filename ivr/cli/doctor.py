@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from ivr.actions.plugins import plugins
 from ivr.cli import accounts, db
 from ivr.cli.capacity_findings import capacity_findings
 from ivr.cli.certificate_findings import certificate_findings
@@ -80,6 +81,9 @@ def examine(config: Config, agents: Collection[str] = ()) -> Iterator[Finding]:
         yield Finding("bad", "company", str(error))
     else:
         yield Finding("ok", "company", config.company.package or "none: flows call [[flows.services]]")
+        for plugin in plugins():
+            named = ", ".join(signature.name for signature in plugin.actions.signatures)
+            yield Finding("ok", "plug-in", f"{plugin.name} ({plugin.package}): {named}")
         checked = examine_folder(directory, facts) if directory.is_dir() else None
         yield _flows(directory, checked)
     library = checked.library if checked is not None else None

@@ -52,6 +52,9 @@ class _Company:
         for name, spec in self.company.vocabularies.items():
             if spec.service:
                 self._service(spec.service, ("vocabularies", name, "service"))
+                if not spec.path:
+                    why = f"{name} comes from {spec.service}, and nothing says where it is there"
+                    self.add("missing-key", self.key("vocabularies", name), why, f"add path: /{name}")
 
     def _action(self, name: str, action: ServiceAction, path: Path) -> None:
         self._service(action.service, (*path, "service"))

@@ -180,8 +180,6 @@ class VocabularySpec(Node):
     def _one_source(self) -> VocabularySpec:
         if sum(map(bool, (self.terms, self.file, self.service))) != 1:
             raise ValueError("a vocabulary has either terms:, a file: or a service:")
-        if self.service and not self.path:
-            raise ValueError("a vocabulary from a service needs path:")
         for name, said in self.terms.items():
             if not said or not all(way.strip() for way in said):
                 raise ValueError(f"{name} has a name that is blank: write {name}: [NAME, OTHER NAME]")

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from ivr.actions import ActionRegistry, consent
 from ivr.actions.history import HistoryActions
 from ivr.actions.http import NAME as HTTP
+from ivr.actions.plugins import plugins
 from ivr.actions.waiting import WaitingActions
 from ivr.company import Held, OpenCompany, Times, company_of
 from ivr.config import Agent, Config, DeskConfig, Hours
@@ -47,7 +48,7 @@ class Sandbox:
     """In memory, on the example data, which ``reset`` begins anew in no time. For one simulated call at a time.
 
     ``moment`` is the scripted time; ``settings`` are a supervisor's; ``down`` breaks the store. HTTP services are never
-    called from a simulation: ``mocks`` answer, after what the simulation itself says of them."""
+    called from a simulation: ``mocks`` answer, after what the simulation itself says of them. Nor are plug-ins."""
 
     def __init__(self, config: Config | None = None) -> None:
         self.company = company_of(config)
@@ -74,7 +75,8 @@ class Sandbox:
     def _open(self, office: OpenCompany, callbacks: Callbacks, points: ResumePoints) -> None:
         self._office, self._callbacks, self._points = office, callbacks, points
         waiting, history = WaitingActions(callbacks), HistoryActions(None, self.now)
-        self._actions = ActionRegistry(office.actions, waiting.actions, history.actions, consent.ACTIONS)
+        ours = (office.actions, waiting.actions, history.actions, consent.ACTIONS)
+        self._actions = ActionRegistry(*(plugin.rehearsed for plugin in plugins()), *ours)
 
     @property
     def classifiers(self) -> LearningClassifiers | None:

@@ -68,7 +68,8 @@ EVERYBODY = {signature.name: signature for signature in EVERYWHERE}
 FACTS = LineFacts(EVERYBODY, services=["practice"], vocabularies={})
 RULES = {
     "reserved-fact", "unused-fact", "unknown-fact", "optional-in-path", "unknown-parameter", "bad-expression",
-    "unknown-action", "nobody-identified", "unknown-service", "unknown-vocabulary", "secret-told", "fact-unknown",
+    "unknown-action", "nobody-identified", "unknown-service", "unknown-vocabulary", "missing-key", "secret-told",
+    "fact-unknown",
 }  # fmt: skip
 
 
@@ -97,6 +98,7 @@ def test_as_it_should_be() -> None:
         ("facts: {caller.id: /id, patient", "facts: {patient", "nobody-identified", "add caller.id to its facts"),
         ("{service: practice, path: /dentists}", "{service: practise, path: /d}", "unknown-service", "practice?"),
         ("    path: /patients/{caller.id}/pin", "    path: /pins/{pin}", "secret-told", "send pin in the body"),
+        ("dentists: {service: practice, path: /dentists}", "dentists: {service: practice}", "missing-key", "/dentists"),
     ],
 )  # fmt: skip
 def test_each_fault_on_its_line(was: str, now: str, code: str, remedy: str) -> None:
