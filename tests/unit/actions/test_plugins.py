@@ -16,6 +16,7 @@ from ivr.company import Company
 from ivr.errors import ConfigError
 from ivr.ports import ActionCall
 from ivr.workshop.simulate.sandbox import Sandbox
+from tests.unit.dialogue.checker.test_identity_reached import HUMAN, UNIVERSALS
 
 WEATHER = """
 from ivr.actions import ActionSet
@@ -103,6 +104,8 @@ def test_doctor_lists_them_and_the_checker_holds_flows_against_them(site: Path) 
         "flow: main\nstart: look\nstates:\n"
         "  look: {action: weather.look, with: {dya: call.id}, on: {dry: human, failed: human, timeout: human}}\n"
     )
+    (site / "flows" / "universals.yaml").write_text(UNIVERSALS)
+    (site / "flows" / "human.yaml").write_text(HUMAN)
     (site / "config.toml").write_text('[flows]\ndirectory = "flows"\n[company]\npackage = ""\n')
 
     def ivr(*arguments: str) -> str:
