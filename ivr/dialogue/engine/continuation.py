@@ -161,7 +161,7 @@ def _kept_terms(call: Conversation) -> dict[str, Any]:
     """Word lists that actions brought: those that every call has are at hand in every process."""
     return {
         name: [[term.id, term.label, list(term.spoken)] for term in terms]
-        for name, terms in call.vocabularies.items()
+        for name, terms in call.terms.by_name.items()
         if terms != tuple(call.start.vocabularies.get(name, ())) and len(terms) <= MOST_TERMS
     }
 

@@ -11,6 +11,7 @@ from typing import Literal
 from ivr.dialogue.engine.compilation import Cursor, SpokenWordings, compiled
 from ivr.dialogue.engine.contract import PLACE_FACTS, Start, Words
 from ivr.dialogue.engine.effects import Outbox
+from ivr.dialogue.engine.known_terms import KnownTerms
 from ivr.dialogue.engine.next import Gather, Guess, Waiting
 from ivr.dialogue.engine.reasons import Reasons
 from ivr.dialogue.engine.variables import Frame, bound, fitted
@@ -22,10 +23,8 @@ from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import at_count, interpolated, masking, words_of
 from ivr.dialogue.spoken.language import served
-from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.attempts import Attempt
 from ivr.dialogue.understanding.grammar import Reading, SlotValue
-from ivr.dialogue.understanding.lexicon import Lexicon, lexicon
 from ivr.dialogue.understanding.risk import Temper
 from ivr.dialogue.understanding.slots import Slot, titled
 from ivr.events import Recognition, Term
@@ -33,7 +32,6 @@ from ivr.identity import Identity
 from ivr.record import NOTHING, Decided, Utterance
 
 LONGEST_TRANSCRIPT = 1000  # entries; the oldest go first
-SHORT_LIST = 200  # terms
 CHOSEN = "call.language_chosen"  # the fact that the caller said or keyed which language to speak
 
 
@@ -108,8 +106,7 @@ class Conversation:
         # words and values
         self.deaf = start.keys_led  # whatever the language
         self.keys_led = start.keys_led or not self.hears(start.language)
-        self.vocabularies: dict[str, tuple[Term, ...]] = {}
-        self._lexicons: dict[str, Lexicon] = {}
+        self.terms = KnownTerms(start.language)
         self._slots: dict[tuple[str, str, date], tuple[Slot, Hashable] | None] = {}
         self.learn({**start.vocabularies, **library.vocabularies})
 
@@ -129,7 +126,7 @@ class Conversation:
         self.words = self.shared.wordings(language, persona)
         self.facts["call.language"] = language
         self.keys_led = not self.hears(language)
-        self._lexicons.clear()
+        self.terms.speak(language)
         self._slots.clear()
         for frame in self.stack:
             for name, value in frame.variables.items():
@@ -245,7 +242,7 @@ class Conversation:
         spec = company.facts.get(name) if company is not None else None
         if spec is None or value in (None, ""):
             return value
-        return fitted(value, spec.type, self.language, self.term)
+        return fitted(value, spec.type, self.language, self.terms.term)
 
     def variable(self, name: str, flow: str = "") -> VariableSpec | None:
         owner = self.library.flows[flow or self.frame.flow]
@@ -253,21 +250,7 @@ class Conversation:
 
     def fitted(self, value: object, spec: VariableSpec | None) -> SlotValue | None:
         """Any value as a slot's: with a label to say it back. Never raises; what does not fit is text."""
-        return fitted(value, spec.type if spec is not None else "text", self.language, self.term)
-
-    def term(self, term_id: str) -> Term | None:
-        for name in self.vocabularies:
-            if (term := self._lexicon(name).by_id.get(term_id)) is not None:
-                return term
-        return None
-
-    def named(self, text: str) -> Term | None:
-        """A term of any vocabulary of the call by what it is called."""
-        key = " ".join(fold(text, self.language))
-        for name in self.vocabularies:
-            if found := self._lexicon(name).forms.get(key):
-                return found[0]
-        return None
+        return fitted(value, spec.type if spec is not None else "text", self.language, self.terms.term)
 
     # -- words ------------------------------------------------------------------------------------------------------
 
@@ -348,15 +331,8 @@ class Conversation:
     # -- slots ------------------------------------------------------------------------------------------------------
 
     def learn(self, vocabularies: Mapping[str, tuple[Term, ...]]) -> None:
-        for name, terms in vocabularies.items():
-            self.vocabularies[name] = tuple(terms)
-            self._lexicons.pop(name, None)
-            self._slots.clear()
-
-    def _lexicon(self, name: str) -> Lexicon:
-        if name not in self._lexicons:
-            self._lexicons[name] = lexicon(_settled(self.vocabularies.get(name, ())), self.language)
-        return self._lexicons[name]
+        self.terms.learn(vocabularies)
+        self._slots.clear()
 
     def slot(self, name: str) -> tuple[Slot, Hashable] | None:
         """A variable ("name" of the current flow, "flow.name" of another) as something to be spoken, and what tells
@@ -365,12 +341,14 @@ class Conversation:
         key = (flow or self.frame.flow, name, self.today)
         if key not in self._slots:
             spec = self.variable(name, flow)
-            self._slots[key] = None if spec is None else bound(spec, key[:2], self.words, self._lexicon, self.today)
+            self._slots[key] = (
+                None if spec is None else bound(spec, key[:2], self.words, self.terms.lexicon, self.today)
+            )
         return self._slots[key]
 
     def vocabulary_order(self, spec: VariableSpec) -> tuple[SlotValue, ...]:
         """The titles of a variable's first vocabulary, in the order the caller hears them."""
-        return tuple(titled(term) for term in self.vocabularies.get((spec.vocabularies or ("",))[0], ()))
+        return tuple(titled(term) for term in self.terms.by_name.get((spec.vocabularies or ("",))[0], ()))
 
     def names_in(self, value: object) -> frozenset[str]:
         """What a value in a file draws on, also inside lists and mappings."""
@@ -400,8 +378,3 @@ class Conversation:
             return value
         expression = parse_expression(value)
         return self.look(expression.bare) if expression.bare in expression.names else expression.evaluate(self.scope)
-
-
-def _settled(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    """Short lists in an order of their own, so that reordering one compiles nothing anew."""
-    return tuple(sorted(terms, key=lambda term: term.id)) if len(terms) <= SHORT_LIST else terms

@@ -42,7 +42,7 @@ def unknown_title(call: Conversation, gather: Gather, heard: str) -> Next:
 
 
 def unknown_title_words(call: Conversation, heard: str) -> tuple[Words, ...]:
-    known = call.named(heard)
+    known = call.terms.named(heard)
     name = "title_not_here" if known is not None else "unknown_title"
     return call.system(name, heard=heard if known is None else known.label)
 

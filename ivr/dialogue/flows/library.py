@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -13,7 +13,7 @@ from ivr.dialogue.flows.model import Flow, Fragment, Universals, Wording
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.signature import ActionSignature
 from ivr.dialogue.flows.source import Parsed, Place, Positions, parse
-from ivr.dialogue.flows.state import RESERVED_TARGETS, WAIT_TARGETS, State
+from ivr.dialogue.flows.structure import Structure, holding
 from ivr.dialogue.flows.vocabulary_file import SUFFIX as VOCABULARY
 from ivr.dialogue.flows.vocabulary_file import read_vocabulary
 from ivr.events import Term
@@ -80,7 +80,7 @@ class FlowLibrary:
 
     def positions(self, flow: str, *path: str | int) -> Positions:
         """The file in which ``path`` of a flow stands: its own, or the fragment it came from."""
-        return _holding(self.parsed, self.files[flow], path)
+        return holding(self.parsed, self.files[flow], path)
 
     def place(self, flow: str, *path: str | int) -> Place:
         """Where the value at ``path`` of a flow stands."""
@@ -89,12 +89,6 @@ class FlowLibrary:
     def key_place(self, flow: str, *path: str | int) -> Place:
         """Where the key at ``path`` of a flow stands."""
         return self.positions(flow, *path).key(*path)
-
-
-def _holding(parsed: Mapping[str, Parsed], files: Sequence[str], path: Sequence[str | int]) -> Positions:
-    """Of a flow's own file and its fragments', the first that has ``path``; its own where none has."""
-    found = (positions for file in files if (positions := parsed[file].positions).has(*path[:2]))
-    return next(found, parsed[files[0]].positions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +142,9 @@ class _Builder:
         if not flows and not any(p.kind == "flow" for p in self.parsed.values()):
             where = Place(next(iter(self.parsed), "flows"), 0, 0, "")
             self.error("no-flow", where, "there is no flow here", "add a file that begins flow: main")
+        structure = Structure(self.parsed, self.names["flow"], self.stems, self.incomplete)
         for name, flow in flows.items():
-            self._structure(flow, files[name])
+            self.findings.extend(structure.findings(flow, files[name]))
         wordings, wording_files = self._wordings(flows)
         if universals is None:
             return None
@@ -280,49 +275,6 @@ class _Builder:
             return flow, (file,)
         changed = {s: {**mine, **getattr(flow, s)} for s, mine in parts.items()}
         return flow.model_copy(update=changed), tuple(files)
-
-    def _structure(self, flow: Flow, files: Sequence[str]) -> None:
-        """What the engine cannot run at all: kinds, targets, sub-flows that aren't there."""
-
-        def place(*path: str | int) -> Place:
-            return _holding(self.parsed, files, path).value(*path)
-
-        if flow.start not in flow.states:
-            remedy = suggestion(flow.start, flow.states, f"states here: {listing(flow.states)}")
-            self.error("unknown-start", place("start"), f"the flow starts at {flow.start}, which is no state", remedy)
-        waits = any(state.line is not None for state in flow.states.values())
-        reserved = RESERVED_TARGETS | WAIT_TARGETS if waits else RESERVED_TARGETS
-        states = f"states here: {listing(flow.states)}"
-        for sid, state in flow.states.items():
-            key = _holding(self.parsed, files, ("states", sid)).key("states", sid)
-            if sid in reserved or not sid.replace("_", "a").isalnum():
-                own = ": it is a target of its own" if sid in reserved else ""
-                why = f"{sid} cannot be a state's name{own}"
-                self.error("bad-name", key, why, "rename the state: letters, digits and _")
-            if not any(sid in self.parsed[file].mutilated for file in files):
-                self._kinds(key, sid, state)
-            for transition in state.transitions():
-                target = transition.target
-                known = target in flow.states or state.reserves(target)
-                if not known and flow.flow not in self.incomplete:
-                    where = place("states", sid, *transition.path, "goto")
-                    known_here = [*flow.states, *(name for name in reserved if state.reserves(name))]
-                    remedy = suggestion(target, known_here, states)
-                    self.error("unknown-target", where, f"{target} is no state of {flow.flow}", remedy)
-            if state.call and state.call not in self.names["flow"] and state.call not in self.stems:
-                remedy = suggestion(state.call, self.names["flow"], f"flows here: {listing(self.names['flow'])}")
-                self.error("unknown-flow", place("states", sid, "call"), f"there is no flow {state.call}", remedy)
-
-    def _kinds(self, place: Place, sid: str, state: State) -> None:
-        if len(state.kinds) > 1:
-            why = f"state {sid} is several things at once: {listing(state.kinds)}"
-            self.error("several-kinds", place, why, "split it into states that follow one another")
-        elif state.kinds == ("say",) and state.goto is None:
-            known = "ask, choices, action, http, when, call, handoff, wait, return, end, resume or goto"
-            code, why = "dead-end", f"after state {sid} nothing happens: the call would hang"
-            if not state.prompt and not state.on:
-                code, why = "no-kind", f"state {sid} does nothing and leads nowhere"
-            self.error(code, place, why, f"give it {known}")
 
     def _wordings(self, flows: Mapping[str, Flow]) -> tuple[dict[OverlayKey, Wording], dict[str, list[str]]]:
         own: dict[OverlayKey, tuple[str, Wording]] = {}

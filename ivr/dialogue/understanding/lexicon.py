@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import TypeVar
 
 from rapidfuzz import fuzz, process
@@ -22,6 +23,8 @@ from ivr.events import Term
 ALIKE = 72.0  # a window of words at least this alike is taken for a term, with doubt
 MANGLED = 64.0  # and this much in a short list
 SHORT_LIST = 60  # terms
+LONG_LIST = 1000  # forms: of more only those are looked at that have a word like one that was said
+_LIKE_A_WORD = 70.0  # words spelt at least this alike are looked at for each other there
 _FAINT, _FAINT_SOUND = 50.0, 60.0  # less alike than this by letters, by sound: not looked at
 _RIVAL = 6.0  # a term as near as this to the best was nearly it
 _BRACKETS = re.compile(r"\s*[(\[].*?[)\]]")
@@ -95,6 +98,45 @@ class Lexicon:
     def sounds(self) -> list[str]:
         return [sound(key, self.language) for key in self.keys]
 
+    @cached_property
+    def alike(self) -> Mapping[str, tuple[str, ...]]:
+        """The forms by how they sound."""
+        found: dict[str, list[str]] = {}
+        for form, heard in zip(self.keys, self.sounds, strict=True):
+            found.setdefault(heard, []).append(form)
+        return {heard: tuple(forms) for heard, forms in found.items()}
+
+    @cached_property
+    def beginning(self) -> Mapping[str, tuple[str, ...]]:
+        """The forms by their first words."""
+        found: dict[str, list[str]] = {}
+        for form in self.keys:
+            found.setdefault(form.partition(" ")[0], []).append(form)
+        return {word: tuple(forms) for word, forms in found.items()}
+
+    @cached_property
+    def having(self) -> Mapping[str, frozenset[int]]:
+        """Where in ``keys`` a word stands, or two that follow each other, run together as they may be heard."""
+        found: dict[str, list[int]] = {}
+        for at, form in enumerate(self.keys):
+            for word in _parts(form.split()):
+                found.setdefault(word, []).append(at)
+        return {word: frozenset(places) for word, places in found.items()}
+
+    @cached_property
+    def sounding(self) -> Mapping[str, frozenset[int]]:
+        """The same by the sound of these words."""
+        found: dict[str, set[int]] = {}
+        for word, places in self.having.items():
+            found.setdefault(sound(word, self.language), set()).update(places)
+        return {heard: frozenset(places) for heard, places in found.items()}
+
+    def prepare(self) -> None:
+        """Make what is else made when first asked for: for whoever has time."""
+        assert self.alike.keys() <= set(self.sounds) and self.beginning.keys() == self.first_words
+        if len(self.keys) > LONG_LIST:
+            assert self.sounding and self.having
+
     def near(self, term: Term) -> bool:
         """Whether another term could be taken for this one (Alien, Aliens; Toy Story, Toy Story Two)."""
         if term.id not in self._near:
@@ -113,9 +155,18 @@ class Lexicon:
             foreign(key)
             or any(foreign(form) for form, _, _ in spelt)
             or any(foreign(form) for form in minimal_pairs(key, self.language))
-            or any(s == heard and foreign(form) for form, s in zip(self.keys, self.sounds, strict=True))
-            or any(_numbered(key, other, self.language) and foreign(other) for other in self.keys)
+            or any(foreign(form) for form in self.alike.get(heard, ()))
+            or any(
+                _numbered(key, other, self.language) and foreign(other)
+                for other in self.beginning.get(key.partition(" ")[0], ())
+            )
         )
+
+
+def _parts(words: Sequence[str]) -> Iterator[str]:
+    """The words, and each two that follow each other as one: where one ends is what gets misheard."""
+    yield from words
+    yield from (one + other for one, other in pairwise(words))
 
 
 def _ways(term: Term, language: str) -> list[str]:
@@ -210,22 +261,44 @@ def _sightings(
     lex: Lexicon, words: Sequence[str], windows: Sequence[tuple[int, int]], carriers: frozenset[str], exactly: float
 ) -> list[Spot]:
     found: list[Spot] = []
+    likely = _Likely(lex, words) if len(lex.keys) > LONG_LIST else None
     for i, j in windows:
         text = " ".join(words[i:j])
         if owners := lex.forms.get(text):
             found.append(Spot(i, j, exactly, owners[0], owners[1:]))
         elif words[i] not in carriers and words[j - 1] not in carriers:
-            found.extend(_likest(lex, text, i, j, exactly))
+            among = likely.among(i, j) if likely is not None else range(len(lex.keys))
+            found.extend(_likest(lex, text, i, j, exactly, among))
     return found
 
 
-def _likest(lex: Lexicon, text: str, start: int, end: int, exactly: float) -> Iterator[Spot]:
+class _Likely:
+    """Of a long list, the forms that have a word like one of a window's."""
+
+    def __init__(self, lex: Lexicon, words: Sequence[str]) -> None:
+        self._lex, self._words = lex, words
+        self._known: dict[str, frozenset[int]] = {}
+
+    def among(self, start: int, end: int) -> Sequence[int]:
+        return sorted(frozenset[int]().union(*map(self._having, _parts(self._words[start:end]))))
+
+    def _having(self, word: str) -> frozenset[int]:
+        if word not in self._known:
+            places = self._lex.having
+            spelt = process.extract(word, places.keys(), scorer=fuzz.ratio, score_cutoff=_LIKE_A_WORD, limit=None)
+            heard = self._lex.sounding.get(sound(word, self._lex.language), frozenset())
+            self._known[word] = heard.union(*(places[other] for other, _, _ in spelt))
+        return self._known[word]
+
+
+def _likest(lex: Lexicon, text: str, start: int, end: int, exactly: float, among: Sequence[int]) -> Iterator[Spot]:
     """The term that the window is most like, if enough. (Plain lists: numpy stays out of the line's process.)"""
     heard = sound(text, lex.language)
+    keys = lex.keys if len(among) == len(lex.keys) else [lex.keys[at] for at in among]
     scores = [
-        (blend(letters, sounds), -at)
-        for _, letters, at in process.extract(text, lex.keys, scorer=fuzz.ratio, score_cutoff=_FAINT, limit=None)
-        if (sounds := fuzz.ratio(heard, lex.sounds[at], score_cutoff=_FAINT_SOUND))
+        (blend(letters, sounds), -among[at])
+        for _, letters, at in process.extract(text, keys, scorer=fuzz.ratio, score_cutoff=_FAINT, limit=None)
+        if (sounds := fuzz.ratio(heard, lex.sounds[among[at]], score_cutoff=_FAINT_SOUND))
     ]
     best, nearest = max(scores, default=(0.0, 0))
     if not scores or best < _enough(lex, lex.keys[-nearest]):

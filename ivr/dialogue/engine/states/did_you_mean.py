@@ -58,7 +58,7 @@ def _ways(call: Conversation, option: Reading, label: str) -> list[str]:
     """How an option may be named: its label, the whole request, the spoken forms of its titles."""
     ways = [label, option.text]
     for value in option.meaning.slots.values():
-        if isinstance(value.value, str) and value.label in label and (term := call.term(value.value)):
+        if isinstance(value.value, str) and value.label in label and (term := call.terms.term(value.value)):
             ways += [term.label, *term.spoken]
     return list(dict.fromkeys(ways))
 
