@@ -85,7 +85,8 @@ class Readiness:
     will never be written; ``calls``: how many are in progress; ``flows``: what serves; ``log``: whether its lines are
     written; ``endpoints``: recognisers and voices that are asked elsewhere; ``unpurged``: why retention failed last;
     no caller depends on these three. ``open_trunk``: calls come by a trunk that needs no registration, too; ``died``:
-    parts of the line that run no more, by a fault of ours."""
+    parts of the line that run no more, by a fault of ours; ``stale``: vocabularies whose service
+    did not answer, and why: callers are understood by what it said last."""
 
     calls: int
     media: bool
@@ -106,6 +107,7 @@ class Readiness:
     open_trunk: bool = False
     media_processes: Sequence[MediaLoad] = ()
     died: Sequence[str] = ()
+    stale: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ready(self) -> bool:
@@ -128,7 +130,8 @@ class Readiness:
         died = tuple(
             f"{part}: it died, by a fault of ours; restart this line when it may be drained" for part in self.died
         )
-        return died if self._cut_off else (*died, *self._unregistered())
+        stale = tuple(f"vocabulary {name}: {why}" for name, why in self.stale.items())
+        return (*died, *stale) if self._cut_off else (*died, *stale, *self._unregistered())
 
     def _faults(self) -> Iterator[tuple[str, str]]:
         """(state, reason) of each."""
@@ -266,6 +269,7 @@ class Parts:
     log: Callable[[], SinkStatus]
     open_trunk: Callable[[], bool] = lambda: False
     died: Sequence[str] = ()
+    stale: Callable[[], Mapping[str, str]] = dict
 
     async def readiness(self) -> Readiness:
         life = self.lifecycle.life
@@ -290,6 +294,7 @@ class Parts:
             self.open_trunk(),
             self.media.loads(),
             tuple(self.died),
+            self.stale(),
         )
 
 

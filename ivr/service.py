@@ -218,6 +218,7 @@ async def running(
             lambda: written.status if written is not None else SinkStatus(),
             lambda: reload.config.sip.open_trunk,
             lifespan.died,
+            sourced.stale,
         )
         watch, drain = ReadinessWatch(parts.readiness), Drain(lifecycle, endpoint, registry)
         app = application(

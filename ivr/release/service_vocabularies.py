@@ -13,7 +13,8 @@ import structlog
 
 from ivr.dialogue.flows.company_file import VocabularySpec
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.understanding.lexicon import lexicon
+from ivr.dialogue.understanding.lexicon import Vocabulary, lexicon
+from ivr.dialogue.understanding.slots import TitleSlot
 from ivr.errors import IvrError
 from ivr.events import Term
 from ivr.ports import Clock, ServiceAnswers
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_S = 2.0
 AGAIN_S = 10.0  # after one that did not answer
+
 
 Prepare = Callable[[FlowLibrary], Awaitable[None]]
 Source = tuple[str, ...]
@@ -34,6 +36,7 @@ class _Known:
     due: float = float("-inf")
     asked: int = 0
     answered: bool = False
+    wrong: str = ""  # why the service did not answer when it was asked last
 
 
 class ServiceVocabularies:
@@ -46,6 +49,11 @@ class ServiceVocabularies:
     def of(self, library: FlowLibrary) -> Mapping[str, tuple[Term, ...]]:
         """By name, as far as the services have ever answered."""
         return {name: known.terms for name, spec in _sourced(library) if (known := self._known.get(_source(spec)))}
+
+    def stale(self) -> Mapping[str, str]:
+        """Those of the serving flows whose service did not answer when asked last: why, and what is done meanwhile."""
+        found = [(name, self._known.get(_source(spec))) for lib in self._libraries() for name, spec in _sourced(lib)]
+        return {name: _told(known) for name, known in found if known is not None and known.wrong}
 
     async def load(self, library: FlowLibrary) -> None:
         """What is due of this one's, all at once. Never raises for a service that fails: that is logged."""
@@ -81,21 +89,32 @@ class ServiceVocabularies:
             terms = await self._answers.vocabulary(spec.service, spec.path, spec.query, spec.places.model_dump(), key)
         except IvrError as error:
             known.due = self._clock.monotonic() + min(spec.refresh, AGAIN_S)
-            log.warning(
-                "vocabulary.stale", vocabulary=name, service=spec.service, terms=len(known.terms), error=str(error)
-            )
+            if known.wrong != (why := str(error)):
+                known.wrong = why
+                log.warning(
+                    "vocabulary.stale", vocabulary=name, service=spec.service, terms=len(known.terms), error=why
+                )
             return
+        if known.wrong:
+            known.wrong = ""
+            log.info("vocabulary.back", vocabulary=name, service=spec.service, terms=len(terms))
         if terms != known.terms or not known.answered:
-            await asyncio.to_thread(_prepared, terms, library.languages)
+            await asyncio.to_thread(made_ready, terms, library.languages)
             known.terms, known.answered = terms, True
             log.info("vocabulary.loaded", vocabulary=name, service=spec.service, terms=len(terms))
 
 
-def _prepared(terms: tuple[Term, ...], languages: Iterable[str]) -> None:
+def _told(known: _Known) -> str:
+    kept = f"{len(known.terms)} terms of before are used" if known.answered else "callers are not understood to say it"
+    return f"{known.wrong}; {kept}"
+
+
+def made_ready(terms: tuple[Term, ...], languages: Iterable[str]) -> None:
     """Takes a tenth of a second for thousands: the first caller to need it finds it done."""
     for language in languages:
         made = lexicon(terms, language)
-        assert len(made.keys) == len(made.sounds)
+        made.prepare()
+        TitleSlot(Vocabulary([made])).forms()
 
 
 def _sourced(library: FlowLibrary) -> Iterable[tuple[str, VocabularySpec]]:

@@ -93,6 +93,9 @@ def _line(out: _Gauges, state: LineState) -> None:
     out.by("ivr_life", "1 for where the service is.", "state", {life.value: life is readiness.life for life in Life})
     out.by("ivr_calls_live", "Calls in progress, by what the caller does.", "phase", state.live)
     out.one("ivr_calls_max", "sip.max_calls.", state.max_calls)
+    out.one(
+        "ivr_vocabularies_stale", "Vocabularies whose service did not answer when asked last.", len(readiness.stale)
+    )
     out.one("ivr_media_up", "1 while a media process serves.", readiness.media)
     _media(out, {str(each.number): each for each in readiness.media_processes}, state.media_legs_max)
     out.totals("ivr_part_restarts", "Processes that were replaced.", "part", _all_of(PARTS, state.restarts))

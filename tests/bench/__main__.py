@@ -104,6 +104,7 @@ BENCHES = {
         "what a further recogniser keeps for itself after work, against its aim", 60, short=("--recognitions", "40")
     ),
     "dialogue_turns": Bench("turns a second the dialogue takes, against its goal", 15, ()),
+    "long_vocabulary": Bench("what 5,000 entries cost a turn, against 150; how long a refresh holds the loop", 5),
     "paraphrases": Bench("typed sentences that no phrase lists, with the sentence embedding and without", 20, ()),
     "flow_check": Bench("loading and proving a flow of a thousand states, against parsing alone", 30, short=("300",)),
     "flow_scripts": Bench("the flows' own tests and their checker", 15),

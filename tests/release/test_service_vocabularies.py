@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from ivr.actions.http import HttpActions
 from ivr.clock import SystemClock
@@ -117,14 +118,33 @@ async def test_what_was_said_last_is_kept_while_a_service_is_away(fault: str) ->
             http.apply([HttpService(name="shop", url="http://127.0.0.1:9/api", retries=0)])
         else:
             http.apply([HttpService(name="shop", url="http://192.0.2.1/api", retries=0, timeout_s=0.02)])
-        clock.at = 60.0
-        await known.load(serving)
+        with capture_logs() as lines:
+            for at in (60.0, 60.0 + AGAIN_S):
+                clock.at = at
+                await known.load(serving)
+        told = known.stale()
+        assert [line["event"] for line in lines].count("vocabulary.stale") == 1, "once a change"
+        assert list(told) == ["products"] and told["products"].endswith("; 1 terms of before are used")
         assert known.of(serving) == {"products": (LAMP,)}
         service.status, service.items = 200, [{"sku": 2, "name": "Desk"}]
-        clock.at = 60.0 + AGAIN_S - 1
+        clock.at = 60.0 + 2 * AGAIN_S - 1
         asked = service.asked
         await known.load(serving)
         assert service.asked == asked, "not at once"
+
+
+async def test_once_it_answers_again_nothing_is_stale() -> None:
+    serving, clock = library(), Hand()
+    async with shop() as (service, http):
+        known = ServiceVocabularies(http, lambda: [serving], clock)
+        await known.load(serving)
+        for status, stale in ((503, ["products"]), (200, [])):
+            service.status = status
+            clock.at += 60.0
+            with capture_logs() as lines:
+                await known.load(serving)
+            assert list(known.stale()) == stale
+        assert "vocabulary.back" in [line["event"] for line in lines]
 
 
 async def test_a_service_that_never_answered_costs_nothing_but_its_words() -> None:
@@ -134,6 +154,7 @@ async def test_a_service_that_never_answered_costs_nothing_but_its_words() -> No
         known = ServiceVocabularies(http, lambda: [serving], Hand())
         await known.load(serving)
         assert known.of(serving) == {"products": ()}
+        assert known.stale()["products"].endswith("; callers are not understood to say it")
 
 
 async def test_two_versions_on_trial_have_each_their_own() -> None:

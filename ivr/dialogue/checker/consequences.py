@@ -8,14 +8,17 @@ from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.references import SPOKEN_TYPES
 from ivr.dialogue.flows.condition import leaves, names_of
 from ivr.dialogue.flows.model import AGITATION, Flow, VariableSpec
-from ivr.dialogue.flows.model_errors import listing
+from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
 from ivr.dialogue.flows.state import EdgeSpec, Path, State
 from ivr.dialogue.flows.wording import names_in, slot_names
 
+USUAL_RISKS = ("cancellation", "anger")
+
 
 def check_consequences(findings: Findings) -> None:
     for name, flow in findings.library.flows.items():
+        _known_risks(findings, name, flow)
         for sid, state in flow.states.items():
             if state.kinds[0] in ("action", "http"):
                 _confirmed(findings, name, flow, sid, state)
@@ -94,6 +97,18 @@ def _next_words(flow: Flow, edge: EdgeSpec) -> set[str]:
             return slot_names(state.goto.say)
         target = state.goto.goto
     return set()
+
+
+def _known_risks(findings: Findings, name: str, flow: Flow) -> None:
+    """What the universals don't define, nobody is told of. (Cancellation and anger have meant something ever since.)"""
+    known = sorted({*findings.library.universals.risks, *USUAL_RISKS})
+    for intent, spec in flow.intents.items():
+        if spec.risk and spec.risk not in known:
+            place = findings.at(name, "intents", intent, "risk")
+            remedy = suggestion(
+                spec.risk, known, f"define it in the universals under risks:; there are {listing(known)}"
+            )
+            findings.add("unknown-risk", place, f"there is no risk {spec.risk}", remedy, text=spec.risk)
 
 
 def _risks(findings: Findings, name: str, flow: Flow, sid: str, state: State) -> None:

@@ -21,9 +21,9 @@ from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import ordinal_forms
 from ivr.dialogue.understanding.classifier import Classifiers, IntentClassifier, TrainingSet
+from ivr.dialogue.understanding.concepts import Concepts
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, PICK, RISK, UNIVERSALS
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
-from ivr.dialogue.understanding.lexicon import Concepts
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.slots import Slot
 from ivr.dialogue.understanding.training import training_set

@@ -67,7 +67,7 @@ class IntentSpec(Node):
     examples: tuple[str, ...] = ()
     contrast: Contrast = Field((), alias="not")
     about: str = ""
-    risk: Literal["", "cancellation", "anger"] = ""  # such an intent may only lead to a human
+    risk: str = ""  # one that the universals define: such an intent may only lead to a human
 
 
 Intent = Annotated[IntentSpec, short_for("phrases", list, tuple)]

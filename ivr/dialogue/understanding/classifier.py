@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from ivr.dialogue.understanding.lexicon import negated
+from ivr.dialogue.understanding.concepts import negated
 
 NONE = "none"  # the class of what is nothing for this line
 

@@ -16,6 +16,7 @@ from itertools import product
 from ivr.dialogue.flows.phrases import Template, Variant
 from ivr.dialogue.spoken.similarity import unaccented
 from ivr.dialogue.understanding.classifier import IntentClassifier
+from ivr.dialogue.understanding.concepts import Concepts, concepts_of
 from ivr.dialogue.understanding.grammar import (
     DigitRun,
     Meaning,
@@ -28,7 +29,6 @@ from ivr.dialogue.understanding.grammar import (
     slot_name,
     slot_names,
 )
-from ivr.dialogue.understanding.lexicon import Concepts, concepts_of
 from ivr.dialogue.understanding.slots import DigitSlot, Forms, NumberSlot, Slot, TitleSlot
 
 

@@ -14,6 +14,7 @@ from math import prod
 from ivr.dialogue.flows.phrases import Variant
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.classifier import NONE, IntentClassifier
+from ivr.dialogue.understanding.concepts import negated, renumbered, without_politeness
 from ivr.dialogue.understanding.grammar import (
     ANSWER,
     HUMAN,
@@ -30,7 +31,6 @@ from ivr.dialogue.understanding.grammar import (
     slot_names,
 )
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar, comparable, rendered
-from ivr.dialogue.understanding.lexicon import negated, renumbered, without_politeness
 from ivr.dialogue.understanding.out_of_vocabulary import said_in_part
 from ivr.dialogue.understanding.paraphrase import LACKING
 from ivr.dialogue.understanding.slot_filling import (

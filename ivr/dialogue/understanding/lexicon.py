@@ -1,8 +1,4 @@
-"""Lexicons: what words stand for. The terms of a vocabulary, found exactly, by likeness and by sound; and concepts.
-
-A concept is what a single word of a request means, in a language and in one company's use of it ("bump" is MOVE). They
-serve sentences that no phrase of the flow covers, and whatever is understood so is heard with doubt.
-"""
+"""Lexicons: the terms of a vocabulary, found in what was said exactly, by likeness and by sound."""
 
 from __future__ import annotations
 
@@ -24,6 +20,7 @@ ALIKE = 72.0  # a window of words at least this alike is taken for a term, with 
 MANGLED = 64.0  # and this much in a short list
 SHORT_LIST = 60  # terms
 LONG_LIST = 1000  # forms: of more only those are looked at that have a word like one that was said
+_LOOKED_AT = 400  # forms for a window of words, there
 _LIKE_A_WORD = 70.0  # words spelt at least this alike are looked at for each other there
 _FAINT, _FAINT_SOUND = 50.0, 60.0  # less alike than this by letters, by sound: not looked at
 _RIVAL = 6.0  # a term as near as this to the best was nearly it
@@ -280,7 +277,12 @@ class _Likely:
         self._known: dict[str, frozenset[int]] = {}
 
     def among(self, start: int, end: int) -> Sequence[int]:
-        return sorted(frozenset[int]().union(*map(self._having, _parts(self._words[start:end]))))
+        found: set[int] = set()
+        for places in sorted(map(self._having, _parts(self._words[start:end])), key=len):
+            if len(found) + len(places) > _LOOKED_AT and found:
+                break  # the rare words of a name tell it
+            found |= places
+        return sorted(found)
 
     def _having(self, word: str) -> frozenset[int]:
         if word not in self._known:
@@ -307,71 +309,3 @@ def _likest(lex: Lexicon, text: str, start: int, end: int, exactly: float, among
     close = sorted(-at for score, at in scores if score >= best - _RIVAL)
     rivals = [owner for at in close for owner in lex.forms[lex.keys[at]] if owner.id != term.id]
     yield Spot(start, end, best * exactly / 100, term, tuple(dict.fromkeys(rivals))[:3])
-
-
-# -- concepts -------------------------------------------------------------------------------------------------
-
-FILLER = "filler"  # the company's words that ask for nothing: "the movie Vertigo" is Vertigo
-
-
-class Concepts:
-    """``own``: a company's words by the name of what they mean. Where a language's concept has that name they add to
-    it, and where a word has a meaning already theirs wins."""
-
-    def __init__(self, language: str, own: Mapping[str, Sequence[str]] | None = None) -> None:
-        spoken = words_for(language)
-        theirs = {name: [w for text in texts for w in fold(text, language)] for name, texts in (own or {}).items()}
-        fillers = theirs.pop(FILLER, [])
-        self.noun = fillers[0] if fillers else ""  # what the company calls its titles
-        self._known = {word: name for name, words in spoken.concepts.items() for word in words.split()}
-        self._known.update((word, name.upper()) for name, words in theirs.items() for word in words)
-        for heard, meant in spoken.misheard.items():
-            self._known.setdefault(heard, self._known.get(meant, meant))
-        self.empty = spoken.function_words | spoken.fillers | frozenset(fillers)
-        self.carriers = self.empty | frozenset(self._known)  # no title, heard with doubt, begins or ends with one
-
-    def of(self, word: str) -> str:
-        """ "bump" -> "MOVE"; "" for empty words; any other word stands for itself."""
-        return self._known.get(word) or ("" if word in self.empty else word)
-
-    def sequence(self, words: Iterable[str]) -> tuple[str, ...]:
-        """Concepts in order, neighbours not repeated ("to the front, first"). "<…>" marks a slot, and is kept."""
-        found: list[str] = []
-        for word in words:
-            meant = word if word.startswith("<") else self.of(word)
-            if meant and (not found or found[-1] != meant or meant.startswith("<")):
-                found.append(meant)
-        return tuple(found)
-
-
-@lru_cache(maxsize=8)
-def concepts_of(language: str) -> Concepts:
-    """The language's alone."""
-    return Concepts(language)
-
-
-def renumbered(words: Sequence[str], language: str) -> tuple[str, ...]:
-    """ "number to" -> "number two": words that sound like numbers, right after a word that wants one."""
-    spoken = words_for(language)
-    return tuple(
-        spoken.homophones.get(word, word) if at and words[at - 1] in spoken.places else word
-        for at, word in enumerate(words)
-    )
-
-
-def negated(words: Iterable[str], language: str) -> bool:
-    return not words_for(language).negations.isdisjoint(words)
-
-
-def without_politeness(words: Sequence[str], language: str) -> tuple[str, ...]:
-    """Leading and trailing politeness taken off; never everything."""
-    left, before, spoken = tuple(words), None, words_for(language)
-    while left != before:
-        before = left
-        for lead in spoken.leads:
-            if len(left) > len(lead) and left[: len(lead)] == lead:
-                left = left[len(lead) :]
-        for trail in spoken.trails:
-            if len(left) > len(trail) and left[-len(trail) :] == trail:
-                left = left[: -len(trail)]
-    return left

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import fold, fold_digits
+from ivr.dialogue.understanding.concepts import negated, without_politeness
 from ivr.dialogue.understanding.grammar import (
     ANSWER,
     NOTHING,
@@ -23,7 +24,6 @@ from ivr.dialogue.understanding.grammar import (
 )
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, inferred, wants_human
-from ivr.dialogue.understanding.lexicon import negated, without_politeness
 from ivr.dialogue.understanding.paraphrase import likely
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.second_ear import weighed

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.understanding.concepts import negated, without_politeness
 from ivr.dialogue.understanding.grammar_compiler import Entry, Node, StateGrammar
-from ivr.dialogue.understanding.lexicon import negated, without_politeness
 from ivr.dialogue.understanding.slots import Slot, TitleSlot
 
 MOST_WORDS = 8  # of a title

@@ -15,6 +15,7 @@ from rapidfuzz.distance import Indel
 
 from ivr.dialogue.flows.phrases import Variant
 from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.understanding.concepts import negated, renumbered
 from ivr.dialogue.understanding.grammar import (
     INSTEAD,
     LANGUAGE,
@@ -30,7 +31,7 @@ from ivr.dialogue.understanding.grammar import (
     slot_names,
 )
 from ivr.dialogue.understanding.grammar_compiler import Entry, StateGrammar, comparable, rendered
-from ivr.dialogue.understanding.lexicon import Span, apart, negated, renumbered
+from ivr.dialogue.understanding.lexicon import Span, apart
 from ivr.dialogue.understanding.out_of_vocabulary import said_in_part
 from ivr.dialogue.understanding.slots import ChoiceSlot, Fill, NumberSlot, TitleSlot, titled
 

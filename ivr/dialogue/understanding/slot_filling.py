@@ -9,9 +9,9 @@ from ivr.dialogue.flows.phrases import Variant
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import number_of
 from ivr.dialogue.understanding.classifier import IntentClassifier
+from ivr.dialogue.understanding.concepts import negated
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
-from ivr.dialogue.understanding.lexicon import negated
 from ivr.dialogue.understanding.paraphrase import LANDMARKS, Found, titles_in, values_at
 from ivr.dialogue.understanding.slots import ChoiceSlot, DateSlot, NumberSlot, TitleSlot
 from ivr.dialogue.understanding.training import sentence

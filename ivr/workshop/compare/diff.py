@@ -14,6 +14,7 @@ from ivr.dialogue.flows.model import Defaults, Flow, Wording
 from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import State
 from ivr.workshop.compare.change import Change, changed_fields, changed_items, listed, marked, named, spelled
+from ivr.workshop.compare.diff_company import company_changes, term_changes
 from ivr.workshop.compare.diff_states import StatePair
 from ivr.workshop.compare.diff_words import (
     intent_changes,
@@ -92,6 +93,10 @@ def _changes(old: FlowLibrary, new: FlowLibrary) -> Iterator[Change]:
             {k[1:]: w for k, w in old.wordings.items() if k[0] == UNIVERSALS_FILE}, new, UNIVERSALS_FILE, base
         )
     yield from wording_changes(old, new, flows, names)
+    if old.company != new.company:
+        yield from company_changes(old.company, new.company)
+    for name in dict.fromkeys((*old.vocabularies, *new.vocabularies)):
+        yield from term_changes(name, old.vocabularies.get(name, ()), new.vocabularies.get(name, ()))
 
 
 class _FlowPair:

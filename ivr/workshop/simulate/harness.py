@@ -5,6 +5,7 @@ from __future__ import annotations
 from ivr.company import Company
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.errors import FlowError
+from ivr.events import CALLER_ID
 from ivr.workshop.folder import Folder, library_of
 
 TRIAL = "trial"
@@ -28,15 +29,27 @@ def entry_of(folder: Folder, flow: str) -> tuple[FlowLibrary, str]:
         return library, flow
     edges = ", ".join(f"{result}: over_{result}" for result in results)
     ends = "\n".join(f"  over_{result}: {{end: returned {result}}}" for result in results)
-    start, who = _who(folder.company)
+    start, who = _who(folder.company, library)
     text = _FLOW.format(start=start, who=who, flow=flow, edges=edges, ends=ends)
     loaded = load_library({**folder.sources, f"{TRIAL}.yaml": text}, folder.company.all_signatures)
     return (loaded.library, TRIAL) if loaded.library is not None else (library, flow)
 
 
-def _who(company: Company) -> tuple[str, str]:
+def _who(company: Company, library: FlowLibrary) -> tuple[str, str]:
     """The state that identifies the caller first, where the company can; "try" and nothing where it can't."""
-    if not company.identify:
+    identify = _identifying(library) or company.identify
+    if not identify:
         return "try", ""
-    on = ", ".join(f"{outcome}: try" for outcome in company.all_signatures[company.identify].all_outcomes)
-    return "who", f"  who: {{action: {company.identify}, on: {{{on}}}}}\n"
+    on = ", ".join(f"{outcome}: try" for outcome in library.signatures[identify].all_outcomes)
+    return "who", f"  who: {{action: {identify}, on: {{{on}}}}}\n"
+
+
+def _identifying(library: FlowLibrary) -> str:
+    """The company file's action that tells who calls by itself: it wants nothing of a flow, and brings their id."""
+    actions = library.company.actions if library.company is not None else {}
+    found = (
+        name
+        for name, action in actions.items()
+        if CALLER_ID in action.facts and not any(spec.required for spec in action.parameters.values())
+    )
+    return next(found, "")

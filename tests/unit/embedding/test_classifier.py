@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ivr.dialogue.understanding.classifier import NONE, Example, Sentence, TrainingSet
-from ivr.dialogue.understanding.lexicon import concepts_of
+from ivr.dialogue.understanding.concepts import concepts_of
 from ivr.dialogue.understanding.training import written
 from ivr.embedding.classifiers import StoredClassifiers
 from ivr.embedding.encoder import Encoder

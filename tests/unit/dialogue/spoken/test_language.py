@@ -26,7 +26,7 @@ from ivr.dialogue.spoken.normalisation import (
 )
 from ivr.dialogue.spoken.similarity import sound
 from ivr.dialogue.spoken.spanish import SPANISH
-from ivr.dialogue.understanding.lexicon import Concepts, negated, without_politeness
+from ivr.dialogue.understanding.concepts import Concepts, negated, without_politeness
 
 
 @pytest.mark.parametrize(

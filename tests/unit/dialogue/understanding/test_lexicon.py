@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.wording import Wordings
-from ivr.dialogue.understanding.lexicon import Concepts, concepts_of, negated, renumbered, without_politeness
+from ivr.dialogue.understanding.concepts import Concepts, concepts_of, negated, renumbered, without_politeness
 from tests.unit.dialogue.talk import reference
 
 
