@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from ivr.dialogue.checker.check import check
 from ivr.dialogue.checker.facts import LineFacts
-from ivr.dialogue.flows import model, prompt, state
+from ivr.dialogue.flows import company_file, model, prompt, state
 from ivr.dialogue.flows.library import load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.dialogue.flows.wording import FILTERS
@@ -65,6 +65,18 @@ def test_what_the_guide_says_to_write_stands_in_the_files(name: str, file: str) 
     assert block(name) in (FLOWS / file).read_text()
 
 
+def test_the_company_file_of_the_guide_is_one() -> None:
+    sources = {**read_directory(FLOWS), "company.yaml": block("company")}
+    sources["dentists.csv"] = "id,label,spoken\nm,Doctor Molar,molar|the doctor\n"
+    loaded = load_library(sources, COMPANY.all_signatures)
+    assert loaded.library is not None, "\n".join(f.render() for f in loaded.findings)
+    facts = LineFacts(skills=("general", "retention", "discs"), services=("deliveries", "practice"))
+    findings = check(loaded.library, facts)
+    assert [f.render() for f in findings if f.file in ("company.yaml", "dentists.csv")] == []
+    assert loaded.library.signatures["visit.cancel"].risk == "irreversible"
+    assert [term.spoken for term in loaded.library.vocabularies["dentists"]] == [("molar", "the doctor")]
+
+
 def test_every_example_is_yaml() -> None:
     examples = re.findall(r"```yaml\n(.*?)```", GUIDE, re.S)
     assert len(examples) > 15
@@ -77,7 +89,7 @@ def test_every_example_is_yaml() -> None:
 def aliases() -> Iterator[str]:
     kinds = [
         value
-        for part in (model, state, prompt)
+        for part in (company_file, model, state, prompt)
         for value in vars(part).values()
         if isinstance(value, type) and issubclass(value, BaseModel)
     ]
