@@ -222,3 +222,11 @@ async def test_a_part_that_died_is_told_and_the_line_goes_on() -> None:
     assert [(line["event"], line["part"]) for line in logs] == [("service.part_died", "takeovers")]
     (warning,) = readiness.to_json()["warnings"]
     assert readiness.ready and warning.startswith("takeovers: it died") and "warnings" not in readiness.verdict()
+
+
+def test_a_stale_vocabulary_is_a_warning_and_calls_are_served() -> None:
+    readiness = replace(READY, stale={"products": "the service shop answered 503; 150 terms of before are used"})
+    assert readiness.ready
+    assert readiness.to_json()["warnings"] == [
+        "vocabulary products: the service shop answered 503; 150 terms of before are used"
+    ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ivr.dialogue.flows.company_file import CompanyFile
+from ivr.dialogue.flows.confirm_defaults import confirmed
 from ivr.dialogue.flows.finding import Finding, ordered
 from ivr.dialogue.flows.model import Flow, Fragment, Universals, Wording
 from ivr.dialogue.flows.model_errors import listing, suggestion
@@ -133,12 +134,14 @@ class _Builder:
         for file, parsed in self.parsed.items():
             self._register(file, parsed)
         universals, company = self._universals(), self._company()
+        signatures = {**self.signatures, **(company.signatures if company is not None else {})}
         fragments = {n: self.parsed[f].draft for n, f in self.names["fragment"].items()}
         flows, files = {}, {}
         for name, file in self.names["flow"].items():
             flow = self.parsed[file].draft
             if isinstance(flow, Flow):
-                flows[name], files[name] = self._merged(flow, file, fragments)
+                merged, files[name] = self._merged(flow, file, fragments)
+                flows[name] = confirmed(merged, signatures)
         if not flows and not any(p.kind == "flow" for p in self.parsed.values()):
             where = Place(next(iter(self.parsed), "flows"), 0, 0, "")
             self.error("no-flow", where, "there is no flow here", "add a file that begins flow: main")
@@ -157,7 +160,7 @@ class _Builder:
             flows=MappingProxyType(flows),
             universals=universals,
             wordings=MappingProxyType(wordings),
-            signatures=MappingProxyType({**self.signatures, **(company.signatures if company is not None else {})}),
+            signatures=MappingProxyType(signatures),
             version=self._hash(*self.sources),
             versions=MappingProxyType(versions),
             sources=MappingProxyType(dict(self.sources)),

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 
 from ivr.dialogue.flows.company_file import CompanyFile
 from ivr.dialogue.flows.prompt import Duration, Node, TaperedPrompt, short_for
-from ivr.dialogue.flows.state import HUMAN, State
+from ivr.dialogue.flows.state import HUMAN, Confirm, State
 
 # What callers can say and key in every state, besides yes and no, the risks and the choice of a language.
 UNIVERSALS = (HUMAN, "repeat", "help", "back", "start_over", "goodbye")
@@ -73,6 +73,9 @@ class IntentSpec(Node):
 Intent = Annotated[IntentSpec, short_for("phrases", list, tuple)]
 
 
+DefaultConfirm = Annotated[Confirm, short_for("policy", str)]
+
+
 class Defaults(Node):
     """Per-flow defaults of what states may say themselves."""
 
@@ -80,6 +83,7 @@ class Defaults(Node):
     hangover: Duration = 0.5
     bargein: bool = True
     action_timeout: Duration = 3.0
+    confirm: DefaultConfirm | None = None  # of each state that changes something, as far as it says nothing itself
 
 
 class Flow(Node):
