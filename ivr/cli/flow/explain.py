@@ -10,19 +10,21 @@ from ivr.cli.flow.options import add_config_file, config_of, flows_of
 from ivr.cli.options import Subparsers, command
 from ivr.workshop.folder import folders, library_of, state_of
 from ivr.workshop.tell.explain import explain_flow, explain_state
+from ivr.workshop.tell.explain_company import NAME, explain_company
 
 EPILOG = """\
 examples:
   ivr flow explain queue.to_top                 one state
   ivr flow explain pick_up                      the same, where only one flow has such a state
   ivr flow explain queue                        a flow: what it is for, its states one by one
+  ivr flow explain company                      the company file: facts, actions of its services, vocabularies
   ivr flow explain main.ask --language es-ES    as callers hear it in Spanish
 """
 
 
 def add(tools: Subparsers) -> None:
     parser = command(tools, "explain", "what can happen in a state, in words", EPILOG, handle)
-    parser.add_argument("state", metavar="STATE|FLOW", help="e.g. queue.to_top, or queue")
+    parser.add_argument("state", metavar="STATE|FLOW", help="e.g. queue.to_top, or queue; company: the company file")
     parser.add_argument("--flows", type=Path, metavar="FOLDER", help="default: flows")
     parser.add_argument("--language", metavar="TAG", help="default: the flow's own")
     parser.add_argument("--persona", metavar="NAME", default="neutral", help="default: neutral")
@@ -36,7 +38,9 @@ def handle(arguments: argparse.Namespace) -> int:
     library = library_of(read)
     chosen: str = arguments.state
     words = {"language": arguments.language, "persona": arguments.persona}
-    if chosen in library.flows:
+    if chosen == NAME and library.company is not None and NAME not in library.flows:
+        explanation = explain_company(library, library.company)
+    elif chosen in library.flows:
         explanation = explain_flow(library, chosen, **words)
     else:
         explanation = explain_state(library, *state_of(library, chosen), examples=read.company.examples, **words)

@@ -146,7 +146,9 @@ class _FlowPair:
 
     def _defaults(self) -> Iterator[Change]:
         one, other = self.before.defaults, self.after.defaults
-        for key, before, after in changed_fields(one, other, (key for key in NOUNS if key in Defaults.model_fields and key != "confirm")):
+        for key, before, after in changed_fields(
+            one, other, (key for key in NOUNS if key in Defaults.model_fields and key != "confirm")
+        ):
             text = f"{NOUNS[key]} is {after:g} s in all its states, was {before:g} s"
             yield Change(self.after.flow, "", key.replace("_", "-"), text)
         if one.bargein != other.bargein:

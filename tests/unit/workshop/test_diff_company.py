@@ -1,9 +1,10 @@
-"""Differences of the company file, told in words: facts, actions, vocabularies, and the terms of files."""
+"""The company file told in words, and its differences: facts, actions, vocabularies, and the terms of files."""
 
 from __future__ import annotations
 
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.workshop.compare.diff import compare
+from ivr.workshop.tell.explain_company import explain_company
 from tests.unit.dialogue.checker.test_identity_reached import HUMAN, UNIVERSALS
 
 MAIN = "flow: main\nstart: bye\nstates:\n  bye: {prompt: Bye., end: resolved}\n"
@@ -47,3 +48,14 @@ def test_what_changed_of_an_action_and_a_fact() -> None:
 def test_terms_of_a_file() -> None:
     found = told(library(), library(terms="id,label,spoken\nm,Molar,\nk,Klein,\n"))
     assert found == {"vocabulary dentists/terms-new": "new: Klein", "vocabulary dentists/terms-gone": "gone: Hart"}
+
+
+def test_it_is_explained() -> None:
+    found = library()
+    assert found.company is not None
+    text = " ".join(explain_company(found, found.company).render().split())
+    assert "A dentist, the company." in text
+    assert "patient.name: text, brought by patient.identify." in text
+    assert "patient.identify: GET /patients of the service practice; it ends in ok, or fails; it brings" in text
+    assert "it changes nothing; no state uses it." in text
+    assert "dentists: 2 of dentists.csv (Molar, Hart)." in text
