@@ -17,34 +17,11 @@ LETTERS: Mapping[str, Sequence[str]] = {
     "es": ("bcdegptv", "mn", "fs", "lr", "o0"),
 }
 """By language: letters whose names a telephone makes one."""
-NATO = [
-    "alpha",
-    "bravo",
-    "charlie",
-    "delta",
-    "echo",
-    "foxtrot",
-    "golf",
-    "hotel",
-    "india",
-    "juliett",
-    "kilo",
-    "lima",
-    "mike",
-    "november",
-    "oscar",
-    "papa",
-    "quebec",
-    "romeo",
-    "sierra",
-    "tango",
-    "uniform",
-    "victor",
-    "whiskey",
-    "x-ray",
-    "yankee",
-    "zulu",
-]
+NATO = (
+    "alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett", "kilo", "lima",
+    "mike", "november", "oscar", "papa", "quebec", "romeo", "sierra", "tango", "uniform", "victor", "whiskey",
+    "x-ray", "yankee", "zulu",
+)  # fmt: skip
 
 
 def check_alike_values(findings: Findings) -> None:

@@ -33,7 +33,7 @@ def _given(findings: Findings, flow: Flow, callee: Flow, name: str, value: objec
     spec = callee.slots[name]
     of = "" if callee is flow else f" of {callee.flow}"
     for one in _values(flow, value):
-        if isinstance(one, bool) or one is None:
+        if isinstance(one, bool) or one is None or one == "":
             continue
         if spec.type == "choice" and spec.values and str(one) not in spec.values:
             known = list(spec.values)
