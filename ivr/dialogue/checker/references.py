@@ -47,7 +47,7 @@ _KEYS = {  # what a state may say besides prompt, set, clear, about and universa
 }
 _ALIASES = {"arguments": "with", "result": "return"}
 
-SERVICE_REMEDY = 'add it to config.toml: [[flows.services]] with name = "{0}" and its url'
+SERVICE_REMEDY = 'add it to config.toml as [[flows.services]], with name = "{0}" and its url'
 
 
 def no_service(service: str, known: Collection[str]) -> str:
