@@ -6,18 +6,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ivr.dialogue.checker import gethuman
+from ivr.dialogue.checker.alike_values import check_alike_values
 from ivr.dialogue.checker.arguments import check_arguments
 from ivr.dialogue.checker.company import check_company
+from ivr.dialogue.checker.conditions import check_conditions
 from ivr.dialogue.checker.confusable import check_confusable
 from ivr.dialogue.checker.consequences import check_consequences
 from ivr.dialogue.checker.dtmf_grammars import check_dtmf_grammars
 from ivr.dialogue.checker.examples import check_examples
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.checker.findings import Findings
+from ivr.dialogue.checker.passed_values import check_passed_values
+from ivr.dialogue.checker.paths import check_paths
 from ivr.dialogue.checker.prompts import check_menus, check_prompts
 from ivr.dialogue.checker.reaches_human import check_reaches_human
 from ivr.dialogue.checker.references import check_references
+from ivr.dialogue.checker.risk_keywords import check_risk_keywords
+from ivr.dialogue.checker.said_as import check_said_as
 from ivr.dialogue.checker.secrets import check_secrets
+from ivr.dialogue.checker.symbols import check_symbols
 from ivr.dialogue.checker.translations import check_languages, check_translations
 from ivr.dialogue.checker.waiting import check_waiting
 from ivr.dialogue.flows.finding import Finding, ordered
@@ -40,6 +47,13 @@ RULES: tuple[Rule, ...] = (
     check_examples,
     check_secrets,
     check_waiting,
+    check_conditions,
+    check_said_as,
+    check_symbols,
+    check_paths,
+    check_passed_values,
+    check_alike_values,
+    check_risk_keywords,
 )
 
 

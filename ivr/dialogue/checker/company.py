@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import chain
 
 from ivr.dialogue.checker.findings import Findings
-from ivr.dialogue.checker.references import FACTS
+from ivr.dialogue.checker.references import FACTS, SERVICE_REMEDY, no_service
 from ivr.dialogue.flows.company_file import CompanyFile, ServiceAction
 from ivr.dialogue.flows.condition import leaves
 from ivr.dialogue.flows.expression import ExpressionError, parse_expression
@@ -17,8 +17,6 @@ from ivr.dialogue.flows.prompt import Path
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import names_in
 from ivr.events import CALLER_ID
-
-SERVICE_REMEDY = "add it to config.toml as [[flows.services]]"
 
 
 def check_company(findings: Findings) -> None:
@@ -90,8 +88,8 @@ class _Company:
     def _service(self, service: str, path: Path) -> None:
         known = self.findings.facts.services
         if known is not None and service not in known:
-            remedy = suggestion(service, sorted(known), SERVICE_REMEDY)
-            self.add("unknown-service", self.at(*path), f"there is no service {service}", remedy, text=service)
+            remedy = suggestion(service, sorted(known), SERVICE_REMEDY.format(service))
+            self.add("unknown-service", self.at(*path), no_service(service, known), remedy, text=service)
 
     def _expression(self, value: object, known: Iterable[str], place: Place, action: str) -> None:
         if not isinstance(value, str):

@@ -17,6 +17,7 @@ from ivr.dialogue.flows.wording import Wordings, at_count
 
 LONGEST_PROMPT = 45  # words without a question: about 17 seconds
 LONGEST_MENU = 5
+LONGEST_DEAF = 20  # words that can't be interrupted: about 8 seconds
 BANNED = (
     "high call volume", "higher than normal call volume", "higher than usual call volume", "unusually high volume",
     "your call is important", "your call is very important", "visit our website", "visit us online",
@@ -51,6 +52,12 @@ def _own_words(findings: Findings, name: str, flow: Flow) -> None:
             at = partial(findings.at, name, "states", sid, *path)
             _prompt(findings, prompt, at, flow.language)
             _menu(findings, prompt, labels, at)
+            bargein = flow.defaults.bargein if state.bargein is None else state.bargein
+            for text, here in prompt_texts(prompt) if not bargein else ():
+                if (words := len(text.split())) > LONGEST_DEAF:
+                    why = f"{words} words that nobody can interrupt: bargein is off"
+                    remedy = f"remove bargein: false, or say it in {LONGEST_DEAF} words"
+                    findings.add("deaf-prompt", at(*here), why, remedy, severity="warning", text=text)
 
 
 def _prompt(findings: Findings, prompt: TaperedPrompt, place_of: Locator, language: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 from ivr.dialogue.checker.findings import Findings
@@ -46,6 +46,14 @@ _KEYS = {  # what a state may say besides prompt, set, clear, about and universa
     "say": {"goto", "bargein"},
 }
 _ALIASES = {"arguments": "with", "result": "return"}
+
+SERVICE_REMEDY = 'add it to config.toml as [[flows.services]], with name = "{0}" and its url'
+
+
+def no_service(service: str, known: Collection[str]) -> str:
+    """What is said of a service that isn't configured."""
+    nothing = "" if known else ", and config.toml has none at all: every call that gets here goes to a human"
+    return f"there is no service {service}{nothing}"
 
 
 def check_references(findings: Findings) -> None:
@@ -291,8 +299,8 @@ class _Names:
         known = self.findings.facts.services
         if known is not None and state.http.service not in known:
             place, service = self.at("states", sid, "http", "service"), state.http.service
-            remedy = suggestion(service, sorted(known), "add it to config.toml as [[flows.services]]")
-            self.add("unknown-service", place, f"there is no service {service}", remedy, text=service)
+            remedy = suggestion(service, sorted(known), SERVICE_REMEDY.format(service))
+            self.add("unknown-service", place, no_service(service, known), remedy, text=service)
         self.text(state.http.path, self.at("states", sid, "http", "path"))
         for value, path in leaves(state.http.body, ("states", sid, "http", "body")):
             self.expression(value, self.at(*path), optional=True)

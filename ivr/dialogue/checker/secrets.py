@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ivr.dialogue.checker.findings import Findings
+from ivr.dialogue.flows.condition import names_of
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.prompt import Path, TaperedPrompt, items_of
 from ivr.dialogue.flows.secrets import secret_variables
@@ -22,8 +23,18 @@ _REMEDY = {
 
 def check_secrets(findings: Findings) -> None:
     for name, secret in secret_variables(findings.library.flows).items():
-        if secret:
-            _Secrets(findings, name, findings.library.flows[name], secret).check()
+        flow = findings.library.flows[name]
+        if told := secret | frozenset(_given_as_secret(findings, flow)):
+            _Secrets(findings, name, flow, told).check()
+
+
+def _given_as_secret(findings: Findings, flow: Flow) -> Iterator[str]:
+    """Variables that an action takes for a secret of the caller's, whatever the flow says of them."""
+    for state in flow.states.values():
+        signature = findings.library.signatures.get(state.action)
+        for parameter in signature.parameters if signature is not None else ():
+            if parameter.secret:
+                yield from (name for name in names_of(state.arguments.get(parameter.name)) if name in flow.slots)
 
 
 class _Secrets:

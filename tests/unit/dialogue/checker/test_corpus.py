@@ -35,3 +35,20 @@ def test_the_fault_is_found(case: Broken) -> None:
 def test_a_no_shows_its_path(case: Broken) -> None:
     findings = [f for f in check_corpus(case.sources) if f.code == case.code]
     assert all(len(f.path) > 1 or f.path[0].endswith(".shut") for f in findings)
+
+
+MENDED = [case for case in CASES if "# MENDED: " in case.sources[case.file]]
+
+
+def test_many_faults_come_with_what_mends_them() -> None:
+    assert len(MENDED) >= 30
+
+
+@pytest.mark.parametrize("case", MENDED, ids=lambda c: c.name)
+def test_the_remedy_mends_it(case: Broken) -> None:
+    """``# MENDED:`` below a fault is the line to put in its place."""
+    lines = case.sources[case.file].split("\n")
+    at = next(n for n, line in enumerate(lines) if line.startswith("# MENDED: "))
+    lines[case.line - 1] = lines[at].removeprefix("# MENDED: ")
+    del lines[at]
+    assert [f.render() for f in check_corpus({**case.sources, case.file: "\n".join(lines)})] == []
