@@ -17,6 +17,7 @@ from ivr.workshop.lines.opening_hours import OpeningHours
 
 FIRST, SPANISH = "en-US", "es-ES"
 LANGUAGES = (FIRST, SPANISH)
+USUAL = OpeningHours.of("mon-fri 09:00-17:00")
 _MARK = re.compile(r"^(.*?)\s*#es$")
 _PLACE = re.compile(r"@([A-Z_]+)@")
 _COMPANY = re.compile(r"[^\x00-\x1f\"\\{}<>@#\[\]|*_`]{1,60}\Z")
@@ -24,7 +25,7 @@ _SIP = re.compile(r"sips?:[^\s\"\\<>@]+@[^\s\"\\<>@]+\Z")
 _NUMBER = re.compile(r"\+?[0-9 ()./-]{3,24}\Z")
 _ZONE = re.compile(r"[A-Za-z0-9_+/-]+\Z")
 _WHOLE = ("config.toml", "README.md")  # beside the folder of flows
-_IGNORED = "# Nothing secret, and nothing that is made anew, belongs into a repository.\n.env\n*.key\n*.pem\nvar/\naudio/.cache/\n"
+_IGNORED = "# Secrets, and what is made anew, belong into no repository.\n.env\n*.key\n*.pem\nvar/\naudio/.cache/\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class NewLine:
     company: str
     template: str
     languages: Sequence[str] = (FIRST,)
-    hours: OpeningHours = OpeningHours.of("mon-fri 09:00-17:00")
+    hours: OpeningHours = USUAL
     human: str = "sip:agent@127.0.0.1:5090"
     number: str = ""
     time_zone: str = "America/Los_Angeles"
@@ -117,7 +118,7 @@ class NewLine:
             "HUMAN": self.human,
             "FIRST": self.languages[0],
             "TIME_ZONE": self.time_zone,
-            "NUMBER": f"\n[[flows.numbers]]                  # the number that people call\ncalled = {json.dumps(self.number)}\n"
+            "NUMBER": f"\n[[flows.numbers]]  # the number that people call\ncalled = {json.dumps(self.number)}\n"
             if self.number
             else "",
             "HOURS": self.hours.toml(),
