@@ -15,11 +15,11 @@ _NAMES = {
     "es-ES": ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"),
 }
 _HOURS = {
-    "en-US": ("twelve", *"one two three four five six seven eight nine ten eleven".split()),
+    "en-US": ("twelve", *["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"]),
     "es-ES": (
         "las doce",
         "la una",
-        *(f"las {n}" for n in "dos tres cuatro cinco seis siete ocho nueve diez once".split()),
+        *(f"las {n}" for n in ["dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez", "once"]),
     ),
 }
 _MINUTES = {
