@@ -26,14 +26,15 @@ def test_it_checks_clean_and_its_scripts_pass(
     monkeypatch.chdir(tmp_path)
     assert main(made(template, *languages)) == 0
     monkeypatch.chdir(tmp_path / "line")
-    assert main(["flow", "check", "--strict", "--profile", "gethuman-1.0"]) == 0
+    several = ["--profile", "gethuman-1.0"] if len(languages) > 1 else []  # its rule 9 asks for a second language
+    assert main(["flow", "check", "--strict", *several]) == 0
     assert main(["flow", "test"]) == 0
-    assert not [path for path in Path().rglob("*") if path.is_file() and "@COMPANY@" in path.read_text()]
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_it_is_read_in_five_minutes(template: str) -> None:
     files = NewLine("Riverside House", template).files()
+    assert not [path for path, text in files.items() if "@COMPANY@" in text or text.rstrip().endswith("#es")]
     flows = [text for path, text in files.items() if path.endswith(".yaml") and ".test." not in path]
     assert sum(len(text.splitlines()) for text in flows) <= LONGEST
 
