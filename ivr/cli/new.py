@@ -50,8 +50,8 @@ def add(commands: Subparsers) -> None:
 
 def handle(arguments: argparse.Namespace) -> int:
     if arguments.list:
-        for name, template in TEMPLATES.items():
-            print(f"{name:11}{template.about}")
+        for name, each in TEMPLATES.items():
+            print(f"{name:11}{each.about}")
         return 0
     directory: Path | None = arguments.directory
     if directory is None:
@@ -116,8 +116,8 @@ def write(directory: Path, files: Mapping[str, str]) -> None:
                 (made / name).rename(directory / name)
                 moved.append(directory / name)
         except OSError:
-            for path in moved:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            for done in moved:
+                shutil.rmtree(done) if done.is_dir() else done.unlink()
             raise
     finally:
         shutil.rmtree(made, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,9 +72,10 @@ def test_an_empty_folder_says_how_to_begin(
     [{"company": "{caller.id}"}, {"template": "bank"}, {"languages": ("fr-FR",)}, {"human": "3001"}, {"number": "x"}],
     ids=str,
 )
-def test_what_can_not_be(wrong: dict[str, str]) -> None:
+def test_what_can_not_be(wrong: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"company": "Riverside", "template": "shop", **wrong}
     with pytest.raises(ConfigError):
-        NewLine(**{"company": "Riverside", "template": "shop", **wrong})
+        NewLine(**given)
 
 
 def test_hours_are_said() -> None:
