@@ -18,12 +18,13 @@ from ivr.log_sink import claim_standard_streams
 from ivr.logs import StandardError, configure_logging
 
 COMMANDS = (
-    *("serve", "call", "answer", "say", "prompts", "tail", "speech", "flow", "db", "recordings"),
+    *("new", "serve", "call", "answer", "say", "prompts", "tail", "speech", "flow", "db", "recordings"),
     *("forget", "export", "accounts", "token", "audit", "deploy", "models", "doctor"),
     *("health", "drain", "config", "capacity", "cdr"),
 )
 EPILOG = """\
 first steps:
+  ivr new DIR                   begin a line of your own
   ivr doctor                    what works here, what is missing, and how to get it
   ivr db seed                   the company's example data, to play with
   ivr serve                     answer calls with config.toml

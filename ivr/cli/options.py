@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ivr.config import Config, load_config
+from ivr.errors import ConfigError
 
 Subparsers = Any  # argparse's own type is private: argparse._SubParsersAction[ArgumentParser]
 CONFIG = Path("config.toml")
@@ -64,6 +65,9 @@ def configuration(arguments: argparse.Namespace) -> Config:
         value = getattr(arguments, option, None)
         if value:
             overrides[key] = value
+    if arguments.config == CONFIG and not CONFIG.exists():
+        remedy = "ivr new . begins one; or pass --config FILE"
+        raise ConfigError(f"{CONFIG}: no such file. There is no line here yet", remedy=remedy)
     return load_config(arguments.config, overrides)
 
 

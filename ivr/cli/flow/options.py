@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ivr.cli.options import configuration
 from ivr.config import Config
+from ivr.dialogue.flows.source import source_files
 from ivr.errors import ConfigError
 from ivr.store import Store
 from ivr.store.url import missing_file
@@ -36,8 +37,20 @@ def config_of(arguments: argparse.Namespace) -> Config | None:
     return configuration(arguments)
 
 
+def no_line() -> ConfigError:
+    """For a folder that nothing is in yet."""
+    return ConfigError("There is no line here yet", remedy="ivr new . begins one")
+
+
 def flows_of(config: Config | None) -> Path:
     return config.flows.directory if config is not None else DEFAULT_FLOWS
+
+
+def demand_line(config: Config | None) -> None:
+    """Raises ConfigError where neither a configuration nor any flow is."""
+    folder = flows_of(config)
+    if config is None and not (folder.is_dir() and source_files(folder)):
+        raise no_line()
 
 
 def store_url(arguments: argparse.Namespace, config: Config | None) -> str:
@@ -53,7 +66,10 @@ def existing_store(url: str) -> Store:
 
 
 def paths_of(arguments: argparse.Namespace, config: Config | None) -> list[Path]:
-    return list(arguments.paths) or [flows_of(config)]
+    if arguments.paths:
+        return list(arguments.paths)
+    demand_line(config)
+    return [flows_of(config)]
 
 
 def folders_of(arguments: argparse.Namespace, config: Config | None) -> list[Folder]:

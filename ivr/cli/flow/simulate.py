@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.text import Text
 
-from ivr.cli.flow.options import add_config_file, config_of, flows_of
+from ivr.cli.flow.options import add_config_file, config_of, demand_line, flows_of
 from ivr.cli.options import Subparsers, command
 from ivr.config import FlowsConfig
 from ivr.dialogue.engine.contract import Start
@@ -65,6 +65,8 @@ def handle(arguments: argparse.Namespace) -> int:
 
 async def _simulate(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
+    if not Path(arguments.flow).exists():
+        demand_line(config)
     kept = StoreSandbox(arguments.database, config) if arguments.database else None
     sandbox = kept or Sandbox(config)
     try:

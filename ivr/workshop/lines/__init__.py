@@ -1,0 +1,129 @@
+"""Whole small lines to begin with: a company's name, its hours and its languages make them its own.
+
+Templates are the files beside this one, ``TEMPLATE.FILE``, and those that every line has, ``common.FILE``. A line of
+one that ends in ``#es`` is there where Spanish is spoken only; ``@NAME@`` is what the company said.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from ivr.errors import ConfigError
+from ivr.workshop.lines.opening_hours import OpeningHours
+
+FIRST, SPANISH = "en-US", "es-ES"
+LANGUAGES = (FIRST, SPANISH)
+USUAL = OpeningHours.of("mon-fri 09:00-17:00")
+_MARK = re.compile(r"^(.*?)\s*#es$")
+_PLACE = re.compile(r"@([A-Z_]+)@")
+_COMPANY = re.compile(r"[^\x00-\x1f\"\\{}<>@#\[\]|*_`]{1,60}\Z")
+_SIP = re.compile(r"sips?:[^\s\"\\<>@]+@[^\s\"\\<>@]+\Z")
+_NUMBER = re.compile(r"\+?[0-9 ()./-]{3,24}\Z")
+_ZONE = re.compile(r"[A-Za-z0-9_+/-]+\Z")
+_WHOLE = ("config.toml", "README.md")  # beside the folder of flows
+_IGNORED = "# Secrets, and what is made anew, belong into no repository.\n.env\n*.key\n*.pem\nvar/\naudio/.cache/\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    about: str
+    service: str
+
+
+TEMPLATES: Mapping[str, Template] = {
+    "dentist": Template("appointments: book, move, cancel; emergencies to a person at once", "practice"),
+    "shop": Template("orders: where one is, by number or caller; returns and complaints to a person", "shop"),
+    "reception": Template("an office: departments and people by name, messages, the way there", "office"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """What a line is made of. ``human``: the SIP address of who answers as a person."""
+
+    company: str
+    template: str
+    languages: Sequence[str] = (FIRST,)
+    hours: OpeningHours = USUAL
+    human: str = "sip:agent@127.0.0.1:5090"
+    number: str = ""
+    time_zone: str = "America/Los_Angeles"
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for what can't be."""
+        if self.template not in TEMPLATES:
+            raise ConfigError(f"there is no template {self.template}", remedy=f"one of: {', '.join(TEMPLATES)}")
+        if not self.company.strip() or not _COMPANY.match(self.company):
+            raise ConfigError(
+                f"{self.company!r} can't be said", remedy="write the company's name in letters, as it is said"
+            )
+        if strange := [language for language in self.languages if language not in LANGUAGES]:
+            known = ", ".join(LANGUAGES)
+            raise ConfigError(
+                f"there are no words in {strange[0]} yet", remedy=f"choose among {known}; more are written later"
+            )
+        if not self.languages:
+            raise ConfigError("a line speaks a language", remedy=f"choose among {', '.join(LANGUAGES)}")
+        if not _SIP.match(self.human):
+            raise ConfigError(
+                f"{self.human!r} is no SIP address", remedy="write sip:NAME@HOST, such as sip:front-desk@192.0.2.10"
+            )
+        if self.number and not _NUMBER.match(self.number):
+            raise ConfigError(
+                f"{self.number!r} is no telephone number", remedy="write it with digits, such as +1 503 555 0100"
+            )
+        if not _ZONE.match(self.time_zone):
+            raise ConfigError(f"{self.time_zone!r} is no time zone", remedy="write one such as America/New_York")
+
+    def files(self) -> Mapping[str, str]:
+        """Path -> text."""
+        made = {path: self._text(name) for path, name in self._names()}
+        made[".gitignore"] = _IGNORED
+        return dict(sorted(made.items()))
+
+    def _names(self) -> Iterator[tuple[str, str]]:
+        for entry in files(__name__).iterdir():
+            owner, _, name = entry.name.partition(".")
+            if owner not in ("common", self.template) or not name:
+                continue
+            if name in _WHOLE:
+                yield name, entry.name
+            elif SPANISH in self.languages or not (f".{SPANISH}." in name or name.startswith("spanish.")):
+                yield f"flows/{self._named(name)}", entry.name
+
+    def _named(self, name: str) -> str:
+        return f"{TEMPLATES[self.template].service}.{name}" if name == "mock.yaml" else name
+
+    def _text(self, name: str) -> str:
+        text = files(__name__).joinpath(name).read_text(encoding="utf-8")
+        lines = [self._line(line) for line in text.splitlines()]
+        return _PLACE.sub(self._said, "\n".join(line for line in lines if line is not None) + "\n")
+
+    def _line(self, line: str) -> str | None:
+        marked = _MARK.match(line)
+        if marked is None:
+            return line
+        return marked[1] if SPANISH in self.languages else None
+
+    def _said(self, place: re.Match[str]) -> str:
+        template = TEMPLATES[self.template]
+        values = {
+            "COMPANY": self.company.strip(),
+            "ABOUT": f"A {self.template}'s line; {template.about}.",
+            "SERVICE": template.service,
+            "HUMAN": self.human,
+            "FIRST": self.languages[0],
+            "TIME_ZONE": self.time_zone,
+            "NUMBER": f"\n[[flows.numbers]]  # the number that people call\ncalled = {json.dumps(self.number)}\n"
+            if self.number
+            else "",
+            "HOURS": self.hours.toml(),
+            "HOURS_SAID": self.hours.said(FIRST),
+            "HOURS_SAID_ES": self.hours.said(SPANISH),
+            "SIP": "sip:line@127.0.0.1:5060",
+        }
+        return values[place[1]]

@@ -1,0 +1,91 @@
+"""Whole lines from templates: every template in every set of languages checks clean and passes its scripts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivr.__main__ import main
+from ivr.errors import ConfigError
+from ivr.workshop.lines import TEMPLATES, NewLine
+from ivr.workshop.lines.opening_hours import OpeningHours
+
+LONGEST = 350  # lines of YAML in one language
+
+
+def made(template: str, *languages: str) -> list[str]:
+    return ["new", "line", "--template", template, "--company", "Riverside House", "--languages", ",".join(languages)]
+
+
+@pytest.mark.parametrize("languages", [("en-US",), ("en-US", "es-ES"), ("es-ES",)], ids="+".join)
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_it_checks_clean_and_its_scripts_pass(
+    template: str, languages: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(made(template, *languages)) == 0
+    monkeypatch.chdir(tmp_path / "line")
+    several = ["--profile", "gethuman-1.0"] if len(languages) > 1 else []  # its rule 9 asks for a second language
+    assert main(["flow", "check", "--strict", *several]) == 0
+    assert main(["flow", "test"]) == 0
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_it_is_read_in_five_minutes(template: str) -> None:
+    files = NewLine("Riverside House", template).files()
+    assert not [path for path, text in files.items() if "@COMPANY@" in text or text.rstrip().endswith("#es")]
+    flows = [text for path, text in files.items() if path.endswith(".yaml") and ".test." not in path]
+    assert sum(len(text.splitlines()) for text in flows) <= LONGEST
+
+
+def test_nothing_that_is_there_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "line").mkdir()
+    (tmp_path / "line" / "config.toml").write_text("mine")
+    assert main(made("shop", "en-US")) == 2
+    assert [path.name for path in (tmp_path / "line").iterdir()] == ["config.toml"]
+    assert (tmp_path / "line" / "config.toml").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["line"]
+
+
+@pytest.mark.parametrize("command", [["flow", "check"], ["flow", "test"], ["flow", "simulate", "main"], ["serve"]])
+@pytest.mark.parametrize("flows", [False, True], ids=["empty", "empty flows"])
+def test_an_empty_folder_says_how_to_begin(
+    command: list[str],
+    flows: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if flows:
+        (tmp_path / "flows").mkdir()
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    assert "There is no line here yet" in told and "ivr new . begins one" in told
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"company": "{caller.id}"}, {"template": "bank"}, {"languages": ("fr-FR",)}, {"human": "3001"}, {"number": "x"}],
+    ids=str,
+)
+def test_what_can_not_be(wrong: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"company": "Riverside", "template": "shop", **wrong}
+    with pytest.raises(ConfigError):
+        NewLine(**given)
+
+
+def test_hours_are_said() -> None:
+    hours = OpeningHours.of("mon-fri 08:30-13:00, sat 09:00-12:00")
+    assert hours.said("en-US") == (
+        "Monday to Friday from eight thirty in the morning to one in the afternoon"
+        " and on Saturday from nine in the morning to twelve in the afternoon"
+    )
+    assert hours.said("es-ES").startswith("de lunes a viernes de las ocho y media de la mañana a la una de la tarde")
+    assert hours.toml().count("08:30-13:00") == 5
+    for wrong in ("mon-fri", "mon 9-17", "mon 17:00-09:00", "mon 09:00-10:00, mon 11:00-12:00"):
+        with pytest.raises(ConfigError):
+            OpeningHours.of(wrong)
