@@ -1,7 +1,8 @@
 """Text edits: what is to change in a folder's files, held against the very texts that somebody looked at.
 
-One idea for whoever saves flow files, by hand or by a sheet: a ``FileEdit`` names the digest of the text it was made for;
-where the file is another one by now, nothing is changed at all. ``applied`` is pure, ``write`` puts files into place whole.
+One idea for whoever saves flow files, by hand or by a sheet: a ``FileEdit`` names the digest of the text that it was
+made for; where the file is another one by now, nothing is changed at all. ``applied`` is pure, ``write`` puts files
+into place whole.
 """
 
 from __future__ import annotations
