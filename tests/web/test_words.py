@@ -117,7 +117,7 @@ async def test_a_sheet_goes_out_and_comes_back(tmp_path: Path) -> None:
             assert "attachment" in answer.headers["Content-Disposition"]
             sheet = (await answer.read()).decode()
         old = "No hay problema. Una persona puede buscarlo."
-        edited = sheet.replace(old, "Descuide, alguien lo busca.", 1).encode()
+        edited = sheet.replace(old, "Descuide: alguien lo busca.", 1).encode()
         status, found = await post(session, f"{served.base}/words/sheet", headers, data=edited)
         assert status == 200, found
         assert len(found["changes"]) == len(found["told"]) == 1 and old in found["told"][0]
@@ -221,7 +221,7 @@ async def test_a_sheet_is_read_before_it_is_saved(tmp_path: Path, shown: Window)
     page = shown.page
     async with console(tmp_path) as served:
         await page.goto(f"{served.base}/words")
-        sheet = f"key,text\n{HELP},{OURS}\n".encode()
+        sheet = f'key,text\n{HELP},"{OURS}"\n'.encode()
         await page.locator("#sheet").set_input_files({"name": "es.csv", "mimeType": "text/csv", "buffer": sheet})
         await expect(page.locator("#told")).to_contain_text(f"es.csv changes 1 text: {HELP}: “Dígalo a su manera")
         assert (served.folder / "main.es-ES.yaml").read_bytes() == (FLOWS / "main.es-ES.yaml").read_bytes()

@@ -156,7 +156,7 @@ class WordingDesk:
     def _made(self, sources: Mapping[str, str], earlier: Sequence[Catalogue]) -> Catalogue:
         loaded = load_library(sources, self._company.all_signatures)
         if loaded.library is None:
-            first = loaded.errors[0]
+            first = min(loaded.errors, key=lambda finding: finding.code != "syntax")  # of which the others come
             raise FlowError(f"the flow files can't be read: {first.file}:{first.line}: {first.why}; {first.remedy}")
         return Catalogue(loaded.library, earlier)
 

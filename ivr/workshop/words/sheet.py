@@ -75,6 +75,11 @@ def imported(data: bytes) -> tuple[Change, ...]:
     for number, row in enumerate(rows[1:], 2):
         if not any(cell.strip() for cell in row):
             continue
+        if len(row) > len(header):
+            reasons.append(
+                f"line {number} of the sheet has more cells than columns: a text with commas stands in quotes"
+            )
+            continue
         cells = dict(zip(header, map(unguarded, row), strict=False))
         if not (key := cells.get("key", "").strip()):
             reasons.append(f"line {number} of the sheet has no key: rows can't be added in it")

@@ -332,6 +332,7 @@ def test_a_cell_never_is_a_formula_and_comes_back_as_it_was() -> None:
     ("data", "why"),
     [
         (b"a,b\n1,2\n", "no column key and text"),
+        (b"key,text\nk,well, hello\n", "line 2 of the sheet has more cells"),
         (b"key,text\n,hello\n", "line 2 of the sheet has no key"),
         (b"PK\x03\x04rest", "save it as CSV UTF-8"),
         ("key,text\nk,ñ\n".encode("latin-1"), "not UTF-8"),
