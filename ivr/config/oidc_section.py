@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from ivr.config.fields import SecretField, is_loopback
 from ivr.config.section import Section
 
-RoleName = Literal["agent", "supervisor", "designer", "ops"]
+RoleName = Literal["agent", "supervisor", "designer", "translator", "ops"]
 
 
 class OidcConfig(Section):

@@ -12,6 +12,7 @@ SHOWN = {
     "call": ("/calls/{call}", "h1"),
     "flows": ("/flows", "h1"),
     "flow": ("/flows/human", "svg.graph, main svg"),
+    "words": ("/words", "[data-key]"),
     "accounts": ("/accounts", "[data-account]"),
     "account": ("/account", "h1"),
     "audit": ("/audit", "h1"),

@@ -9,12 +9,13 @@ from typing import Literal, Protocol
 
 from ivr.ports.audit import AuditRow
 
-Role = Literal["agent", "supervisor", "designer", "ops"]
-ROLES: tuple[Role, ...] = ("agent", "supervisor", "designer", "ops")
+Role = Literal["agent", "supervisor", "designer", "translator", "ops"]
+ROLES: tuple[Role, ...] = ("agent", "supervisor", "designer", "translator", "ops")
 MEANING: Mapping[Role, str] = {
     "agent": "takes calls at the desk",
     "supervisor": "sees the board and the calls, manages accounts",
     "designer": "tries, publishes and rolls back flows",
+    "translator": "reads, hears and rewrites what the line says",
     "ops": "looks at calls, flows and accounts; drains the line",
 }
 

@@ -127,6 +127,13 @@ class Releases:
             raise FlowError(f"{version}: no such version", remedy="ivr flow history lists them")
         return matching[0]
 
+    async def earlier(self, limit: int) -> Sequence[Release]:
+        """What served callers, the latest first, each version once."""
+        steps = await self._versions.history(LIBRARY, 1000)
+        names = list(dict.fromkeys(step.version for step in steps if step.kind != "canary"))[:limit]
+        found = [_release(await self._versions.version(LIBRARY, name)) for name in names]
+        return [release for release in found if release is not None]
+
     async def history(self, flow: str = "", limit: int = 50) -> Sequence[Step]:
         """Newest first; of one flow: what changed it. Raises FlowError for a flow that no version has."""
         steps, known = [], False

@@ -82,6 +82,39 @@ class Flows(Protocol):
         """Raises FlowError, UnavailableError."""
 
 
+@dataclass(frozen=True, slots=True)
+class WordsFound:
+    """``rows``: a page of ``count`` texts. The rest is what can be asked for: everything that there is."""
+
+    rows: Sequence[Mapping[str, Any]]
+    count: int
+    languages: Sequence[str]
+    personas: Sequence[str]
+    owners: Sequence[str]
+
+
+class Words(Protocol):
+    """What the line says, in the files of its flows. ``wanted``: language, persona, owner, status, text. All methods
+    raise FlowError with why something can't be done, StoreUnavailable."""
+
+    async def search(self, wanted: Mapping[str, str], start: int, most: int) -> WordsFound: ...
+    async def sheet(self, wanted: Mapping[str, str]) -> str:
+        """As CSV, for a translator."""
+
+    async def read_sheet(self, data: bytes) -> tuple[Sequence[Mapping[str, Any]], Sequence[str]]:
+        """What a sheet changes, for ``save``, and that in words; nothing is written."""
+
+    async def save(self, by: str, changes: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+        """All of them, or none: ``key``, ``text``, ``was``, ``of``, ``right``; what was done, in words."""
+
+    async def undo(self, by: str) -> Sequence[str]:
+        """Take back what ``by`` saved last; the files."""
+
+    async def sound(self, key: str, text: str) -> bytes | None:
+        """A WAV file of the text of ``key``, or of ``text`` in its place; None for an unknown key. Raises
+        UnavailableError."""
+
+
 class BoardPhone(Protocol):
     """A supervisor's browser phone, as long as their board is open."""
 
@@ -132,7 +165,8 @@ class Backend:
     ``seats``: live agents' consoles; None where there are none. ``recordings``: of conversations and messages; None
     where there are none. ``board``: the supervisors'; ``board_phone``: makes their phone, by name.
     ``metrics``: the exposition, None where there is none. ``drain``: of the line; ``retry_after_s``: for the calls it
-    refuses. ``configuration``: what the line serves with, without secrets. ``node``: what this line is called among
+    refuses. ``words``: what is said, for who writes it; None where nobody may. ``configuration``: what the line serves
+    with, without secrets. ``node``: what this line is called among
     those on one database."""
 
     calls: Calls
@@ -151,6 +185,7 @@ class Backend:
     drain: Drain | None = None
     retry_after_s: Callable[[], int] = lambda: 30
     configuration: Callable[[], Mapping[str, Any]] = lambda: {}
+    words: Words | None = None
     node: str = ""
 
 

@@ -16,6 +16,7 @@ ROOMS = (
     ("/board", "Board"),
     ("/calls", "Calls"),
     ("/flows", "Flows"),
+    ("/words", "Words"),
     ("/accounts", "Accounts"),
     ("/audit", "Audit"),
 )
@@ -25,7 +26,8 @@ def rooms(app: web.Application, account: Account) -> list[tuple[str, str]]:
     """Address and name of those that are there and whose rule lets ``account`` in."""
     pages = dict(_pages(app))
     served = app[BACKEND]
-    absent = {room for room, behind in (("/desk", served.seats), ("/board", served.board)) if behind is None}
+    behind = {"/desk": served.seats, "/board": served.board, "/words": served.words}
+    absent = {room for room, what in behind.items() if what is None}
     return [
         (address, name)
         for address, name in ROOMS

@@ -29,6 +29,7 @@ from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
 from ivr.workshop.console import ConsoleWorkshop
+from ivr.workshop.words.desk import WordingDesk
 from tests.call.fakes import FakeEars, FakeLeg, FakeSpeech, services
 from tests.web.fakes import ready
 from tests.web.people import Roles, hire
@@ -167,7 +168,13 @@ async def console(
     sockets = bound("127.0.0.1", 0)
     app = application(
         Backend(
-            CallHistory(registry, store.calls, store.audit.of_call), workshop, ready, context, store.audit_log, mask
+            CallHistory(registry, store.calls, store.audit.of_call),
+            workshop,
+            ready,
+            context,
+            store.audit_log,
+            mask,
+            words=WordingDesk(config, lambda: line_facts(config), releases, speech.render, store.audit_log),
         ),
         feed,
         authentication=authentication,

@@ -13,7 +13,7 @@ from ivr.store import Store
 PASSWORD = "correct horse battery"
 Roles = Mapping[str, Sequence[Role]]
 SUPERVISOR: Roles = {"rosa": ("supervisor",)}
-EVERYTHING: Roles = {"rosa": ("agent", "supervisor", "designer", "ops")}
+EVERYTHING: Roles = {"rosa": ("agent", "supervisor", "designer", "translator", "ops")}
 
 
 async def hire(authentication: Authentication, people: Roles) -> None:

@@ -24,7 +24,7 @@ from ivr.store import Store
 from ivr.web import access, held_connections
 from ivr.web.access import COOKIE, HOST_COOKIE, OPEN_PATHS
 from ivr.web.app import application
-from ivr.web.backend import Backend, Board
+from ivr.web.backend import Backend, Board, Words
 from ivr.web.live import Feed
 from ivr.web.navigation import ROOMS, rooms
 from ivr.web.rules import rule_of
@@ -40,6 +40,7 @@ STAFF: dict[str, tuple[Role, ...]] = {
     "agnes": ("agent",),
     "dan": ("designer",),
     "otto": ("ops",),
+    "tina": ("translator",),
     "newt": (),
 }
 # What each role gets of what there is: the names of those who may.
@@ -53,6 +54,12 @@ RULES = {
     ("GET", "/flows/main/simulator"): {"dan"},
     ("POST", "/flows/rollback"): {"dan"},
     ("GET", "/api/flows"): {"dan", "otto"},
+    ("GET", "/words"): {"dan", "tina"},
+    ("POST", "/words"): {"dan", "tina"},
+    ("GET", "/words/sheet"): {"dan", "tina"},
+    ("POST", "/words/sheet"): {"dan", "tina"},
+    ("POST", "/words/undo"): {"dan", "tina"},
+    ("GET", "/words/sound"): {"dan", "tina"},
     ("POST", "/api/flows/rollback"): {"dan"},
     ("GET", "/accounts"): {"rosa", "otto"},
     ("POST", "/accounts"): {"rosa"},
@@ -113,6 +120,7 @@ def whole_console(own_token: str = "") -> web.Application:
         FakeAudit(),
         seats=cast(Seats, object()),
         board=cast(Board, object()),
+        words=cast(Words, object()),
     )
     return application(
         backend, Feed(), authentication=authentication, token="", own_token=own_token, resources=resources()
@@ -184,7 +192,7 @@ async def test_each_role_reaches_its_rooms_and_no_others(name: str) -> None:
         navigation = re.findall(
             r'<nav aria-label="Console">(.*?)</nav>', (await read(session, f"{base}/account"))[1], re.S
         )
-        shown = set(re.findall(r'href="(/\w+)"', navigation[0])) - {"/desk", "/board"}
+        shown = set(re.findall(r'href="(/\w+)"', navigation[0])) - {"/desk", "/board", "/words"}
         assert shown == {path for path in ("/calls", "/flows", "/accounts", "/audit") if name in RULES[("GET", path)]}
 
 

@@ -20,6 +20,7 @@ from ivr.web.pages import (
     recordings,
     simulator,
     tokens,
+    words,
 )
 from ivr.web.rules import account_of, needs
 
@@ -39,6 +40,7 @@ ROUTES = (
     *tokens.ROUTES,
     *calls.ROUTES,
     *flows.ROUTES,
+    *words.ROUTES,
     *simulator.ROUTES,
     *handoff.ROUTES,
     *desk.ROUTES,

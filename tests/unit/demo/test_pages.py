@@ -7,7 +7,16 @@ from ivr.web.navigation import ROOMS
 from ivr.web.pages import ROUTES
 
 OF_THE_SCENE = {"/desk", "/login"}  # which are looked at as it is played
-NO_PAGES = ("/socket", "/simulator", "/day", "/static/{name}", "/desk/recordings/{name}", "/api/desk/promises")
+NO_PAGES = (
+    "/socket",
+    "/simulator",
+    "/day",
+    "/static/{name}",
+    "/words/sheet",
+    "/words/sound",
+    "/desk/recordings/{name}",
+    "/api/desk/promises",
+)
 ELSEWHERE = {"/": "leads to a room", "/login/oidc": "leads to the provider", "/login/oidc/callback": "leads back"}
 
 
