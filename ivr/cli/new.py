@@ -30,6 +30,7 @@ NEXT = """
 A line for {company} is in {directory}. Next:{go}
   ivr flow simulate main       talk to it, by typing
   ivr flow test                run the calls that must keep working
+  ivr flow mock                answer as your computer system would, until it is there (a terminal of its own)
   ivr serve                    answer real calls
 {directory}/README.md says what is where.
 """

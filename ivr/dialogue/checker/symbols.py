@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.spoken_texts import spoken_texts
-from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import SLOT
 
 _Rule = tuple[re.Pattern[str], str]
@@ -59,21 +58,26 @@ _VOWELS = frozenset("AEIOUÁÉÍÓÚ")
 def check_symbols(findings: Findings) -> None:
     for said in spoken_texts(findings):
         bare = SLOT.sub("…", said.text)
-        for pattern, words in SIGNS.get(said.language.partition("-")[0], ()):
-            if (found := pattern.search(bare)) is not None:
-                sign = found.group().strip()
-                why = f"“{sign}” is no word, and every voice reads it in its own way"
-                remedy = f"write what callers should hear instead of “{sign}”: {words}"
+        for why, remedy in (sign_in(bare, said.language), capitals_in(bare)):
+            if why:
                 findings.add("symbol-spoken", said.place, why, remedy, severity="warning", text=said.text)
-                break
-        for word in dict.fromkeys(_CAPITALS.findall(bare)):
-            if word not in SAID_RIGHT:
-                _capitals(findings, said.text, word, said.place)
-                break
 
 
-def _capitals(findings: Findings, text: str, word: str, place: Place) -> None:
+def sign_in(text: str, language: str) -> tuple[str, str]:
+    """The first sign or abbreviation: why it isn't to be spoken, and what to write. Empty where all are words."""
+    for pattern, words in SIGNS.get(language.partition("-")[0], ()):
+        if (found := pattern.search(text)) is not None:
+            sign = found.group().strip()
+            remedy = f"write what callers should hear instead of “{sign}”: {words}"
+            return f"“{sign}” is no word, and every voice reads it in its own way", remedy
+    return "", ""
+
+
+def capitals_in(text: str) -> tuple[str, str]:
+    """The same of the first word in capitals that voices don't agree on."""
+    strange = (word for word in _CAPITALS.findall(text) if word not in SAID_RIGHT)
+    if (word := next(strange, "")) == "":
+        return "", ""
     shouted = len(word) > 4 and not _VOWELS.isdisjoint(word)
     remedy = f"write {word.lower()}" if shouted else f"write the words that it stands for, or {' '.join(word)}"
-    why = f"{word} is read as a word by some voices, and as letters by others"
-    findings.add("symbol-spoken", place, why, remedy, severity="warning", text=text)
+    return f"{word} is read as a word by some voices, and as letters by others", remedy

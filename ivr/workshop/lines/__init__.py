@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from ivr.dialogue.checker.symbols import capitals_in, sign_in
 from ivr.errors import ConfigError
 from ivr.workshop.lines.opening_hours import OpeningHours
 
@@ -61,6 +62,10 @@ class NewLine:
             raise ConfigError(
                 f"{self.company!r} can't be said", remedy="write the company's name in letters, as it is said"
             )
+        for language in self.languages:
+            for why, remedy in (sign_in(self.company, language), capitals_in(self.company)):
+                if why:
+                    raise ConfigError(f"the company's name is spoken: {why}", remedy=remedy)
         if strange := [language for language in self.languages if language not in LANGUAGES]:
             known = ", ".join(LANGUAGES)
             raise ConfigError(

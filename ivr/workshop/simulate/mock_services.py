@@ -31,6 +31,7 @@ from ivr.events import ActionResult, Term
 from ivr.ports import ActionCall
 
 SUFFIX = ".mock.yaml"
+SHORTEST_NUMBER = 7  # digits of a telephone number without its country
 
 _PART = re.compile(r"\{[^{}]*\}")
 
@@ -69,12 +70,20 @@ class Exchange(BaseModel):
     def fits(self, method: str, path: str, query: Mapping[str, str], body: object) -> bool:
         if self.on and (self.on.partition(" ")[0] != method or not self._path.fullmatch(path)):
             return False
-        asked = all(query.get(name) == value for name, value in self.query.items())
+        asked = all(_same(value, query.get(name)) for name, value in self.query.items())
         return asked and (not self.body or _within(self.body, body))
 
 
 def _text(value: object) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _same(wanted: str, found: str | None) -> bool:
+    """A telephone number is one, written as at home or in E.164: the line asks by +15035550101."""
+    if found is None or wanted == found:
+        return wanted == found
+    short, long = sorted((wanted, found), key=len)
+    return long[0] == "+" and len(short) >= SHORTEST_NUMBER and short.isdecimal() and long.endswith(short)
 
 
 def _within(wanted: object, found: object) -> bool:
@@ -85,7 +94,7 @@ def _within(wanted: object, found: object) -> bool:
         if not isinstance(found, list) or len(found) != len(wanted):
             return False
         return all(_within(one, other) for one, other in zip(wanted, found, strict=True))
-    return found is not None and _text(wanted) == _text(found) if wanted is not None else found is None
+    return found is not None and _same(_text(wanted), _text(found)) if wanted is not None else found is None
 
 
 def _exchanges(value: object) -> object:

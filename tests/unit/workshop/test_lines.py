@@ -50,6 +50,15 @@ def test_nothing_that_is_there_is_changed(tmp_path: Path, monkeypatch: pytest.Mo
     assert [path.name for path in tmp_path.iterdir()] == ["line"]
 
 
+@pytest.mark.parametrize("name", ["Yes", "123", "Molar: teeth", "O'Brien's", "Año Nuevo", "- dash"])
+def test_names_are_names(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever YAML would make of them."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "line", "--template", "reception", "--company", name]) == 0
+    monkeypatch.chdir(tmp_path / "line")
+    assert main(["flow", "check", "--strict"]) == 0
+
+
 @pytest.mark.parametrize("command", [["flow", "check"], ["flow", "test"], ["flow", "simulate", "main"], ["serve"]])
 @pytest.mark.parametrize("flows", [False, True], ids=["empty", "empty flows"])
 def test_an_empty_folder_says_how_to_begin(
@@ -69,7 +78,16 @@ def test_an_empty_folder_says_how_to_begin(
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"company": "{caller.id}"}, {"template": "bank"}, {"languages": ("fr-FR",)}, {"human": "3001"}, {"number": "x"}],
+    [
+        {"company": "{caller.id}"},
+        {"company": "Smith & Sons"},
+        {"company": "Dr. Molar"},
+        {"company": "RDX"},
+        {"template": "bank"},
+        {"languages": ("fr-FR",)},
+        {"human": "3001"},
+        {"number": "x"},
+    ],
     ids=str,
 )
 def test_what_can_not_be(wrong: dict[str, Any]) -> None:
