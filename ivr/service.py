@@ -205,7 +205,7 @@ async def running(
             ),
             store.audit_log,
         )
-        workshop = ConsoleWorkshop(config, serving, flows, releases)
+        workshop = ConsoleWorkshop(config, serving, flows, releases, store.calls)
         lifespan.ends(workshop.stop)
         probe = StoreProbe(store)
         parts = Parts(

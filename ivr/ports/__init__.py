@@ -94,6 +94,8 @@ from ivr.ports.records import CallOpening as CallOpening
 from ivr.ports.records import CallRecords as CallRecords
 from ivr.ports.records import FlowVersion as FlowVersion
 from ivr.ports.records import Messages as Messages
+from ivr.ports.records import Passages as Passages
+from ivr.ports.records import PassedStates as PassedStates
 from ivr.ports.records import PastCalls as PastCalls
 from ivr.ports.records import Publication as Publication
 from ivr.ports.records import ResumePoints as ResumePoints

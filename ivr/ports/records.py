@@ -69,6 +69,22 @@ class PastCalls(Protocol):
         not known) or from ``number`` ("": withheld). Raises StoreUnavailable."""
 
 
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """The states that calls passed: (call id, "flow.state"), by call, each call's in order; and of those calls the ones
+    whose callers hung up with nothing done."""
+
+    visits: Sequence[tuple[str, str]]
+    abandoned: frozenset[str]
+
+
+class PassedStates(Protocol):
+    """Where calls were in the flows."""
+
+    async def passages(self, since: datetime, most: int) -> Passages:
+        """Of calls begun since then; of more than ``most``, the newest. Raises StoreUnavailable."""
+
+
 class Messages(Protocol):
     """Where it is kept what callers said who left a message; see ``Recordings``."""
 

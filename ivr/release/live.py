@@ -18,6 +18,7 @@ from watchfiles import Change, awatch
 
 from ivr.config import FlowsConfig
 from ivr.dialogue.checker.facts import LineFacts
+from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.source import is_of_library
 from ivr.errors import ConfigError, FlowError, UnavailableError
@@ -123,6 +124,10 @@ class LiveFlows:
         for finding in candidate.errors:
             log.error("flows.stored_unusable", flow_version=release.version, finding=finding.render())
         return candidate.library
+
+    async def checked(self, library: FlowLibrary) -> tuple[Finding, ...]:
+        """What the checker says of a library as the line is now: warnings, where it serves."""
+        return (await aside(examine, library.sources, self._facts(), check=self._check)).findings
 
     # -- while the line is up ------------------------------------------------------------------------------------
 

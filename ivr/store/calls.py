@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.call_search import CallSearch, CallsFound
 from ivr.events import CALLER_ID
-from ivr.ports import CallOpening
+from ivr.ports import CallOpening, Passages
 from ivr.record import Entered, Entry
 from ivr.store.call_search import found_calls, searchable
 from ivr.store.database import Database, fit, insert_new, reads, writes
@@ -20,6 +20,9 @@ from ivr.store.resume_points import ResumePointLog
 from ivr.store.spool_folder import Write
 from ivr.store.tables import call_entries, calls
 from ivr.store.writer import Rule, Writer
+
+
+ABANDONED = "abandoned"  # the outcome of a call whose caller hung up before anything was done
 
 
 class CallLog(ResumePointLog):
@@ -155,6 +158,23 @@ class CallLog(ResumePointLog):
         if live is not None:
             query = query.where(calls.c.ended_at.is_(None) if live else calls.c.ended_at.is_not(None))
         return [_call(row) for row in await connection.execute(query)]
+
+    @reads
+    async def passages(self, connection: AsyncConnection, since: datetime, most: int) -> Passages:
+        """The states that calls begun since then passed; of more than ``most``, the newest."""
+        newest = select(calls.c.call_id, calls.c.outcome).where(calls.c.started_at >= since)
+        those = newest.order_by(calls.c.started_at.desc(), calls.c.call_id).limit(most).subquery()
+        passed = (
+            select(those.c.call_id, those.c.outcome, call_entries.c.entry["to_state"].as_string())
+            .join(call_entries, call_entries.c.call_id == those.c.call_id)
+            .where(call_entries.c.kind == Entered.kind)
+            .order_by(those.c.call_id, call_entries.c.number, call_entries.c.id)
+        )
+        rows = (await connection.execute(passed)).all()
+        return Passages(
+            [(call_id, str(state or "")) for call_id, _, state in rows],
+            frozenset(call_id for call_id, outcome, _ in rows if outcome == ABANDONED),
+        )
 
     @reads
     async def find(self, connection: AsyncConnection, asked: CallSearch, without: Collection[str] = ()) -> CallsFound:

@@ -69,8 +69,16 @@ class Flows(Protocol):
 
     def rejected_at(self) -> str: ...
 
-    async def picture(self, flow: str) -> str:
-        """SVG of the live version; ids ``state-<flow>-<state>``. Raises FlowError for an unknown flow."""
+    async def picture(self, flow: str, sources: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        """The model of its picture (``ivr.workshop.picture.model``), of ``sources`` or the live version. Raises
+        FlowError where there is no such flow."""
+
+    async def traffic(self, flow: str, days: int) -> Mapping[str, Any]:
+        """How many calls took which way in the live version's flow. Raises FlowError, StoreUnavailable."""
+
+    async def bench(self, flow: str, sources: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        """What a simulated call of it may be given: ``languages``, ``parts`` that can break, ``services`` that can be
+        answered for. Raises FlowError."""
 
     async def history(self, limit: int) -> Sequence[Mapping[str, Any]]:
         """at, kind, version, previous, by, changed; newest first. Raises StoreUnavailable."""
@@ -78,8 +86,15 @@ class Flows(Protocol):
     async def roll_back(self, by: str, version: str) -> str:
         """To ``version``, or with "" to the one before the live one. Raises FlowError, StoreUnavailable."""
 
-    async def trial(self, flow: str, caller: str, language: str) -> Trial:
-        """Raises FlowError, UnavailableError."""
+    async def trial(self, flow: str, caller: str, language: str, sources: Mapping[str, str] | None = None) -> Trial:
+        """Of ``sources``, or the live version. Raises FlowError, UnavailableError."""
+
+
+class DraftSources(Protocol):
+    """Sets of flow files that somebody is writing."""
+
+    async def sources(self, draft: str) -> Mapping[str, str] | None:
+        """Every file of it, name -> text; None where there is none. Raises StoreUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +180,9 @@ class Backend:
     ``seats``: live agents' consoles; None where there are none. ``recordings``: of conversations and messages; None
     where there are none. ``board``: the supervisors'; ``board_phone``: makes their phone, by name.
     ``metrics``: the exposition, None where there is none. ``drain``: of the line; ``retry_after_s``: for the calls it
-    refuses. ``words``: what is said, for who writes it; None where nobody may. ``configuration``: what the line serves
-    with, without secrets. ``node``: what this line is called among
-    those on one database."""
+    refuses. ``words``: what is said, for who writes it; None where nobody may. ``drafts``: flows that are being
+    written; None where none are. ``configuration``: what the line serves with, without secrets. ``node``: what this
+    line is called among those on one database."""
 
     calls: Calls
     flows: Flows
@@ -187,6 +202,7 @@ class Backend:
     configuration: Callable[[], Mapping[str, Any]] = lambda: {}
     words: Words | None = None
     node: str = ""
+    drafts: DraftSources | None = None
 
 
 BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)

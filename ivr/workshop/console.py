@@ -4,30 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ivr.company import company_of
 from ivr.config import Config
-from ivr.errors import FlowError
+from ivr.dialogue.flows.finding import Finding
+from ivr.dialogue.flows.library import load_library
+from ivr.ports import Passages, PassedStates
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
 from ivr.release.serving import ServingVersions
 from ivr.web.backend import FlowSummary, Trial
-from ivr.workshop.picture.svg import render_svg
-from ivr.workshop.simulate.simulator import Simulator
+from ivr.workshop.picture.model import picture_model, shown_in
+from ivr.workshop.picture.traffic import count, traffic_of
+from ivr.workshop.simulate.driver import PARTS
+from ivr.workshop.simulate.mock_services import services_of
+from ivr.workshop.simulate.simulator import Simulator, Version
 
 MOST_PICTURES = 40
+MOST_CALLS = 2000  # of which the traffic is counted
 
 
 class ConsoleWorkshop:
     """Implements ``ivr.web.backend.Flows``."""
 
-    def __init__(self, config: Config, serving: ServingVersions, live: LiveFlows, releases: Releases) -> None:
+    def __init__(
+        self,
+        config: Config,
+        serving: ServingVersions,
+        live: LiveFlows,
+        releases: Releases,
+        calls: PassedStates | None = None,
+    ) -> None:
         self._config = config
         self._serving = serving
         self._live = live
         self._releases = releases
         self.simulator = Simulator(config)
-        self._pictures: dict[tuple[str, str], str] = {}
+        self._calls = calls
+        self._company = company_of(config)
+        self._pictures: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._findings: tuple[str, tuple[Finding, ...]] = ("", ())  # of a version
 
     def summaries(self) -> Sequence[FlowSummary]:
         library, entry = self._serving.live, self._config.flows.entry
@@ -52,16 +70,44 @@ class ConsoleWorkshop:
         rejected = self._serving.rejected
         return rejected.at.isoformat() if rejected and rejected.at else ""
 
-    async def picture(self, flow: str) -> str:
+    async def picture(self, flow: str, sources: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         self.simulator.prepare()
-        library = self._serving.live
+        if sources is not None:
+            return await aside(self._drawn, sources, flow)
+        library = shown_in(self._serving.live, flow)
         key = (library.version, flow)
         if key not in self._pictures:
-            drawn = await aside(render_svg, library, flow)
+            if self._findings[0] != library.version:
+                self._findings = (library.version, await self._live.checked(library))
+            drawn = await aside(picture_model, library, flow, self._findings[1])
             while len(self._pictures) >= MOST_PICTURES:
                 self._pictures.pop(next(iter(self._pictures)))
             self._pictures[key] = drawn
         return self._pictures[key]
+
+    def _drawn(self, sources: Mapping[str, str], flow: str) -> Mapping[str, Any]:
+        """As far as the files can be understood; what stands in the way is marked."""
+        loaded = load_library(sources, self._company.all_signatures)
+        return picture_model(shown_in(loaded.library or loaded.draft, flow), flow, loaded.findings)
+
+    async def traffic(self, flow: str, days: int) -> Mapping[str, Any]:
+        library = shown_in(self._serving.live, flow)
+        passed = Passages((), frozenset())
+        if self._calls is not None:
+            passed = await self._calls.passages(datetime.now(UTC) - timedelta(days=days), MOST_CALLS)
+        return await aside(lambda: traffic_of(count(passed.visits, passed.abandoned), library, flow))
+
+    async def bench(self, flow: str, sources: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        library = self._serving.live
+        if sources is not None:
+            loaded = await aside(load_library, sources, self._company.all_signatures)
+            library = shown_in(loaded.library or loaded.draft, flow)
+        return {
+            "flow": shown_in(library, flow).flows[flow].flow,
+            "languages": list(library.languages),
+            "parts": list(PARTS),
+            "services": sorted(services_of(library)),
+        }
 
     async def history(self, limit: int) -> Sequence[Mapping[str, Any]]:
         return [{**asdict(step), "at": step.at.isoformat()} for step in await self._releases.history(limit=limit)]
@@ -69,11 +115,9 @@ class ConsoleWorkshop:
     async def roll_back(self, by: str, version: str) -> str:
         return await self._live.roll_back(by, version)
 
-    async def trial(self, flow: str, caller: str, language: str) -> Trial:
-        library = self._serving.live
-        if flow not in library.flows:
-            raise FlowError(f"there is no flow {flow}", remedy=f"one of: {', '.join(library.flows)}")
-        return await self.simulator.trial(library, flow, caller, language)
+    async def trial(self, flow: str, caller: str, language: str, sources: Mapping[str, str] | None = None) -> Trial:
+        version = Version.of(sources) if sources is not None else Version.of_library(shown_in(self._serving.live, flow))
+        return await self.simulator.trial(version, flow, caller, language)
 
     async def stop(self) -> None:
         """End the simulator process. Idempotent."""

@@ -158,7 +158,7 @@ async def console(
         on_change=feed.touch,
     )
     await live.start()
-    workshop = ConsoleWorkshop(config, serving, live, releases)
+    workshop = ConsoleWorkshop(config, serving, live, releases, store.calls)
 
     async def context(secret: str) -> Mapping[str, Any] | None:
         return CONTEXT if secret == "right" else None

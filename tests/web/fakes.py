@@ -93,8 +93,14 @@ class FakeFlows:
     def rejected_at(self) -> str:
         return "2026-01-02T03:04:05+00:00"
 
-    async def picture(self, flow: str) -> str:
-        return "<svg><style>text{}</style></svg>"
+    async def picture(self, flow: str, sources: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        return {"flow": flow, "about": self._about, "sources": sorted(sources) if sources is not None else None}
+
+    async def traffic(self, flow: str, days: int) -> Mapping[str, Any]:
+        return {"flow": flow, "calls": 0, "states": {}, "ways": []}
+
+    async def bench(self, flow: str, sources: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        return {"flow": flow, "languages": self.languages(), "parts": [], "services": []}
 
     async def history(self, limit: int) -> Sequence[Mapping[str, Any]]:
         step = {"at": self.rejected_at(), "kind": "publish", "version": "v1", "previous": "", "by": self._by}
@@ -103,7 +109,7 @@ class FakeFlows:
     async def roll_back(self, by: str, version: str) -> str:
         raise StoreUnavailable("stopped")
 
-    async def trial(self, flow: str, caller: str, language: str) -> Trial:
+    async def trial(self, flow: str, caller: str, language: str, sources: Mapping[str, str] | None = None) -> Trial:
         raise StoreUnavailable("stopped")
 
 

@@ -1,11 +1,8 @@
-"""The pages of flows: what is live and what was rejected, and one flow's picture with its simulator beside it."""
+"""The pages of flows: what is live and what was rejected, and one flow's picture with the simulator beside it."""
 
 from __future__ import annotations
 
-import secrets
-
 from aiohttp import web
-from markupsafe import Markup
 
 from ivr.ports.accounts import LOCAL
 from ivr.web.api.flows import HISTORY, rolled_back
@@ -13,8 +10,6 @@ from ivr.web.backend import BACKEND, in_time
 from ivr.web.bodies import form
 from ivr.web.rendering import page
 from ivr.web.rules import account_of, may, needs
-
-PARTS = ("recogniser", "synthesiser", "store", "agent")  # what a designer may break
 
 
 @needs("designer", "ops", scope="flows:read")
@@ -47,19 +42,12 @@ async def flow(request: web.Request) -> web.Response:
     flows = {summary.name: summary for summary in source.summaries()}
     if name not in flows:
         raise web.HTTPNotFound(text=f"There is no flow {name}.")
-    nonce = secrets.token_urlsafe(12)
-    picture = (await source.picture(name)).replace('role="img"', 'role="group"')  # here its states are links
     return page(
         request,
         "flow.html",
-        nonce=nonce,
         flow=flows[name],
         flows=flows,
-        # the picture is ours; its style sheet is the only one on the page that isn't a file
-        picture=Markup(picture.replace("<style>", f'<style nonce="{nonce}">', 1)),  # noqa: S704
-        languages=source.languages(),
         trying=may(request, "flows:read", "designer"),
-        parts=PARTS,
     )
 
 

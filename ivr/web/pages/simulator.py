@@ -9,15 +9,17 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from ivr.errors import IvrError
 from ivr.web.access import SESSION
+from ivr.web.api.pictures import sources_of
 from ivr.web.backend import BACKEND, Trial
 from ivr.web.bodies import object_of
 from ivr.web.formats import dumps
 from ivr.web.rules import needs
 
-LONGEST_LINE = 300
+LONGEST_LINE = 2000  # the answer of a service
 LONGEST_MESSAGE = 4096
 MOST_AT_ONCE = 20
 MOST_PER_LOGIN = 5
+CALL = {"caller": "", "language": "en-US", "draft": ""}
 IDLE_S = 900.0  # since the last thing typed
 
 OPEN: web.AppKey[dict[web.WebSocketResponse, str]] = web.AppKey("simulators", dict)
@@ -31,7 +33,7 @@ async def hang_up(app: web.Application) -> None:
 
 @needs("designer", scope="flows:read")
 async def socket(request: web.Request) -> web.WebSocketResponse:
-    """In: {"call": {"caller", "language"}} or {"line": TEXT}. Out: what happened, or {"error": TEXT}."""
+    """In: {"call": {"caller", "language", "draft"}} or {"line": TEXT}. Out: what happened, or {"error": TEXT}."""
     open_now, login = request.app[OPEN], _login(request)
     if len(open_now) >= MOST_AT_ONCE:
         raise web.HTTPServiceUnavailable(text="too many simulations are open: close one")
@@ -75,6 +77,7 @@ class _Calls:
     """One simulated caller's calls, one after the other."""
 
     def __init__(self, request: web.Request) -> None:
+        self._request = request
         self._flows = request.app[BACKEND].flows
         self._flow = request.match_info["flow"]
         self._trial: Trial | None = None
@@ -84,7 +87,8 @@ class _Calls:
         asked = _asked(message)
         if "call" in asked:
             self.close()
-            self._trial = await self._flows.trial(self._flow, asked["call"], asked["language"])
+            sources = await sources_of(self._request, asked["draft"])
+            self._trial = await self._flows.trial(self._flow, asked["call"], asked["language"], sources)
             return await self._trial.begin()
         if self._trial is None:
             return {"error": "call first"}
@@ -108,9 +112,9 @@ def _asked(text: str) -> dict[str, str]:
         case {"line": str(line)}:
             return {"line": line[:LONGEST_LINE]}
         case {"call": {**call}}:
-            caller, language = call.get("caller", ""), call.get("language", "en-US")
-            if isinstance(caller, str) and isinstance(language, str):
-                return {"call": caller[:30], "language": language[:20]}
+            caller, language, draft = (call.get(name, usual) for name, usual in CALL.items())
+            if isinstance(caller, str) and isinstance(language, str) and isinstance(draft, str):
+                return {"call": caller[:30], "language": language[:20], "draft": draft[:60]}
     raise ValueError("send line or call")
 
 

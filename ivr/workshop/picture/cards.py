@@ -18,7 +18,7 @@ from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import STAYING_TARGETS, Transition
 
 MANY = 6  # ways forward to one place, from which on each is a sign
-Sign = Literal["", "human", "goodbye", "back", "again", "state"]
+Sign = Literal["", "human", "goodbye", "back", "again", "state", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,9 @@ def _card(library: FlowLibrary, flow: Flow, name: str, back: set[tuple[str, str]
 def _sign(flow: Flow, name: str, target: str, back: set[tuple[str, str]], crowded: set[str]) -> Sign:
     if target in flow.states and not flow.states[name].reserves(target):
         return "state" if (name, target) in back or target in crowded else ""
-    signs: dict[str, Sign] = {"goodbye": "goodbye", "back": "back", "machine": "back"}
+    signs: dict[str, Sign] = {"human": "human", "goodbye": "goodbye", "back": "back", "machine": "back"}
     signs |= dict.fromkeys(("again", "repeat", *STAYING_TARGETS), "again")
-    return signs.get(target, "human")
+    return signs.get(target, "missing")  # of a draft: there is no such state yet
 
 
 def _stacked(singles: Sequence[Card], flow: Flow) -> list[Card]:

@@ -20,7 +20,7 @@ from ivr.errors import FlowError
 from ivr.workshop.picture.canvas import HEAD, LINE, MARGIN, MEMBER, PAD, ROW, WIDTH, Line, PlacedCard, canvas_of
 from ivr.workshop.picture.cards import Row, first_words
 from ivr.workshop.picture.text_width import fitted, measured
-from ivr.workshop.picture.traffic import Traffic
+from ivr.workshop.picture.traffic import Traffic, weight
 
 
 def render_svg(
@@ -34,7 +34,11 @@ def render_svg(
 
     ``findings`` colour the states they are about; ``traffic`` weighs the lines. Raises FlowError for an unknown flow.
     """
-    return _template().render(drawings=[Drawing(library, flow, findings, traffic, current) for flow in flows])
+    return rendered(*(Drawing(library, flow, findings, traffic, current) for flow in flows))
+
+
+def rendered(*drawings: Drawing) -> str:
+    return _template().render(drawings=drawings)
 
 
 @cache
@@ -112,7 +116,7 @@ class Drawing:
         self.canvas = canvas_of(library, self.flow)
         self.width, self.height = round(self.canvas.width), round(self.canvas.height)
         self.traffic = traffic
-        self._human = f"{library.universals.human_flow}."
+        self._human = library.universals.human_flow
         self._faults: Mapping[str, Sequence[Finding]] = faults_by_state(library, flow, findings)
         self._current = frozenset(current)
         self._cards: Mapping[str, PlacedCard] = {placed.card.id: placed for placed in self.canvas.cards}
@@ -144,8 +148,7 @@ class Drawing:
 
     def weight(self, line: Line) -> float:
         """A line's width in pixels."""
-        count = self.count(line)
-        return 1.2 + 5.0 * (count / self._busiest) ** 0.5 if count else 1.2
+        return weight(self.count(line), self._busiest)
 
     def line_tip(self, line: Line) -> str:
         times = f", {self.count(line)} times" if self.count(line) else ""
@@ -157,8 +160,7 @@ class Drawing:
         total = 0
         for here in (f"{self.name}.{state}" for state in placed.card.states):
             if row.sign == "human":
-                steps = self.traffic.steps.items()
-                total += sum(n for (one, other), n in steps if one == here and self._human in other)
+                total += self.traffic.to_human(here, self._human)
             else:
                 total += self.traffic.step(here, f"{self.name}.{row.target}")
         return total
@@ -191,7 +193,7 @@ class Drawing:
             person = row.sign == "human" or row.via_human
             pill, width = "", 0.0
             if row.sign:
-                pill = fitted(row.target if row.sign == "state" else row.sign, 92.0)
+                pill = fitted(row.target if row.sign in ("state", "missing") else row.sign, 92.0)
                 width = measured(pill) + (32 if person else 20)
                 room = WIDTH - 7 - width - left - 4
             elif row.via_human:

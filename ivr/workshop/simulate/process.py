@@ -1,6 +1,6 @@
 """The simulator process, ``python -m ivr.workshop.simulate.process FD``: simulated calls, away from the real ones.
 
-It answers what ``simulator`` asks. A version is compiled once, whoever simulates how often.
+It answers what ``simulator`` asks. A version is compiled once a flow, whoever simulates how often.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from typing import Any
 
 import structlog
 
+from ivr.actions.http import NAME as HTTP
 from ivr.company import company_of
 from ivr.config import Config
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError, IvrError
 from ivr.events import CALLER_ID
-from ivr.record import Entered
+from ivr.record import Entered, Performed
 from ivr.workers.frames import Life, asked, inherited
 from ivr.workers.link import Link, serve
 from ivr.workshop.folder import Folder, mocks_of
@@ -33,7 +34,7 @@ from ivr.workshop.simulate.driver import USUAL
 from ivr.workshop.simulate.harness import entry_of
 from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.simulate.simulation import Simulation
-from ivr.workshop.simulate.simulator import BEGIN, FLOWS, FORGET
+from ivr.workshop.simulate.simulator import BEGIN, FLOWS, FORGET, KEPT
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +49,8 @@ class SimulatedCalls:
         self._link = link
         self._thread = ThreadPoolExecutor(1)
         self._config = Config()
-        self._sources: Mapping[str, str] = {}
-        self._version = ""
-        self._compiled: dict[str, tuple[FlowLibrary, str]] = {}
+        self._sources: dict[str, Mapping[str, str]] = {}  # by version
+        self._compiled: dict[tuple[str, str], tuple[FlowLibrary, str]] = {}  # by version and flow
         self._calls: dict[int, tuple[Simulation, Sandbox]] = {}
 
     def received(self, kind: int, number: int, body: bytes) -> None:
@@ -74,7 +74,10 @@ class SimulatedCalls:
     # --- in the thread ---------------------------------------------------------------------------------------
 
     def _take(self, flows: Mapping[str, Any]) -> None:
-        self._version, self._sources, self._compiled = flows["version"], flows["sources"], {}
+        self._sources[flows["version"]] = flows["sources"]
+        while len(self._sources) > KEPT:
+            self._sources.pop(next(iter(self._sources)))
+        self._compiled = {key: each for key, each in self._compiled.items() if key[0] in self._sources}
 
     def _answer(self, kind: int, number: int, question: Mapping[str, str]) -> bytes:
         try:
@@ -82,17 +85,18 @@ class SimulatedCalls:
         except IvrError as error:
             told = {"error": str(error)}
         except Exception:  # a simulated call must not end the others
-            log.exception("simulation.failed", flow_version=self._version)
+            log.exception("simulation.failed", flow_version=question.get("version", ""))
             told = {"error": "the simulation failed; the log says why"}
         return json.dumps(told, default=str).encode()
 
-    async def _begin(self, number: int, flow: str, caller: str, language: str) -> Mapping[str, Any]:
-        if flow not in self._compiled:
+    async def _begin(self, number: int, version: str, flow: str, caller: str, language: str) -> Mapping[str, Any]:
+        key = version, flow
+        if key not in self._compiled:
             flows = self._config.flows
-            folder = Folder(Path(flows.directory), self._sources, company_of(self._config))
-            self._compiled[flow] = entry_of(folder, flow)
-            log.info("simulation.compiled", flow=flow, flow_version=self._version)
-        library, entry = self._compiled[flow]
+            folder = Folder(Path(flows.directory), self._sources[version], company_of(self._config))
+            self._compiled[key] = entry_of(folder, flow)
+            log.info("simulation.compiled", flow=flow, flow_version=version)
+        library, entry = self._compiled[key]
         sandbox = Sandbox(self._config)
         sandbox.mocks = mocks_of(Path(self._config.flows.directory))
         now = datetime.now(sandbox.zone)
@@ -105,6 +109,7 @@ class SimulatedCalls:
         if number not in self._calls:
             raise FlowError("this simulated call is lost", remedy="call again")
         simulation, sandbox = self._calls[number]
+        library = simulation.library
         typed = await obey(simulation, line)
         caller_id = str(simulation.facts.get(CALLER_ID) or "")
         held = await sandbox.records(caller_id) if caller_id and not sandbox.down else None
@@ -118,10 +123,30 @@ class SimulatedCalls:
             "states": [e.what.state for e in typed.entries if isinstance(e.what, Entered)],
             "state": simulation.state,
             "slots": {name: simulation.label(name, value) for name, value in simulation.slots.items()},
+            "facts": {name: str(value) for name, value in simulation.facts.items() if value not in (None, "")},
             "records": held or {},
+            "requests": [_request(e.what, library) for e in typed.entries if isinstance(e.what, Performed)],
             "result": simulation.result,
             "over": simulation.over,
         }
+
+
+def _request(done: Performed, library: FlowLibrary) -> Mapping[str, Any]:
+    """What was asked of whom; ``service`` is "" for what the line does itself."""
+    known = library.company.actions.get(done.action) if library.company is not None else None
+    asked = dict(done.arguments)
+    service = known.service if known is not None else str(asked.get("service", "")) if done.action == HTTP else ""
+    path = known.path if known is not None else str(asked.get("path", "")) if service else ""
+    method = known.method if known is not None else str(asked.get("method", "POST")) if service else ""
+    return {
+        "action": done.action,
+        "service": service,
+        "request": f"{method} {path}".strip(),
+        "outcome": done.outcome,
+        "error": done.error,
+        "arguments": asked,
+        "values": dict(done.values),
+    }
 
 
 def _words(line: str) -> str:

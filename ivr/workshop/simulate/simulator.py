@@ -1,18 +1,20 @@
 """The simulator as the console uses it: a supervised process, started when somebody first looks at a flow, shared.
 
 Spoken to over ``workers.frames``; a frame's number is the simulated call. SETUP is the ``Config``, pickled: both ends
-are one release. FLOWS: the version that calls from now on begin in, {"version", "sources"}. BEGIN {"flow", "caller",
-"language"} and OBEY {"line"} are requests, answered with what ``ivr.web.backend.Trial`` says, or {"error"}. FORGET
+are one release. FLOWS: files that calls may begin in, {"version", "sources"}; the newest KEPT are. BEGIN {"version",
+"flow", "caller", "language"} and OBEY {"line"} are requests, answered with what ``ivr.web.backend.Trial`` says, or {"error"}. FORGET
 ends a simulated call.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import json
 import pickle
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -25,8 +27,27 @@ from ivr.workers.process import Role, Worker
 
 log = structlog.get_logger(__name__)
 
+KEPT = 8  # versions: the live one, and drafts
 FLOWS, BEGIN, OBEY, FORGET = range(FIRST, FIRST + 4)
 ANSWER_S = 20.0  # twenty others may have asked before
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Flow files to call; ``name`` is theirs alone."""
+
+    name: str
+    sources: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def of_library(cls, library: FlowLibrary) -> Version:
+        return cls(library.version, library.sources)
+
+    @classmethod
+    def of(cls, sources: Mapping[str, str]) -> Version:
+        """Of files that nobody has put together yet."""
+        text = json.dumps(sources, sort_keys=True)
+        return cls(f"draft-{hashlib.sha256(text.encode()).hexdigest()[:12]}", sources)
 
 
 class SimulatorUnavailable(UnavailableError):
@@ -51,7 +72,7 @@ class Simulator:
         self._config = config
         self._worker = Worker(_ROLE, self)
         self._starting: asyncio.Task[str] | None = None
-        self._version = ""  # that the process was told last
+        self._told: list[str] = []  # versions that the process knows, the latest last
         self._numbers = itertools.count(1)
 
     @property
@@ -70,18 +91,18 @@ class Simulator:
             await asyncio.gather(starting, return_exceptions=True)
         await self._worker.stop()
 
-    async def trial(self, library: FlowLibrary, flow: str, caller: str, language: str) -> RemoteTrial:
+    async def trial(self, version: Version, flow: str, caller: str, language: str) -> RemoteTrial:
         """A call that begins in ``flow``. Raises SimulatorUnavailable."""
         self.prepare()
         assert self._starting is not None
         await asyncio.shield(self._starting)
         if not await self._worker.wait_up(_ROLE.start_s):
             raise SimulatorUnavailable("the simulator does not start", remedy="see worker.* in the log")
-        if self._version != library.version:
-            self._version = library.version
-            flows = {"version": library.version, "sources": dict(library.sources)}
+        if version.name not in self._told:
+            self._told = [*self._told, version.name][-KEPT:]
+            flows = {"version": version.name, "sources": dict(version.sources)}
             self._worker.send(FLOWS, 0, json.dumps(flows).encode())
-        question = {"flow": flow, "caller": caller, "language": language}
+        question = {"version": version.name, "flow": flow, "caller": caller, "language": language}
         return RemoteTrial(self._worker, next(self._numbers), question)
 
     # --- for the worker (Owner) ------------------------------------------------------------------------------
@@ -97,7 +118,7 @@ class Simulator:
 
     def lost(self, reason: str, restart_in_s: float | None) -> None:
         """A new process knows no flows and no calls."""
-        self._version = ""
+        self._told = []
         if restart_in_s is not None:
             log.warning("worker.died", role=_ROLE.name, pid=self.pid, reason=reason, restart_in_s=restart_in_s)
 
