@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ivr.ports.accounts import LOCAL
 from ivr.web.api.flows import HISTORY, rolled_back
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.bodies import form
 from ivr.web.rendering import page
-from ivr.web.rules import account_of, may, needs
+from ivr.web.rules import author_of, may, needs
 
 
 @needs("designer", "ops", scope="flows:read")
@@ -30,9 +29,7 @@ async def flows(request: web.Request) -> web.Response:
 @needs("designer", scope="flows:publish")
 async def rollback(request: web.Request) -> web.Response:
     """A form of the page of all flows."""
-    account = account_of(request)
-    by = account.name if account is not LOCAL else "console"
-    await rolled_back(request, by, (await form(request)).get("version", ""))
+    await rolled_back(request, author_of(request), (await form(request)).get("version", ""))
     raise web.HTTPSeeOther("/flows")
 
 
