@@ -125,9 +125,14 @@ class LiveFlows:
             log.error("flows.stored_unusable", flow_version=release.version, finding=finding.render())
         return candidate.library
 
-    async def checked(self, library: FlowLibrary) -> tuple[Finding, ...]:
-        """What the checker says of a library as the line is now: warnings, where it serves."""
-        return (await aside(examine, library.sources, self._facts(), check=self._check)).findings
+    async def checked(self, sources: Mapping[str, str]) -> tuple[Finding, ...]:
+        """What the checker says of files as the line is now: of those that serve, warnings."""
+        return (await aside(examine, sources, self._facts(), check=self._check)).findings
+
+    @property
+    def newest(self) -> Mapping[str, str]:
+        """The files as they lie in the folder, whether they serve or were rejected."""
+        return self._seen.sources if self._seen is not None else {}
 
     # -- while the line is up ------------------------------------------------------------------------------------
 

@@ -21,7 +21,6 @@ from ivr.store.spool_folder import Write
 from ivr.store.tables import call_entries, calls
 from ivr.store.writer import Rule, Writer
 
-
 ABANDONED = "abandoned"  # the outcome of a call whose caller hung up before anything was done
 
 

@@ -73,6 +73,9 @@ class Flows(Protocol):
         """The model of its picture (``ivr.workshop.picture.model``), of ``sources`` or the live version. Raises
         FlowError where there is no such flow."""
 
+    def newest(self) -> Mapping[str, str]:
+        """The files as they lie in the folder of the flows, whether they serve or were rejected."""
+
     async def traffic(self, flow: str, days: int) -> Mapping[str, Any]:
         """How many calls took which way in the live version's flow. Raises FlowError, StoreUnavailable."""
 

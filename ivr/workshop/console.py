@@ -73,22 +73,25 @@ class ConsoleWorkshop:
     async def picture(self, flow: str, sources: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         self.simulator.prepare()
         if sources is not None:
-            return await aside(self._drawn, sources, flow)
+            return await aside(self._drawn, sources, flow, await self._live.checked(sources))
         library = shown_in(self._serving.live, flow)
         key = (library.version, flow)
         if key not in self._pictures:
             if self._findings[0] != library.version:
-                self._findings = (library.version, await self._live.checked(library))
+                self._findings = (library.version, await self._live.checked(library.sources))
             drawn = await aside(picture_model, library, flow, self._findings[1])
             while len(self._pictures) >= MOST_PICTURES:
                 self._pictures.pop(next(iter(self._pictures)))
             self._pictures[key] = drawn
         return self._pictures[key]
 
-    def _drawn(self, sources: Mapping[str, str], flow: str) -> Mapping[str, Any]:
+    def newest(self) -> Mapping[str, str]:
+        return self._live.newest
+
+    def _drawn(self, sources: Mapping[str, str], flow: str, findings: Sequence[Finding]) -> Mapping[str, Any]:
         """As far as the files can be understood; what stands in the way is marked."""
         loaded = load_library(sources, self._company.all_signatures)
-        return picture_model(shown_in(loaded.library or loaded.draft, flow), flow, loaded.findings)
+        return picture_model(shown_in(loaded.library or loaded.draft, flow), flow, findings)
 
     async def traffic(self, flow: str, days: int) -> Mapping[str, Any]:
         library = shown_in(self._serving.live, flow)

@@ -96,6 +96,9 @@ class FakeFlows:
     async def picture(self, flow: str, sources: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         return {"flow": flow, "about": self._about, "sources": sorted(sources) if sources is not None else None}
 
+    def newest(self) -> Mapping[str, str]:
+        return {"main.yaml": ""}
+
     async def traffic(self, flow: str, days: int) -> Mapping[str, Any]:
         return {"flow": flow, "calls": 0, "states": {}, "ways": []}
 

@@ -21,6 +21,11 @@ IN_VIEW = """(element) => { const c = document.getElementById("canvas").getBound
     return b.left >= c.left - 1 && b.top >= c.top - 1 && b.left < c.right && b.top < c.bottom; }"""
 
 
+async def picture_of(page: Page, base: str, flow: str = "main") -> None:
+    await page.goto(f"{base}/flows/{flow}")
+    await expect(page.locator("#canvas .card.start")).to_be_attached()
+
+
 async def view(page: Page) -> Any:
     return await page.evaluate(VIEW)
 
@@ -31,7 +36,7 @@ async def test_every_label_is_readable_as_it_opens(
 ) -> None:
     async with window(browser, width, height) as opened:
         for flow in standing.serving.live.flows:
-            await opened.page.goto(f"{standing.base}/flows/{flow}")
+            await picture_of(opened.page, standing.base, flow)
             labels = await opened.page.evaluate(LABELS)
             assert labels and not [label for label in labels if label[1] < LEAST_PX]
             start = opened.page.locator("#canvas .card.start")
@@ -42,7 +47,7 @@ async def test_every_label_is_readable_as_it_opens(
 
 async def test_mouse_and_buttons(standing: Console, shown: Window) -> None:
     page = shown.page
-    await page.goto(f"{standing.base}/flows/main")
+    await picture_of(page, standing.base)
     first = await view(page)
     box = await page.locator("#canvas").bounding_box()
     assert box is not None
@@ -72,7 +77,7 @@ async def test_mouse_and_buttons(standing: Console, shown: Window) -> None:
 
 async def test_the_overview_shows_and_moves_what_is_seen(standing: Console, shown: Window) -> None:
     page = shown.page
-    await page.goto(f"{standing.base}/flows/main")
+    await picture_of(page, standing.base)
     overview = page.locator("#overview")
     await expect(overview).to_be_visible()
     cards = await page.locator("#canvas g.card:not(.member)").count()
@@ -90,7 +95,7 @@ async def test_the_overview_shows_and_moves_what_is_seen(standing: Console, show
 
 async def test_the_keyboard_moves_and_zooms(standing: Console, shown: Window) -> None:
     page = shown.page
-    await page.goto(f"{standing.base}/flows/main")
+    await picture_of(page, standing.base)
     first = await view(page)
     await page.locator("#canvas").focus()
     await page.keyboard.press("+")
@@ -106,7 +111,7 @@ async def test_the_keyboard_moves_and_zooms(standing: Console, shown: Window) ->
 async def test_two_fingers_zoom(standing: Console, browser: Browser) -> None:
     context = await browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = await context.new_page()
-    await page.goto(f"{standing.base}/flows/main")
+    await picture_of(page, standing.base)
     first = await view(page)
     devtools = await context.new_cdp_session(page)
     box = await page.locator("#canvas").bounding_box()
@@ -127,7 +132,7 @@ async def test_two_fingers_zoom(standing: Console, browser: Browser) -> None:
 
 async def test_a_state_is_found(standing: Console, shown: Window) -> None:
     page = shown.page
-    await page.goto(f"{standing.base}/flows/main")
+    await picture_of(page, standing.base)
     find = page.get_by_label("Find a state")
     names = list(standing.serving.live.flows["main"].states)
     await find.fill(names[-1])

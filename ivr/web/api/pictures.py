@@ -1,4 +1,4 @@
-"""Pictures of flows, live or being written: their models, the traffic on them, and what simulated calls may be given."""
+"""Pictures of flows, live or being written: models, the traffic on them, what simulated calls may be given."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ivr.web.query import given, number
 from ivr.web.rules import needs
 
 MOST_DAYS = 366
+NEWEST = "newest"  # the draft that the files in the folder are, whether they serve or were rejected
 
 
 @needs("designer", "ops", scope="flows:read")
@@ -52,6 +53,8 @@ async def sources_of(request: web.Request, draft: str) -> Mapping[str, str] | No
     """The draft's files; None for "". Raises FlowError where there is no such draft."""
     if not draft:
         return None
+    if draft == NEWEST:
+        return request.app[BACKEND].flows.newest()
     drafts = request.app[BACKEND].drafts
     sources = await in_time(drafts.sources(draft)) if drafts is not None else None
     if sources is None:

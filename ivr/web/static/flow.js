@@ -14,8 +14,29 @@ function showCalls() {
 }
 document.addEventListener("ivr:now", showCalls);
 
+// -- files that do not serve, rejected or held: drawn as far as they can be understood, with what is wrong -----------------
+
+const rejected = document.getElementById("rejected"), other = rejected.querySelector("button");
+let drawn = "", told = ""; // the draft that is shown, and the banner of that moment
+
+function draw(draft) {
+  drawn = draft;
+  other.textContent = draft ? "Show what is live" : "Show them";
+  return picture.open(flow, "", draft).then(showCalls);
+}
+other.addEventListener("click", () => draw(drawn ? "" : "newest"));
+
+function showRejected() {
+  const banner = latest?.flows.banner || "";
+  rejected.hidden = !banner;
+  if (drawn && banner !== told) draw(banner ? "newest" : "");
+  told = banner;
+}
+document.addEventListener("ivr:now", showRejected);
+
 const panel = document.getElementById("simulator");
 if (panel) mountSimulator(panel, { flow, draftId: null, onState: (owner, state) => picture.active(`${owner}.${state}`) });
 
+showRejected();
 await picture.open(flow, decodeURIComponent(location.hash.slice(1)).replace(`state-${flow}-`, ""));
 showCalls();

@@ -1,14 +1,17 @@
 // A flow as a picture that opens readable: searched, focused, followed, with what is wrong and what calls did on it.
 // mountPicture(element, {flow, onSelect(state, line, {flow, file}), getTraffic(flow, days), onFlow(flow)}) ->
-// {show(model), select(state), setErrors(list), active(state), live(counts), ready}. A model is what
-// GET /api/flows/{flow}/picture answers. Needs console.js and flow_picture.css on the page.
+//   {open(flow, state, draft), show(model), select(state), setErrors(findings), active(state), live(counts)}
+// Everything but the element may be left out. `open` fetches a flow's model, GET /api/flows/{flow}/picture; `show` takes
+// one. A state is "name" or "flow.name". A finding: {severity, message, remedy} with its `state`, or with `file` and
+// `line`; null instead of a list: the model's own. `live`: a Map of state -> calls. One on a page; it needs console.js and brings its style sheet.
 
+import { countsOf, drawFaults, placed } from "./picture_faults.js";
+import { legend } from "./picture_legend.js";
+import { callersOf, onwardOf, toward } from "./picture_neighbours.js";
 import { outlineOf, stateInWords } from "./picture_outline.js";
 import { clearTraffic, drawTraffic } from "./picture_traffic.js";
 import { READABLE, element, viewOf } from "./picture_view.js";
 
-const NARROW = 560; // pixels: below, the outline is shown first
-const KINDS = { question: "asks", say: "says", action: "does something", branch: "decides", call: "calls a flow", handoff: "gets a person", return: "returns", end: "hangs up", resume: "takes a dropped call up" };
 const TOOLS = `
 <div class="tools" role="toolbar" aria-label="Picture">
 <span class="group"><button type="button" data-zoom="out" aria-label="Smaller">−</button><button type="button" data-zoom="in" aria-label="Larger">+</button><button type="button" data-zoom="read">Readable</button><button type="button" data-zoom="fit">Whole</button></span>
@@ -20,10 +23,10 @@ const TOOLS = `
 <nav class="trail" aria-label="Where in the flows"></nav>
 <div class="stage"><div class="canvas" id="canvas" tabindex="0" role="group" aria-label="Picture of the flow" aria-describedby="moves"></div>
 <svg id="overview" class="overview" tabindex="0" role="group" aria-label="Overview: the arrow keys move what is seen"></svg>
-<div class="legend" hidden></div>
+<div class="legend" role="region" aria-label="Legend" tabindex="0" hidden></div>
 <div class="outline" role="region" aria-label="The flow as a list" tabindex="0" hidden></div></div>
 <section class="told" aria-label="The chosen state" aria-live="polite" tabindex="0" hidden></section>
-<p id="moves" class="quiet moves">Arrows or dragging move, + and − zoom, 0 shows the whole, 1 is readable, n and p choose a state, f focuses on it, / finds. Ctrl and the wheel zoom.</p>`;
+<p id="moves" class="quiet moves">Arrows or dragging move the picture, n and p choose a state; from it the arrows lead to its neighbours, f focuses on it, Esc leaves it. + and − zoom (the wheel with Ctrl), 0 shows the whole, 1 is readable, / finds.</p>`;
 
 function styled() { // wherever it is mounted, it brings its looks
   if (document.querySelector('link[href="/static/flow_picture.css"]')) return;
@@ -46,7 +49,6 @@ export function mountPicture(root, { flow, onSelect, getTraffic, onFlow } = {}) 
   const press = (name, on) => toggles[name].setAttribute("aria-pressed", String(on));
   const card = (name) => svg?.querySelector(`[data-state="${model.flow}.${name}"]`) || null;
   const stateOf = (name) => model?.states.find((each) => each.name === name);
-  const callersOf = (name) => model.states.filter((each) => each.ways.some((way) => way.state && way.to === name)).map((each) => each.name);
   const own = (state) => state.includes(".") ? state.split(".") : [model?.flow || flow, state];
 
   // -- the model ------------------------------------------------------------------------------------------------------
@@ -68,9 +70,9 @@ export function mountPicture(root, { flow, onSelect, getTraffic, onFlow } = {}) 
     if (pressed("traffic")) loadTraffic();
   }
 
-  async function open(name, state = "") {
-    const draft = model?.draft ? `?draft=${encodeURIComponent(model.draft)}` : "";
-    const answer = await fetch(`/api/flows/${encodeURIComponent(name)}/picture${draft}`);
+  async function open(name, state = "", draft = model?.draft || "") {
+    const asked = draft ? `?draft=${encodeURIComponent(draft)}` : "";
+    const answer = await fetch(`/api/flows/${encodeURIComponent(name)}/picture${asked}`);
     if (!answer.ok) { outcome.textContent = (await answer.json()).error; return; }
     show(await answer.json());
     onFlow?.(name);
@@ -79,7 +81,7 @@ export function mountPicture(root, { flow, onSelect, getTraffic, onFlow } = {}) 
 
   // everything that is drawn upon the picture, anew
   function marked() {
-    drawFaults();
+    markFaults();
     drawChosen();
     drawActive();
     drawLive();
@@ -103,10 +105,7 @@ export function mountPicture(root, { flow, onSelect, getTraffic, onFlow } = {}) 
     if (tell) onSelect?.(name, line, { flow: owner, file });
   }
 
-  function near(name) {
-    const onward = stateOf(name).ways.filter((way) => way.state).map((way) => way.to);
-    return new Set([name, ...onward, ...callersOf(name)]);
-  }
+  const near = (name) => new Set([name, ...onwardOf(model, name), ...callersOf(model, name)]);
 
   function drawChosen() {
     const focused = pressed("focus") && chosen;
@@ -131,7 +130,7 @@ export function mountPicture(root, { flow, onSelect, getTraffic, onFlow } = {}) 
     const state = stateOf(chosen);
     told.hidden = !state;
     if (!state) return;
-    const shown = stateInWords({ model, state, faults: faultsOf(chosen), traffic, go: select, open, callers: callersOf(chosen) });
+    const shown = stateInWords({ model, state, faults: faultsOf(chosen), traffic, go: select, open, callers: callersOf(model, chosen) });
     const close = make("button", "Close", { type: "button", class: "plain close" });
     close.addEventListener("click", leave);
     told.replaceChildren(close, shown);
@@ -139,7 +138,7 @@ export function mountPicture(root, { flow, onSelect, getTraffic, onFlow } = {}) 
       const open_ = item.dataset.outline === chosen;
       item.firstElementChild.setAttribute("aria-expanded", String(open_));
       item.querySelector(".in-words")?.remove();
-      if (open_) item.append(stateInWords({ model, state, faults: faultsOf(chosen), traffic, go: choose, open, callers: callersOf(chosen) }));
+      if (open_) item.append(stateInWords({ model, state, faults: faultsOf(chosen), traffic, go: choose, open, callers: callersOf(model, chosen) }));
     }
   }
 
@@ -167,43 +166,25 @@ export function mountPicture(root, { flow, onSelect, getTraffic, onFlow } = {}) 
 
   // -- what is wrong ----------------------------------------------------------------------------------------------------
 
-  // where a finding stands in a file only, its state is the one around that line
-  function placed(fault) {
-    if (fault.state || !fault.file || !fault.line) return fault;
-    const file = fault.file.split("/").pop();
-    const around = model.states.find((each) => each.file === file && each.line <= fault.line && fault.line <= each.last);
-    return around ? { ...fault, flow: model.flow, state: around.name } : fault;
-  }
-  const faults = () => (errors || model.findings).map(placed).filter((each) => each.severity !== "note" && (each.flow || model.flow) === model.flow);
-  const faultsOf = (name) => faults().filter((each) => own(each.state || "").at(-1) === name && name);
+  const faults = () => (errors || model.findings).map((each) => placed(model, each)).filter((each) => each.severity !== "note" && (each.flow || model.flow) === model.flow);
+  const faultsOf = (name) => faults().filter((each) => each.state === name);
 
   function setErrors(list) {
-    errors = list.map((each) => ({ ...each, state: each.state ? own(each.state).at(-1) : "" }));
+    errors = list && list.map((each) => {
+      const [owner, state] = own(each.state || "");
+      return { ...each, flow: each.flow || (state ? owner : ""), state };
+    });
     if (!model) return;
-    drawFaults();
+    markFaults();
     drawTold();
     drawOutline();
   }
 
-  function drawFaults() {
-    svg.querySelectorAll(".fault-mark").forEach((each) => each.remove());
-    for (const name of ["error", "warning"]) svg.querySelectorAll(`.card.${name}`).forEach((each) => each.classList.remove(name));
-    const all = faults();
-    for (const name of new Set(all.map((each) => each.state).filter(Boolean))) {
-      const found = faultsOf(name), there = card(name);
-      if (!there) continue;
-      const worst = found.some((each) => each.severity === "error") ? "error" : "warning";
-      there.classList.add(worst);
-      const mark = element("g", { class: "fault-mark" });
-      mark.append(element("title", {}, found.map((each) => `${each.severity}: ${each.message}`).join("\n")),
-        element("circle", { cx: 3, cy: 3, r: 8.5 }), element("text", { x: 3, y: 7.2 }, found.length > 1 ? found.length : "!"));
-      there.append(mark);
-    }
-    const bad = all.filter((each) => each.severity === "error").length, doubts = all.length - bad;
-    const words = [bad && `${bad} ${bad === 1 ? "error" : "errors"}`, doubts && `${doubts} ${doubts === 1 ? "warning" : "warnings"}`].filter(Boolean);
-    const button = part(".problems");
-    button.hidden = !words.length;
-    button.textContent = words.join(", ");
+  function markFaults() {
+    const { bad, words } = countsOf(faults()), button = part(".problems");
+    drawFaults(svg, faults(), card);
+    button.hidden = !words;
+    button.textContent = words;
     button.classList.toggle("error", bad > 0);
   }
 
@@ -309,14 +290,7 @@ export function mountPicture(root, { flow, onSelect, getTraffic, onFlow } = {}) 
     if (pressed("list") && chosen) drawTold();
   }
 
-  function drawLegend() {
-    const box = part(".legend"), list = make("ul", undefined, { class: "flow-legend" });
-    for (const [kind, meaning] of Object.entries(KINDS)) list.append(make("li", meaning, { class: kind }));
-    const more = [["line-drawn", "a way on"], ["line-failed", "when something fails"], ["pill-sign", "a way back, or to a place that many lead to"], ["mark-error", "an error there"], ["mark-warning", "a warning there"], ["mark-here", "the simulated call"], ["mark-live", "live calls"]];
-    for (const [kind, meaning] of more) list.append(make("li", meaning, { class: kind }));
-    box.replaceChildren(list);
-  }
-  drawLegend();
+  part(".legend").append(legend());
 
   const DO = {
     focus: (on) => { if (on && !chosen) chosen = model.start; drawChosen(); if (on) select(chosen); },
@@ -332,11 +306,17 @@ export function mountPicture(root, { flow, onSelect, getTraffic, onFlow } = {}) 
   for (const name of Object.keys(toggles)) toggles[name].addEventListener("click", () => toggle(name));
   for (const button of root.querySelectorAll("[data-zoom]")) button.addEventListener("click", () => view.zooms[button.dataset.zoom]());
 
-  // -- keyboard: arrows scroll as everywhere ------------------------------------------------------------------------------
+  // -- keyboard: arrows scroll as everywhere, and lead from a chosen state to its neighbours ------------------------------------------------------------------------------
 
   function beside(by) {
     const names = model.states.map((each) => each.name), now = names.indexOf(chosen);
     select(chosen ? names[(now + by + names.length) % names.length] : model.start);
+  }
+  function onward(event) {
+    if (!chosen || !event.key.startsWith("Arrow")) return false;
+    const next = toward(model, chosen, event.key);
+    if (next) select(next);
+    return true;
   }
   const KEYS = {
     "+": view.zooms.in, "=": view.zooms.in, "-": view.zooms.out, _: view.zooms.out, 0: view.zooms.fit, 1: view.zooms.read,
@@ -345,9 +325,10 @@ export function mountPicture(root, { flow, onSelect, getTraffic, onFlow } = {}) 
     Enter: () => { if (chosen) select(chosen); },
   };
   canvas.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in KEYS) || event.target !== canvas) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target !== canvas || !model) return;
+    if (!onward(event) && !(event.key in KEYS)) return;
     event.preventDefault();
-    KEYS[event.key]();
+    KEYS[event.key]?.();
   });
   canvas.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]"), on = event.target.closest("[data-state]");
@@ -359,6 +340,5 @@ export function mountPicture(root, { flow, onSelect, getTraffic, onFlow } = {}) 
     if (calls) open(calls);
   });
 
-  if (root.clientWidth && root.clientWidth < NARROW) press("list", true);
   return { show, select, setErrors, active, live, open };
 }

@@ -27,7 +27,7 @@ export function stateInWords({ model, state, faults, traffic, go, open, callers 
   }
   if (state.about) box.append(make("p", state.about, { class: "quiet" }));
   if (state.says) box.append(make("p", `“${state.says}”`, { class: "says" }));
-  if (found) box.append(make("p", `${found.entered} times entered${found.left ? `, ${found.left} hung up here (${percent(found.left / found.entered)})` : ""}`, { class: "quiet" }));
+  if (found) box.append(make("p", `Entered ${found.entered === 1 ? "once" : `${found.entered} times`}${found.left ? `, ${found.left} hung up here (${percent(found.left / found.entered)})` : ""}`, { class: "quiet" }));
   if (state.calls && model.flows.includes(state.calls)) {
     const button = make("button", `Open the flow ${state.calls}`, { type: "button", class: "plain", "data-open": state.calls });
     button.addEventListener("click", () => open(state.calls));

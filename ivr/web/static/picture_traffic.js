@@ -29,7 +29,7 @@ export function drawTraffic(svg, traffic) {
       const ways = members.map((name) => taken.get(`${name} ${row.dataset.to}`)).filter(Boolean);
       if (!ways.length) continue;
       const label = row.querySelector(".label"), times = ways.reduce((sum, way) => sum + way.times, 0);
-      const shown = element("text", { class: "load count", x: CARD + 5, y: label.getAttribute("y") }, brief(times));
+      const shown = element("text", { class: "load count", x: CARD + 5, y: label.getAttribute("y") - 5 }, brief(times));
       shown.append(element("title", {}, ways.map((way) => `${way.times} times, ${percent(way.share)} of those in ${way.from}`).join("\n")));
       row.append(shown);
     }

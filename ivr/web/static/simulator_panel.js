@@ -1,5 +1,6 @@
 // The simulator: a telephone made of text. One simulated caller, by words and keys; what it knows, and what it asks of whom.
-// mountSimulator(element, {draftId, onState(flow, state), flow, onClose}) -> {restart()}. Needs console.js.
+// mountSimulator(element, {flow, draftId, onState(flow, state)}) -> {restart(draftId)}. `draftId`: null for what is live;
+// left out of `restart`, it is the one before. One on a page; it needs console.js, and flow_picture.css for its looks.
 
 const PANEL = `
 <h2 id="try">Try it</h2>

@@ -1,4 +1,4 @@
-"""The model of a flow's picture, as JSON for a browser: the drawing, and all that is searched, focused and followed in it."""
+"""The model of a flow's picture, as JSON for a browser: the drawing, and what is searched and followed in it."""
 
 from __future__ import annotations
 

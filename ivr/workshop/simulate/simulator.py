@@ -2,8 +2,8 @@
 
 Spoken to over ``workers.frames``; a frame's number is the simulated call. SETUP is the ``Config``, pickled: both ends
 are one release. FLOWS: files that calls may begin in, {"version", "sources"}; the newest KEPT are. BEGIN {"version",
-"flow", "caller", "language"} and OBEY {"line"} are requests, answered with what ``ivr.web.backend.Trial`` says, or {"error"}. FORGET
-ends a simulated call.
+"flow", "caller", "language"} and OBEY {"line"} are requests, answered with what ``ivr.web.backend.Trial`` says, or
+{"error"}. FORGET ends a simulated call.
 """
 
 from __future__ import annotations

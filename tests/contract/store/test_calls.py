@@ -79,6 +79,35 @@ async def test_recent(store: Store, now: Time) -> None:
     assert [c["call_id"] for c in await store.calls.recent(2, live=True)] == ["call-4", "call-3"]
 
 
+async def test_the_states_that_calls_passed(store: Store, now: Time) -> None:
+    for call_id, road, outcome in (
+        ("call-old", ["main.greet"], "resolved"),
+        ("call-b", ["main.greet", "main.ask"], "abandoned"),
+        ("call-a", ["main.greet", "hold.until", "main.ask"], "resolved"),
+        ("call-live", ["main.greet"], ""),
+        ("call-mute", [], "abandoned"),
+    ):
+        await begun(store, call_id, now.pass_(minutes=10))
+        rows = [Entry(Entered(state, "filled"), now.pass_(seconds=1), state) for state in road]
+        said = [Entry(Prompted("Hello"), now(), state) for state in road]
+        await store.calls.append_all(call_id, [row for pair in zip(said, rows, strict=True) for row in pair])
+        if outcome:
+            await store.calls.finish(call_id, outcome, now.pass_(seconds=5), {})
+    since = now() - timedelta(minutes=35)
+    passed = await store.calls.passages(since, 10)
+    assert passed.visits == [
+        ("call-a", "main.greet"),
+        ("call-a", "hold.until"),
+        ("call-a", "main.ask"),
+        ("call-b", "main.greet"),
+        ("call-b", "main.ask"),
+        ("call-live", "main.greet"),
+    ], "by call, each in its order; nothing of what was said, nothing of calls before that"
+    assert passed.abandoned == {"call-b"}
+    newest = await store.calls.passages(since, 2)
+    assert {call_id for call_id, _ in newest.visits} == {"call-live"}, "of the newest two, one passed no state"
+
+
 async def test_updates_of_one_call_do_not_lose_each_other(store: Store, now: Time) -> None:
     await begun(store, "call-1", now())
     await asyncio.gather(*(store.calls.update("call-1", **{f"key{n}": n}) for n in range(10)))
