@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -19,7 +18,7 @@ from ivr.web.navigation import home, rooms
 from ivr.web.rules import account_of
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self';"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " media-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 TITLES = {
@@ -53,11 +52,9 @@ def prepare(app: web.Application) -> None:
 
 
 def page(
-    request: web.Request, template: str, *, framed: bool = True, status: int = 200, nonce: str = "", **context: Any
+    request: web.Request, template: str, *, framed: bool = True, status: int = 200, **context: Any
 ) -> web.Response:
-    """A whole page. ``framed`` pages have the navigation and the banner; others stand for themselves.
-
-    ``nonce`` is what an inline style sheet of the page carries."""
+    """A whole page. ``framed`` pages have the navigation and the banner; others stand for themselves."""
     if framed:
         session, account = request.get(SESSION), account_of(request)
         context |= {
@@ -67,10 +64,10 @@ def page(
             "leaving": session is not None and bool(session.id),
             "rooms": rooms(request.app, account) if session is None or not session.must_change else (),
         }
-    shown = {"zone": request.app[BACKEND].zone, **context, "framed": framed, "path": request.path, "nonce": nonce}
+    shown = {"zone": request.app[BACKEND].zone, **context, "framed": framed, "path": request.path}
     text = whole(aiohttp_jinja2.render_string(template, request, shown))
     response = web.Response(text=text, content_type="text/html", status=status)
-    response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce or secrets.token_urlsafe(12))
+    response.headers["Content-Security-Policy"] = POLICY
     return response
 
 

@@ -21,6 +21,7 @@ from ivr.workshop.picture.traffic import count, traffic_of
 from ivr.workshop.simulate.driver import PARTS
 from ivr.workshop.simulate.mock_services import services_of
 from ivr.workshop.simulate.simulator import Simulator, Version
+from ivr.workshop.tell.explain_company import explain_company
 
 MOST_PICTURES = 40
 MOST_CALLS = 2000  # of which the traffic is counted
@@ -58,6 +59,13 @@ class ConsoleWorkshop:
 
     def languages(self) -> Sequence[str]:
         return self._serving.live.languages
+
+    def company(self) -> tuple[str, Mapping[str, Sequence[str]]] | None:
+        library = self._serving.live
+        if library.company is None:
+            return None
+        told = explain_company(library, library.company)
+        return told.title, {heading: lines for heading, lines in told.sections.items() if lines}
 
     def status(self) -> Mapping[str, Any]:
         return self._live.status()

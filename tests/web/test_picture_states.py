@@ -50,7 +50,7 @@ async def test_focus_leaves_a_state_and_its_neighbours(standing: Console, shown:
     assert float(await far.evaluate("(e) => getComputedStyle(e).opacity")) < 0.2
     told = page.get_by_label("The chosen state")
     await expect(told).to_contain_text("until")
-    await told.get_by_role("button", name=sorted(onward)[0], exact=True).click()
+    await told.get_by_role("button", name=sorted(onward)[0], exact=True).last.click()
     assert await picked(page) == f"hold.{sorted(onward)[0]}"
     await page.get_by_role("button", name="Close").click()
     await expect(page.locator(PICKED)).to_have_count(0)
@@ -59,6 +59,7 @@ async def test_focus_leaves_a_state_and_its_neighbours(standing: Console, shown:
 
 async def test_arrow_keys_lead_from_state_to_neighbour(standing: Console, shown: Window) -> None:
     page = shown.page
+    await page.emulate_media(reduced_motion="reduce")
     await picture_of(page, standing.base)
     states = standing.serving.live.flows["main"].states
     await page.locator("#canvas").focus()
@@ -91,7 +92,7 @@ async def test_the_list_says_all_of_it_in_words(standing: Console, shown: Window
     await listed.get_by_role("button", name=re.compile("^until")).press("Enter")
     opened = listed.locator("[data-outline=until]")
     await expect(opened.locator("> button")).to_have_attribute("aria-expanded", "true")
-    await opened.locator("[data-go=hold]").press("Enter")
+    await opened.locator("[data-go=hold]").last.press("Enter")
     await expect(listed.locator("[data-outline=hold] > button")).to_be_focused()
     await expect(listed.locator("[data-outline=hold] > button")).to_have_attribute("aria-expanded", "true")
     await page.get_by_label("Find a state").fill("until")
@@ -168,7 +169,7 @@ async def test_the_picture_follows_a_simulated_call_from_flow_to_flow(standing: 
     current = page.locator(".card.current, .member.current")
     await expect(current).to_have_attribute("data-state", "main.ask")
     await expect(current).to_be_in_viewport()
-    await page.get_by_label("Say").fill("put a hold on my account")
+    await page.get_by_label("Say").fill("put my deliveries on hold")
     await page.keyboard.press("Enter")
     await expect(current).to_have_attribute("data-state", re.compile(r"^hold\."))
     assert (await current.get_attribute("data-state")) == await page.locator("#state").text_content()
@@ -186,7 +187,7 @@ async def test_the_simulator_says_what_was_asked_of_whom(standing: Console, show
     await expect(done).to_contain_text("member.identify_by_caller → found")
     await page.get_by_label("answers", exact=True).fill("404")
     await page.get_by_role("button", name="Set").click()
-    await expect(page.locator("#talk .other").last).to_contain_text("deliveries")
+    await expect(page.locator("#talk .caller").last).to_contain_text("deliveries: 404")
 
 
 @pytest.mark.parametrize("width", [390, 1440])
