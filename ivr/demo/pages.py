@@ -11,7 +11,7 @@ SHOWN = {
     "calls": ("/calls", "h1"),
     "call": ("/calls/{call}", "h1"),
     "flows": ("/flows", "h1"),
-    "flow": ("/flows/human", "svg.graph, main svg"),
+    "flow": ("/flows/human", "#picture svg.flow-graph"),
     "words": ("/words", "[data-key]"),
     "accounts": ("/accounts", "[data-account]"),
     "account": ("/account", "h1"),
