@@ -78,8 +78,13 @@ async def test_arrow_keys_lead_from_state_to_neighbour(standing: Console, shown:
         await page.keyboard.press("ArrowRight")
     at = await picked(page)
     assert await page.locator(f"[data-state='{at}']").evaluate(IN_VIEW)
+    await page.keyboard.press("f")
+    await expect(page.locator("#canvas svg")).to_have_class(re.compile(r"\bfocused\b"))
     await page.keyboard.press("Escape")
     await expect(page.locator(PICKED)).to_have_count(0)
+    await expect(page.locator("#canvas svg")).not_to_have_class(re.compile(r"\bfocused\b"))
+    await page.keyboard.press("/")
+    await expect(page.get_by_label("Find a state")).to_be_focused()
 
 
 async def test_the_list_says_all_of_it_in_words(standing: Console, shown: Window) -> None:
@@ -188,6 +193,39 @@ async def test_the_simulator_says_what_was_asked_of_whom(standing: Console, show
     await page.get_by_label("answers", exact=True).fill("404")
     await page.get_by_role("button", name="Set").click()
     await expect(page.locator("#talk .caller").last).to_contain_text("deliveries: 404")
+
+
+MOUNTED = """async ([line, draft]) => {
+    const { mountPicture } = await import("/static/flow_picture.js");
+    const { mountSimulator } = await import("/static/simulator_panel.js");
+    const [left, right] = [make("section"), make("section")];
+    left.style.height = "600px";
+    document.getElementById("main").replaceChildren(left, right);
+    window.selected = [];
+    const picture = mountPicture(left, { flow: "hold", onSelect: (...told) => window.selected.push(told) });
+    await picture.open("hold", "", draft);
+    const wrong = { severity: "error", message: "a word too many", remedy: "take it out", file: "hold.yaml", line };
+    picture.setErrors([wrong]);
+    const onState = (flow, state) => picture.active(`${flow}.${state}`);
+    mountSimulator(right, { flow: "main", draftId: draft, onState });
+}"""
+
+
+async def test_picture_and_simulator_are_mounted_anywhere_for_a_draft_too(standing: Console, shown: Window) -> None:
+    page = shown.page
+    await page.goto(f"{standing.base}/flows")
+    library = standing.serving.live
+    line = library.key_place("hold", "states", "held").line
+    await page.evaluate(MOUNTED, [line + 1, "newest"])
+    held = page.locator("#state-hold-held")
+    await expect(held).to_have_class(re.compile(r"\berror\b"))
+    await held.click()
+    await expect(page.get_by_label("The chosen state")).to_contain_text("a word too many → take it out")
+    assert await page.evaluate("window.selected") == [["held", line, {"flow": "hold", "file": "hold.yaml"}]]
+    await page.get_by_role("button", name="Call", exact=True).click()
+    await expect(page.locator("#talk .prompt").last).to_contain_text("What can I do for you?", timeout=STARTED_MS)
+    await expect(page.locator(".card.current")).to_have_attribute("data-state", "main.ask")
+    await expect(page.locator(".card.error")).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [390, 1440])
