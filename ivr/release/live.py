@@ -251,9 +251,9 @@ class LiveFlows:
 
     # -- what somebody asks for ------------------------------------------------------------------------------------
 
-    async def roll_back(self, by: str, version: str = "") -> str:
+    async def roll_back(self, by: str, version: str = "", why: str = "") -> str:
         """Raises FlowError, StoreUnavailable."""
-        version = await self._releases.roll_back(by, version)
+        version = await self._releases.roll_back(by, version, why)
         await self.follow()
         return version
 

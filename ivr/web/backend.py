@@ -73,9 +73,9 @@ class Flows(Protocol):
         """SVG of the live version; ids ``state-<flow>-<state>``. Raises FlowError for an unknown flow."""
 
     async def history(self, limit: int) -> Sequence[Mapping[str, Any]]:
-        """at, kind, version, previous, by, changed; newest first. Raises StoreUnavailable."""
+        """at, kind, version, previous, by, why, changed; newest first. Raises StoreUnavailable."""
 
-    async def roll_back(self, by: str, version: str) -> str:
+    async def roll_back(self, by: str, version: str, why: str = "") -> str:
         """To ``version``, or with "" to the one before the live one. Raises FlowError, StoreUnavailable."""
 
     async def trial(self, flow: str, caller: str, language: str) -> Trial:

@@ -37,7 +37,8 @@ async def rollback(request: web.Request) -> web.Response:
     """A form of the page of all flows."""
     account = account_of(request)
     by = account.name if account is not LOCAL else "console"
-    await rolled_back(request, by, (await form(request)).get("version", ""))
+    asked = await form(request)
+    await rolled_back(request, by, asked.get("version", ""), asked.get("why", ""))
     raise web.HTTPSeeOther("/flows")
 
 
