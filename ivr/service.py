@@ -240,7 +240,9 @@ async def running(
                 drain=drain,
                 retry_after_s=lambda: reload.config.sip.retry_after_s,
                 configuration=lambda: shown(reload.config),
-                words=WordingDesk(config, known.now, releases, speech.render, store.audit_log),
+                words=WordingDesk(
+                    config, known.now, releases, speech.render, store.audit_log, None, flows.one_at_a_time
+                ),
                 node=config.node,
             ),
             feed,

@@ -108,12 +108,13 @@ class Releases:
         return (newest[0].version, newest[0].kind, newest[0].at) if newest else None
 
     async def stays_back(self, version: str) -> bool:
-        """Whether ``version`` was taken away from callers since the last publication: rolled back from, or put on
-        trial. The same files, found again at a restart, then don't go live by themselves."""
+        """Whether ``version`` was taken away from callers since the last publication of files as they lie there:
+        rolled back from, put on trial, or replaced by what somebody published with a reason. The same files, found
+        again at a restart, then don't go live by themselves."""
         for step in await self._versions.history(LIBRARY):
-            if step.kind == "publish":
+            if step.kind == "publish" and not step.why:
                 return False
-            if version == (step.previous if step.kind == "rollback" else step.version):
+            if version == (step.previous if step.kind in ("publish", "rollback") else step.version):
                 return True
         return False
 

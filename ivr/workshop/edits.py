@@ -94,6 +94,14 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
             part.unlink(missing_ok=True)
 
 
+def put(folder: Path, texts: Mapping[str, str | None]) -> None:
+    """The same; a file whose text is None goes. Raises OSError."""
+    write(folder, {name: text for name, text in texts.items() if text is not None})
+    for name, text in texts.items():
+        if text is None:
+            (folder / name).unlink(missing_ok=True)
+
+
 def _write_part(part: Path, path: Path, text: str) -> None:
     before = path.read_bytes() if path.is_file() else b""
     with part.open("w", encoding="utf-8", errors="surrogateescape", newline=_ends(before)) as file:

@@ -174,7 +174,9 @@ async def console(
             context,
             store.audit_log,
             mask,
-            words=WordingDesk(config, lambda: line_facts(config), releases, speech.render, store.audit_log),
+            words=WordingDesk(
+                config, lambda: line_facts(config), releases, speech.render, store.audit_log, None, live.one_at_a_time
+            ),
         ),
         feed,
         authentication=authentication,
