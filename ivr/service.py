@@ -61,6 +61,7 @@ from ivr.web.app import HttpServer, application, bound, own_url, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
 from ivr.workshop.console import ConsoleWorkshop
+from ivr.workshop.drafts.desk import DraftDesk
 from ivr.workshop.words.desk import WordingDesk
 
 log = structlog.get_logger(__name__)
@@ -243,6 +244,7 @@ async def running(
                 words=WordingDesk(
                     config, known.now, releases, speech.render, store.audit_log, None, flows.one_at_a_time
                 ),
+                drafts=DraftDesk(config, known.now, store.drafts, flows, serving),
                 node=config.node,
             ),
             feed,

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ivr.call_search import CallSearch, CallsFound
 from ivr.desk.seats import Seats
-from ivr.errors import StoreUnavailable
+from ivr.errors import FlowError, StoreUnavailable
 from ivr.ports import AgentState, AuditLog, Recordings, Supervision
 from ivr.readiness import Readiness
 
@@ -115,6 +115,39 @@ class Words(Protocol):
         UnavailableError."""
 
 
+class NoDraft(FlowError):
+    """There is no such draft (any more)."""
+
+
+class DraftConflict(FlowError):
+    """Somebody else was there meanwhile. ``there``: the file as it is now, where it is about one."""
+
+    def __init__(self, message: str, there: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.there = there
+
+
+class Drafts(Protocol):
+    """Drafts of the flows; see ``ivr.workshop.drafts.desk``. Methods raise NoDraft, DraftConflict, FlowError with why
+    something can't be done, StoreUnavailable."""
+
+    async def all(self) -> Sequence[Mapping[str, Any]]: ...
+    async def begin(self, by: str) -> str: ...
+    async def drop(self, draft: str, by: str) -> None: ...
+    async def get(self, draft: str) -> Mapping[str, Any]: ...
+    async def file(self, draft: str, name: str) -> Mapping[str, Any]: ...
+    async def save(
+        self, draft: str, name: str, by: str, text: str | None, *, digest: str, was: str | None, settles: str
+    ) -> Mapping[str, Any]: ...
+    async def check(self, draft: str, unsaved: Mapping[str, str]) -> Sequence[Mapping[str, Any]]: ...
+    async def diff(self, draft: str) -> Mapping[str, Any]: ...
+    async def publish(self, draft: str, by: str, why: str, digest: str) -> Mapping[str, Any]: ...
+    async def try_out(
+        self, draft: str, by: str, why: str, digest: str, percent: int, numbers: Sequence[str]
+    ) -> Mapping[str, Any]: ...
+    async def end_canary(self, by: str, why: str) -> str | None: ...
+
+
 class BoardPhone(Protocol):
     """A supervisor's browser phone, as long as their board is open."""
 
@@ -165,7 +198,8 @@ class Backend:
     ``seats``: live agents' consoles; None where there are none. ``recordings``: of conversations and messages; None
     where there are none. ``board``: the supervisors'; ``board_phone``: makes their phone, by name.
     ``metrics``: the exposition, None where there is none. ``drain``: of the line; ``retry_after_s``: for the calls it
-    refuses. ``words``: what is said, for who writes it; None where nobody may. ``configuration``: what the line serves
+    refuses. ``words``: what is said, for who writes it; None where nobody may. ``drafts``: of
+    the flows, likewise. ``configuration``: what the line serves
     with, without secrets. ``node``: what this line is called among
     those on one database."""
 
@@ -186,6 +220,7 @@ class Backend:
     retry_after_s: Callable[[], int] = lambda: 30
     configuration: Callable[[], Mapping[str, Any]] = lambda: {}
     words: Words | None = None
+    drafts: Drafts | None = None
     node: str = ""
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ivr.web.api import calls, configuration, drain, flows, health, metrics
+from ivr.web.api import calls, configuration, drafts, drain, flows, health, metrics
 
 ROUTES = (
-    *(*health.ROUTES, *calls.ROUTES, *flows.ROUTES),
+    *(*health.ROUTES, *calls.ROUTES, *flows.ROUTES, *drafts.ROUTES),
     *(*drain.ROUTES, *configuration.ROUTES, *metrics.ROUTES),
 )
