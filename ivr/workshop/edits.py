@@ -58,11 +58,6 @@ def replaced(text: str, replacements: Sequence[Replacement]) -> str:
     return "".join((*parts, text[at:]))
 
 
-def whole(file: str, before: str | None, after: str) -> FileEdit:
-    """The edit that makes ``after`` of ``before``, as an editor of whole files saves it."""
-    return FileEdit(file, digest_of(before), (Replacement(0, len(before or ""), after),))
-
-
 def applied(sources: Mapping[str, str], edits: Sequence[FileEdit]) -> dict[str, str]:
     """The texts of the files that change, by name; all of them or none. Raises EditConflict."""
     changed: dict[str, str] = {}
@@ -77,29 +72,26 @@ def applied(sources: Mapping[str, str], edits: Sequence[FileEdit]) -> dict[str, 
     return changed
 
 
-def write(folder: Path, texts: Mapping[str, str]) -> None:
+def write(folder: Path, texts: Mapping[str, str | None]) -> None:
     """Each file in place at once, never half of it; all are written before the first is put into place. Line ends, a
-    byte order mark and permissions stay. Raises OSError."""
+    byte order mark and permissions stay. A file whose text is None goes. Raises OSError."""
     ready: list[tuple[Path, Path]] = []
     try:
         for name, text in texts.items():
+            if text is None:
+                continue
             path = (folder / name).resolve()  # a link stays one
             part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")  # hidden: no file of the library
             ready.append((part, path))
             _write_part(part, path, text)
         for part, path in ready:
             part.replace(path)
+        for name, text in texts.items():
+            if text is None:
+                (folder / name).unlink(missing_ok=True)
     finally:
         for part, _ in ready:
             part.unlink(missing_ok=True)
-
-
-def put(folder: Path, texts: Mapping[str, str | None]) -> None:
-    """The same; a file whose text is None goes. Raises OSError."""
-    write(folder, {name: text for name, text in texts.items() if text is not None})
-    for name, text in texts.items():
-        if text is None:
-            (folder / name).unlink(missing_ok=True)
 
 
 def _write_part(part: Path, path: Path, text: str) -> None:

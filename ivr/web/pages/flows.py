@@ -7,12 +7,11 @@ import secrets
 from aiohttp import web
 from markupsafe import Markup
 
-from ivr.ports.accounts import LOCAL
 from ivr.web.api.flows import HISTORY, rolled_back
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.bodies import form
 from ivr.web.rendering import page
-from ivr.web.rules import account_of, may, needs
+from ivr.web.rules import author_of, may, needs
 
 PARTS = ("recogniser", "synthesiser", "store", "agent")  # what a designer may break
 
@@ -35,10 +34,8 @@ async def flows(request: web.Request) -> web.Response:
 @needs("designer", scope="flows:publish")
 async def rollback(request: web.Request) -> web.Response:
     """A form of the page of all flows."""
-    account = account_of(request)
-    by = account.name if account is not LOCAL else "console"
     asked = await form(request)
-    await rolled_back(request, by, asked.get("version", ""), asked.get("why", ""))
+    await rolled_back(request, author_of(request), asked.get("version", ""), asked.get("why", ""))
     raise web.HTTPSeeOther("/flows")
 
 

@@ -23,7 +23,7 @@ from ivr.release.serving import ServingVersions
 from ivr.web.backend import DraftConflict, NoDraft
 from ivr.workshop.compare.diff import compare
 from ivr.workshop.drafts.view import DraftText, digest_of_set, draft_texts, sources_of, text_of, together
-from ivr.workshop.edits import digest_of, put
+from ivr.workshop.edits import digest_of, write
 
 TRIES = 5  # at a file that others save at the same moment
 SEEN = "the draft is another one than you looked at; look at what changes once more"
