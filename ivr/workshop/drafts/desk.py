@@ -122,7 +122,7 @@ class DraftDesk:
         """For everybody. ``digest``: of the diff that was looked at."""
         sources, folder = await self._looked_at(draft, digest)
         try:
-            done = await self._live.publish(sources, by, why, made_of=folder, write=partial(put, self._folder))
+            done = await self._live.publish(sources, by, why, made_of=folder, write=partial(write, self._folder))
         except FilesChanged as error:
             raise DraftConflict(SEEN, {}) from error
         if not done.unwritten:  # where it has it, the draft is the folder
