@@ -65,20 +65,20 @@ async def test_from_the_first_edit_to_callers(guarded: Console, api: Api) -> Non
     draft = await begun(api)
     shown = await api("GET", draft)
     assert {file["state"] for file in shown["files"]} == {"same"}
-    before = (guarded.folder / "human.yaml").read_text("utf-8")
+    before = (guarded.folder / "hold.yaml").read_text("utf-8")
     about = next(line for line in before.splitlines() if line.startswith("about:"))
-    saved = await api.edit(draft, "human.yaml", about, "about: People  # never far")
+    saved = await api.edit(draft, "hold.yaml", about, "about: Days off  # never far")
     assert (saved["state"], saved["by"]) == ("changed", "api")
-    assert (guarded.folder / "human.yaml").read_text("utf-8") == before, "callers have nothing of it yet"
+    assert (guarded.folder / "hold.yaml").read_text("utf-8") == before, "callers have nothing of it yet"
     assert [f["code"] for f in (await api("POST", f"{draft}/check", {}))["findings"] if f["severity"] == "error"] == []
     seen = await api("GET", f"{draft}/diff")
-    assert any("human" in change["section"] for change in seen["changes"]), seen["text"]
+    assert any("hold" in change["section"] for change in seen["changes"]), seen["text"]
     await api("POST", f"{draft}/publish", {"why": WHY, "digest": "of something else"}, 409)
     await api("POST", f"{draft}/publish", {"why": " ", "digest": seen["digest"]}, 400)
     done = await api("POST", f"{draft}/publish", {"why": WHY, "digest": seen["digest"]})
     assert done == {"version": guarded.serving.live.version, "unwritten": ""}
-    expected = before.replace(about, "about: People  # never far")
-    assert (guarded.folder / "human.yaml").read_text("utf-8") == expected, "comments and layout as they were"
+    expected = before.replace(about, "about: Days off  # never far")
+    assert (guarded.folder / "hold.yaml").read_text("utf-8") == expected, "comments and layout as they were"
     await api("GET", draft, None, 404)
     newest = (await api("GET", "/api/flows"))["history"][0]
     assert (newest["version"], newest["by"], newest["why"]) == (done["version"], "api", WHY)
@@ -165,14 +165,15 @@ async def test_findings_of_what_is_not_saved_yet(api: Api) -> None:
         "findings"
     ]
     assert any(f["file"] == "human.yaml" and f["severity"] == "error" for f in found)
-    for wrong in ({"files": []}, {"files": {"a.yaml": 1}}):
+    wrongs: tuple[Any, ...] = ({"files": []}, {"files": {"a.yaml": 1}})
+    for wrong in wrongs:
         await api("POST", f"{draft}/check", wrong, 400)
     await api("POST", "/api/drafts/none/check", {}, 404)
 
 
 async def test_a_canary_of_a_draft_and_its_end(guarded: Console, api: Api) -> None:
     draft = await begun(api)
-    await api.edit(draft, "human.yaml", "about:", "about: Now")
+    await api.edit(draft, "hold.yaml", "about: Hold", "about: Now hold")
     digest = (await api("GET", f"{draft}/diff"))["digest"]
     body = {"why": WHY, "digest": digest, "percent": 10}
     await api("POST", f"{draft}/canary", {**body, "percent": True}, 400)
