@@ -12,7 +12,7 @@ import pytest
 from ivr.dialogue.flows.source import read_directory
 from ivr.errors import FlowError
 from ivr.release.published import FilesChanged, Published
-from ivr.workshop.edits import put
+from ivr.workshop.edits import write
 from tests.release.edition import BROKEN, MAIN, Desk, Press
 
 WHY = "the new greeting"
@@ -35,7 +35,7 @@ def main_of(edition: int, text: str = MAIN) -> Mapping[str, str]:
 async def published(press: Press, desk: Desk, changed: Mapping[str, str], *without: str) -> Published:
     folder = read_directory(press.folder)
     files = {name: text for name, text in {**folder, **changed}.items() if name not in without}
-    return await desk.flows.publish(files, "dana", WHY, made_of=folder, write=partial(put, press.folder))
+    return await desk.flows.publish(files, "dana", WHY, made_of=folder, write=partial(write, press.folder))
 
 
 def refusing(_: Mapping[str, str | None]) -> None:
@@ -104,7 +104,7 @@ async def test_a_folder_that_changed_meanwhile_is_not_overwritten(press: Press, 
         press.print(3)
         with pytest.raises(FilesChanged):
             await desk.flows.publish(
-                {**folder, **main_of(5)}, "dana", WHY, made_of=folder, write=partial(put, press.folder)
+                {**folder, **main_of(5)}, "dana", WHY, made_of=folder, write=partial(write, press.folder)
             )
         assert (press.folder / "main.yaml").read_text("utf-8") == MAIN.format(edition=3)
         await desk.until(3)

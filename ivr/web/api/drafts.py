@@ -10,7 +10,7 @@ from aiohttp import web
 from ivr.errors import FlowError
 from ivr.ports.accounts import LOCAL
 from ivr.web.backend import BACKEND, DraftConflict, Drafts, NoDraft
-from ivr.web.bodies import json_object
+from ivr.web.bodies import json_object, taking
 from ivr.web.formats import dumps, json_response
 from ivr.web.rules import account_of, needs
 
@@ -58,7 +58,7 @@ def by(request: web.Request) -> str:
 
 
 async def _asked(request: web.Request, usage: str) -> Mapping[str, Any]:
-    return await json_object(request.clone(client_max_size=MOST_BYTES), usage)
+    return await json_object(taking(request, MOST_BYTES), usage)
 
 
 @needs("designer", scope="flows:read")
