@@ -61,6 +61,7 @@ from ivr.web.app import HttpServer, application, bound, own_url, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
 from ivr.workshop.console import ConsoleWorkshop
+from ivr.workshop.drafts.desk import DraftDesk
 from ivr.workshop.words.desk import WordingDesk
 
 log = structlog.get_logger(__name__)
@@ -241,7 +242,10 @@ async def running(
                 drain=drain,
                 retry_after_s=lambda: reload.config.sip.retry_after_s,
                 configuration=lambda: shown(reload.config),
-                words=WordingDesk(config, known.now, releases, speech.render, store.audit_log),
+                words=WordingDesk(
+                    config, known.now, releases, speech.render, store.audit_log, None, flows.one_at_a_time
+                ),
+                drafts=DraftDesk(config, known.now, store.drafts, flows, serving),
                 node=config.node,
             ),
             feed,

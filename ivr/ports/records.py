@@ -110,7 +110,9 @@ class FlowVersion:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One line of a flow's history. ``kind``: publish, canary, withdraw or rollback; ``previous`` "" at the start."""
+    """One line of a flow's history. ``kind``: publish, canary, withdraw or rollback; ``previous`` "" at the start.
+
+    ``why``: what who did it said, "" for nothing."""
 
     flow: str
     version: str
@@ -118,3 +120,4 @@ class Publication:
     kind: str
     by: str
     at: datetime
+    why: str = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -20,11 +20,12 @@ from ivr.config import FlowsConfig
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.source import is_of_library
+from ivr.dialogue.flows.source import is_of_library, read_directory
 from ivr.errors import ConfigError, FlowError, UnavailableError
 from ivr.ports import Clock
 from ivr.release.candidate import Candidate, author, examine, examine_folder, fingerprint
 from ivr.release.lesson import Lesson
+from ivr.release.published import FilesChanged, Published, Write
 from ivr.release.releases import Release, Releases
 from ivr.release.serving import Canary, ServingVersions
 from ivr.release.verdicts import Verdicts
@@ -261,9 +262,73 @@ class LiveFlows:
 
     # -- what somebody asks for ------------------------------------------------------------------------------------
 
-    async def roll_back(self, by: str, version: str = "") -> str:
+    @property
+    def one_at_a_time(self) -> asyncio.Lock:
+        """Held by who reads the folder to publish it; to be held by whoever else writes there."""
+        return self._one_at_a_time
+
+    async def publish(
+        self, files: Mapping[str, str], by: str, why: str, *, made_of: Mapping[str, str], write: Write
+    ) -> Published:
+        """``files`` for everybody, in the store first and then in the folder: both say the same from now on.
+
+        ``made_of``: the folder's files as they were looked at. Raises FilesChanged where they are others by now,
+        FlowError with what is wrong with ``files``, UnavailableError where they can't be spoken or kept: nothing is
+        changed then."""
+        async with self._one_at_a_time:
+            library, findings = await self._examined(files)
+            await self._releases.record(library, by)
+            if library.version != self._serving.live.version:
+                await aside(self._lesson.learn, library)
+                await self._prepare(library)
+            if await aside(read_directory, self._folder) != made_of:  # all that took its time
+                raise FilesChanged("the flows' folder was changed by somebody else; nothing was published")
+            await self._releases.publish(library.version, by, why=why)
+            changed = {name: files.get(name) for name in {*files, *made_of} if files.get(name) != made_of.get(name)}
+            unwritten = ""
+            try:
+                await aside(write, changed)
+            except OSError as error:
+                unwritten = f"{error.filename or self._folder}: {error.strerror}"
+                log.error("flows.unwritten", flow_version=library.version, error=unwritten)
+            self._seen = Candidate(made_of if unwritten else files, library, findings, 0.0)
+            self._seen_files = fingerprint(self._folder)
+            self._serving.held = ""
+            self._serving.accept()
+            if library.version != self._serving.live.version:
+                self._serving.publish(library)
+            self._on_change()
+            published = Published(library.version, unwritten)
+        await self.follow()  # a canary may have ended with it
+        return published
+
+    async def try_out(self, files: Mapping[str, str], by: str, why: str, percent: int, numbers: Sequence[str]) -> str:
+        """``files`` for some callers, the folder as it is; the version. Raises as ``publish``, and FlowError where a
+        canary can't be so."""
+        async with self._one_at_a_time:
+            library, _ = await self._examined(files)
+            await self._releases.record(library, by)
+            await aside(self._lesson.learn, library)
+            await self._prepare(library)
+            await self._releases.start_canary(library.version, by, percent=percent, numbers=numbers, why=why)
+        await self.follow()
+        return library.version
+
+    async def end_canary(self, by: str, why: str) -> str | None:
+        version = await self._releases.end_canary(by, why)
+        await self.follow()
+        return version
+
+    async def _examined(self, files: Mapping[str, str]) -> tuple[FlowLibrary, tuple[Finding, ...]]:
+        candidate = await aside(examine, files, self._facts(), check=self._check)
+        if candidate.library is None:
+            why = "\n".join(finding.render() for finding in candidate.errors)
+            raise FlowError(f"these flows don't pass\n{why}", remedy="mend what the checker found")
+        return candidate.library, candidate.findings
+
+    async def roll_back(self, by: str, version: str = "", why: str = "") -> str:
         """Raises FlowError, StoreUnavailable."""
-        version = await self._releases.roll_back(by, version)
+        version = await self._releases.roll_back(by, version, why)
         await self.follow()
         return version
 

@@ -23,12 +23,12 @@ class VersionStore(Protocol):
     """What is needed of ``ivr.store.flow_versions.FlowVersions``."""
 
     async def record_version(self, flow: str, version: str, source: str, by: str) -> bool: ...
-    async def publish(self, flow: str, version: str, by: str, *, kind: str = "publish") -> str: ...
-    async def roll_back(self, flow: str, by: str) -> str: ...
+    async def publish(self, flow: str, version: str, by: str, *, kind: str = "publish", why: str = "") -> str: ...
+    async def roll_back(self, flow: str, by: str, why: str = "") -> str: ...
     async def start_canary(
-        self, flow: str, version: str, by: str, *, percent: int = 0, numbers: Sequence[str] = ()
+        self, flow: str, version: str, by: str, *, percent: int = 0, numbers: Sequence[str] = (), why: str = ""
     ) -> None: ...
-    async def end_canary(self, flow: str, by: str) -> str | None: ...
+    async def end_canary(self, flow: str, by: str, why: str = "") -> str | None: ...
     async def live_version(self, flow: str) -> FlowVersion | None: ...
     async def canary_version(self, flow: str) -> FlowVersion | None: ...
     async def version(self, flow: str, version: str) -> FlowVersion | None: ...
@@ -59,6 +59,7 @@ class Step:
     by: str
     at: datetime
     changed: tuple[str, ...]
+    why: str = ""
 
 
 class Releases:
@@ -73,25 +74,27 @@ class Releases:
         source = json.dumps(content, ensure_ascii=False, sort_keys=True)
         await self._versions.record_version(LIBRARY, library.version, source, by)
 
-    async def publish(self, version: str, by: str, *, kind: str = "publish") -> None:
-        await self._versions.publish(LIBRARY, await self.resolve(version), by, kind=kind)
+    async def publish(self, version: str, by: str, *, kind: str = "publish", why: str = "") -> None:
+        await self._versions.publish(LIBRARY, await self.resolve(version), by, kind=kind, why=why)
 
-    async def roll_back(self, by: str, version: str = "") -> str:
+    async def roll_back(self, by: str, version: str = "", why: str = "") -> str:
         """To ``version``, or to the one before the live one; its name. Raises FlowError when there is none."""
         if not version:
-            return await self._versions.roll_back(LIBRARY, by)
+            return await self._versions.roll_back(LIBRARY, by, why)
         version = await self.resolve(version)
-        await self._versions.publish(LIBRARY, version, by, kind="rollback")
+        await self._versions.publish(LIBRARY, version, by, kind="rollback", why=why)
         return version
 
-    async def start_canary(self, version: str, by: str, *, percent: int = 0, numbers: Sequence[str] = ()) -> str:
+    async def start_canary(
+        self, version: str, by: str, *, percent: int = 0, numbers: Sequence[str] = (), why: str = ""
+    ) -> str:
         """The whole name of the version that is on trial now."""
         version = await self.resolve(version)
-        await self._versions.start_canary(LIBRARY, version, by, percent=percent, numbers=numbers)
+        await self._versions.start_canary(LIBRARY, version, by, percent=percent, numbers=numbers, why=why)
         return version
 
-    async def end_canary(self, by: str) -> str | None:
-        return await self._versions.end_canary(LIBRARY, by)
+    async def end_canary(self, by: str, why: str = "") -> str | None:
+        return await self._versions.end_canary(LIBRARY, by, why)
 
     async def live(self) -> Release | None:
         return _release(await self._versions.live_version(LIBRARY))
@@ -105,12 +108,13 @@ class Releases:
         return (newest[0].version, newest[0].kind, newest[0].at) if newest else None
 
     async def stays_back(self, version: str) -> bool:
-        """Whether ``version`` was taken away from callers since the last publication: rolled back from, or put on
-        trial. The same files, found again at a restart, then don't go live by themselves."""
+        """Whether ``version`` was taken away from callers since the last publication of files as they lie there:
+        rolled back from, put on trial, or replaced by what somebody published with a reason. The same files, found
+        again at a restart, then don't go live by themselves."""
         for step in await self._versions.history(LIBRARY):
-            if step.kind == "publish":
+            if step.kind == "publish" and not step.why:
                 return False
-            if version == (step.previous if step.kind == "rollback" else step.version):
+            if version == (step.previous if step.kind in ("publish", "rollback") else step.version):
                 return True
         return False
 
@@ -146,7 +150,7 @@ class Releases:
             known = known or flow in now or flow in before
             changed = tuple(sorted(name for name in {*now, *before} if now.get(name) != before.get(name)))
             if not flow or flow in changed:
-                steps.append(Step(entry.version, previous, entry.kind, entry.by, entry.at, changed))
+                steps.append(Step(entry.version, previous, entry.kind, entry.by, entry.at, changed, entry.why))
         if flow and not known:
             raise FlowError(f"no version has a flow {flow}", remedy="ivr flow history, without a name, shows all")
         return steps[:limit]

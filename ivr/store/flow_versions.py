@@ -11,8 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ivr.errors import FlowError
 from ivr.ports import AuditEvent, FlowVersion, Publication
 from ivr.store.audit_log import append
-from ivr.store.database import TableGroup, reads, writes
+from ivr.store.database import TableGroup, fit, reads, writes
 from ivr.store.tables import flow_publications, flow_versions
+
+WHY = "why"  # in a publication's detail
+LONGEST_WHY = 500
 
 
 class FlowVersions(TableGroup):
@@ -31,7 +34,7 @@ class FlowVersions(TableGroup):
 
     @writes
     async def publish(
-        self, connection: AsyncConnection, flow: str, version: str, by: str, *, kind: str = "publish"
+        self, connection: AsyncConnection, flow: str, version: str, by: str, *, kind: str = "publish", why: str = ""
     ) -> str:
         """Make ``version`` the live one; a canary of that version ends with it. The version live before ("" if none).
 
@@ -43,15 +46,15 @@ class FlowVersions(TableGroup):
             return previous
         await _set_state(connection, flow, previous, "retired")
         await _set_state(connection, flow, version, "live")
-        await self._note(connection, flow, version, previous, kind, by)
+        await self._note(connection, flow, version, previous, kind, by, why)
         return previous
 
-    async def roll_back(self, flow: str, by: str) -> str:
+    async def roll_back(self, flow: str, by: str, why: str = "") -> str:
         """Publish the version that served before the live one; its hash. Raises FlowError when there is none."""
         target = await self.rollback_target(flow)
         if target is None:
             raise FlowError(f"{flow}: no earlier version to go back to", remedy="see ivr flow history")
-        await self.publish(flow, target, by, kind="rollback")
+        await self.publish(flow, target, by, kind="rollback", why=why)
         return target
 
     async def rollback_target(self, flow: str) -> str | None:
@@ -73,6 +76,7 @@ class FlowVersions(TableGroup):
         *,
         percent: int = 0,
         numbers: Sequence[str] = (),
+        why: str = "",
     ) -> None:
         """Let ``version`` serve a part of the calls. Raises FlowError when it is live already."""
         if not 0 <= percent <= 100 or not (percent or numbers):
@@ -84,16 +88,16 @@ class FlowVersions(TableGroup):
             await _set_state(connection, flow, current.version, "retired")
         await _set_state(connection, flow, version, "canary", percent, numbers)
         detail = {"percent": percent, "numbers": len(numbers)}
-        await self._note(connection, flow, version, current.version if current else "", "canary", by, detail)
+        await self._note(connection, flow, version, current.version if current else "", "canary", by, why, detail)
 
     @writes
-    async def end_canary(self, connection: AsyncConnection, flow: str, by: str) -> str | None:
+    async def end_canary(self, connection: AsyncConnection, flow: str, by: str, why: str = "") -> str | None:
         """Take the canary out; its version, None when there was none."""
         current = await _find(connection, _in_state(flow, "canary"))
         if current is None:
             return None
         await _set_state(connection, flow, current.version, "retired")
-        await self._note(connection, flow, current.version, "", "withdraw", by)
+        await self._note(connection, flow, current.version, "", "withdraw", by, why)
         return current.version
 
     @reads
@@ -113,12 +117,12 @@ class FlowVersions(TableGroup):
         """Newest first."""
         kept = flow_publications.c
         rows = await connection.execute(
-            select(kept.flow, kept.version, kept.previous, kept.kind, kept.by, kept.at)
+            select(kept.flow, kept.version, kept.previous, kept.kind, kept.by, kept.at, kept.detail)
             .where(kept.flow == flow)
             .order_by(kept.id.desc())
             .limit(limit)
         )
-        return [Publication(**row._mapping) for row in rows]
+        return [Publication(*row[:-1], why=str(row.detail.get(WHY, ""))) for row in rows]
 
     async def _note(
         self,
@@ -128,11 +132,14 @@ class FlowVersions(TableGroup):
         previous: str,
         kind: str,
         by: str,
+        why: str,
         detail: Mapping[str, int] | None = None,
     ) -> None:
+        told = {**(detail or {}), **({WHY: fit(why.strip(), LONGEST_WHY)} if why.strip() else {})}
         line = Publication(flow, version, previous, kind, by, self._now())
-        await connection.execute(insert(flow_publications).values(asdict(line) | {"detail": dict(detail or {})}))
-        before, after = {"version": previous} if previous else None, {"version": version, **(detail or {})}
+        row = {name: getattr(line, name) for name in Publication.__slots__ if name != WHY} | {"detail": told}
+        await connection.execute(insert(flow_publications).values(row))
+        before, after = {"version": previous} if previous else None, {"version": version, **told}
         await append(connection, AuditEvent(by, f"flow.{kind}", flow, before, after), line.at)
 
 

@@ -60,6 +60,8 @@ NOBODYS: Mapping[str, str] = {
     "desk_settings": "what counts now",
     "flow_versions": "flows; a number that a canary names is configuration, until the canary is withdrawn",
     "flow_publications": "flows; likewise",
+    "flow_drafts": "flows that people of the house are writing",
+    "flow_draft_files": "flows, likewise",
     "line_processes": "processes",
     "registrations": "which process registers a trunk",
     "schema_floors": "which programs may run on the schema",

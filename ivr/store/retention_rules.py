@@ -115,6 +115,8 @@ KEPT: Mapping[str, str] = {
     "desk_settings": "what counts now, with who set it; one row each",
     "flow_versions": "the flows themselves, with who published them",
     "flow_publications": "which flows served when, with who published them: what a record is read by",
+    "flow_drafts": "flows that are being written, until their owner publishes them or throws them away",
+    "flow_draft_files": "the files of those, likewise",
     "line_processes": "which processes run; nobody's data",
     "registrations": "which of them registers a trunk; nobody's data",
     "schema_floors": "which programs may run on the schema; nobody's data",

@@ -25,6 +25,7 @@ from ivr.store.database import TIMEOUT_S, Database
 from ivr.store.deaths import Deaths
 from ivr.store.desk_history import DeskHistory
 from ivr.store.desk_settings import DeskSettingsTable
+from ivr.store.flow_drafts import FlowDrafts
 from ivr.store.flow_versions import FlowVersions
 from ivr.store.handoff_contexts import HandoffContexts
 from ivr.store.lease import LOST, LineLease
@@ -107,6 +108,7 @@ class Store:
         self.dialogs = LiveDialogLog(self.database, now, writer, self._lease, self._deaths, node, keys)
         self.handoffs = HandoffContexts(self.database, now, writer)
         self.flow_versions = FlowVersions(self.database, now)
+        self.drafts = FlowDrafts(self.database, now)
         self.callbacks = CallbackRequests(self.database, now, writer)
         self.audit = AuditTrail(self.database, now)
         self.audit_log = AuditLogTable(self.database, now)

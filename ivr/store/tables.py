@@ -21,6 +21,7 @@ from sqlalchemy import (
 from ivr.store import account_tables as account_tables  # all tables share the metadata
 from ivr.store.columns import Json, Moment
 from ivr.store.columns import metadata as metadata
+from ivr.store.draft_tables import flow_drafts as flow_drafts
 from ivr.store.process_tables import line_processes as line_processes
 from ivr.store.process_tables import live_dialogs as live_dialogs
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ivr.call_search import CallSearch, CallsFound
 from ivr.desk.seats import Seats
-from ivr.errors import StoreUnavailable
+from ivr.errors import FlowError, StoreUnavailable
 from ivr.ports import AgentState, AuditLog, Recordings, Supervision
 from ivr.readiness import Readiness
 
@@ -87,20 +87,13 @@ class Flows(Protocol):
         answered for. Raises FlowError."""
 
     async def history(self, limit: int) -> Sequence[Mapping[str, Any]]:
-        """at, kind, version, previous, by, changed; newest first. Raises StoreUnavailable."""
+        """at, kind, version, previous, by, why, changed; newest first. Raises StoreUnavailable."""
 
-    async def roll_back(self, by: str, version: str) -> str:
+    async def roll_back(self, by: str, version: str, why: str = "") -> str:
         """To ``version``, or with "" to the one before the live one. Raises FlowError, StoreUnavailable."""
 
     async def trial(self, flow: str, caller: str, language: str, sources: Mapping[str, str] | None = None) -> Trial:
         """Of ``sources``, or the live version. Raises FlowError, UnavailableError."""
-
-
-class DraftSources(Protocol):
-    """Sets of flow files that somebody is writing."""
-
-    async def sources(self, draft: str) -> Mapping[str, str] | None:
-        """Every file of it, name -> text; None where there is none. Raises StoreUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +127,42 @@ class Words(Protocol):
     async def sound(self, key: str, text: str) -> bytes | None:
         """A WAV file of the text of ``key``, or of ``text`` in its place; None for an unknown key. Raises
         UnavailableError."""
+
+
+class NoDraft(FlowError):
+    """There is no such draft (any more)."""
+
+
+class DraftConflict(FlowError):
+    """Somebody else was there meanwhile. ``there``: the file as it is now, where it is about one."""
+
+    def __init__(self, message: str, there: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.there = there
+
+
+class Drafts(Protocol):
+    """Drafts of the flows; see ``ivr.workshop.drafts.desk``. Methods raise NoDraft, DraftConflict, FlowError with why
+    something can't be done, StoreUnavailable."""
+
+    async def all(self) -> Sequence[Mapping[str, Any]]: ...
+    async def begin(self, by: str) -> str: ...
+    async def drop(self, draft: str, by: str) -> None: ...
+    async def get(self, draft: str) -> Mapping[str, Any]: ...
+    async def sources(self, draft: str) -> Mapping[str, str] | None:
+        """All its files, as they would be published; None where there is no such draft."""
+
+    async def file(self, draft: str, name: str) -> Mapping[str, Any]: ...
+    async def save(
+        self, draft: str, name: str, by: str, text: str | None, *, digest: str, was: str | None, settles: str
+    ) -> Mapping[str, Any]: ...
+    async def check(self, draft: str, unsaved: Mapping[str, str]) -> Sequence[Mapping[str, Any]]: ...
+    async def diff(self, draft: str) -> Mapping[str, Any]: ...
+    async def publish(self, draft: str, by: str, why: str, digest: str) -> Mapping[str, Any]: ...
+    async def try_out(
+        self, draft: str, by: str, why: str, digest: str, percent: int, numbers: Sequence[str]
+    ) -> Mapping[str, Any]: ...
+    async def end_canary(self, by: str, why: str) -> str | None: ...
 
 
 class BoardPhone(Protocol):
@@ -207,8 +236,8 @@ class Backend:
     retry_after_s: Callable[[], int] = lambda: 30
     configuration: Callable[[], Mapping[str, Any]] = lambda: {}
     words: Words | None = None
+    drafts: Drafts | None = None
     node: str = ""
-    drafts: DraftSources | None = None
 
 
 BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)

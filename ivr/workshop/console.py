@@ -123,8 +123,8 @@ class ConsoleWorkshop:
     async def history(self, limit: int) -> Sequence[Mapping[str, Any]]:
         return [{**asdict(step), "at": step.at.isoformat()} for step in await self._releases.history(limit=limit)]
 
-    async def roll_back(self, by: str, version: str) -> str:
-        return await self._live.roll_back(by, version)
+    async def roll_back(self, by: str, version: str, why: str = "") -> str:
+        return await self._live.roll_back(by, version, why)
 
     async def trial(self, flow: str, caller: str, language: str, sources: Mapping[str, str] | None = None) -> Trial:
         version = Version.of(sources) if sources is not None else Version.of_library(shown_in(self._serving.live, flow))

@@ -72,18 +72,23 @@ def applied(sources: Mapping[str, str], edits: Sequence[FileEdit]) -> dict[str, 
     return changed
 
 
-def write(folder: Path, texts: Mapping[str, str]) -> None:
+def write(folder: Path, texts: Mapping[str, str | None]) -> None:
     """Each file in place at once, never half of it; all are written before the first is put into place. Line ends, a
-    byte order mark and permissions stay. Raises OSError."""
+    byte order mark and permissions stay. A file whose text is None goes. Raises OSError."""
     ready: list[tuple[Path, Path]] = []
     try:
         for name, text in texts.items():
+            if text is None:
+                continue
             path = (folder / name).resolve()  # a link stays one
             part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")  # hidden: no file of the library
             ready.append((part, path))
             _write_part(part, path, text)
         for part, path in ready:
             part.replace(path)
+        for name, text in texts.items():
+            if text is None:
+                (folder / name).unlink(missing_ok=True)
     finally:
         for part, _ in ready:
             part.unlink(missing_ok=True)

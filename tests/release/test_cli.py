@@ -61,7 +61,8 @@ def test_a_version_is_published_tried_and_taken_back(press: Press, capsys: pytes
     kinds = [step["kind"] for step in history(press, capsys, "main")]
     assert kinds == ["withdraw", "canary", "rollback", "publish", "publish"]
     assert [s["version"] for s in history(press, capsys, "human")] == [zero]
-    assert ivr(press, "rollback", one[:6]) == 0
+    assert ivr(press, "rollback", one[:6], "--why", "it was right after all") == 0
+    assert history(press, capsys)[0]["why"] == "it was right after all"
 
 
 def test_what_does_not_pass_is_not_published(press: Press, capsys: pytest.CaptureFixture[str]) -> None:

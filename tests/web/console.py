@@ -29,6 +29,7 @@ from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
 from ivr.workshop.console import ConsoleWorkshop
+from ivr.workshop.drafts.desk import DraftDesk
 from ivr.workshop.words.desk import WordingDesk
 from tests.call.fakes import FakeEars, FakeLeg, FakeSpeech, services
 from tests.web.fakes import ready
@@ -174,7 +175,10 @@ async def console(
             context,
             store.audit_log,
             mask,
-            words=WordingDesk(config, lambda: line_facts(config), releases, speech.render, store.audit_log),
+            drafts=DraftDesk(config, lambda: line_facts(config), store.drafts, live, serving),
+            words=WordingDesk(
+                config, lambda: line_facts(config), releases, speech.render, store.audit_log, None, live.one_at_a_time
+            ),
         ),
         feed,
         authentication=authentication,

@@ -109,10 +109,10 @@ class FakeFlows:
         return {"flow": flow, "languages": self.languages(), "parts": [], "services": []}
 
     async def history(self, limit: int) -> Sequence[Mapping[str, Any]]:
-        step = {"at": self.rejected_at(), "kind": "publish", "version": "v1", "previous": "", "by": self._by}
+        step = {"at": self.rejected_at(), "kind": "publish", "version": "v1", "previous": "", "by": self._by, "why": ""}
         return [{**step, "changed": ["main"]}]
 
-    async def roll_back(self, by: str, version: str) -> str:
+    async def roll_back(self, by: str, version: str, why: str = "") -> str:
         raise StoreUnavailable("stopped")
 
     async def trial(self, flow: str, caller: str, language: str, sources: Mapping[str, str] | None = None) -> Trial:

@@ -130,7 +130,7 @@ async def test_going_back_may_take_longer_than_the_store(
     """The version is checked and its prompts are rendered: nobody is told that the store does not answer."""
     monkeypatch.setattr("ivr.web.backend.STORE_TIMEOUT_S", 0.01)
 
-    async def rendering(by: str, version: str) -> str:
+    async def rendering(by: str, version: str, why: str) -> str:
         await asyncio.sleep(0.2)
         return version
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ivr.cli.flow.versions import NOTICED, recorded, with_releases
+from ivr.cli.flow.versions import NOTICED, add_why, recorded, with_releases
 from ivr.cli.options import Subparsers, add_config, command, operator
 from ivr.config import Config
 from ivr.errors import ConfigError
@@ -23,6 +23,7 @@ def add(tools: Subparsers) -> None:
         "--numbers", default="", metavar="NUMBER,…", help="everybody who calls from or to one of these numbers"
     )
     parser.add_argument("--end", action="store_true", help="nobody gets the canary any more")
+    add_why(parser)
     add_config(parser)
 
 
@@ -33,10 +34,10 @@ def handle(arguments: argparse.Namespace) -> int:
 
     async def work(releases: Releases, config: Config) -> str:
         if arguments.end:
-            ended = await releases.end_canary(operator())
+            ended = await releases.end_canary(operator(), arguments.why)
             return f"canary ended: {ended}" if ended else "there was no canary"
         version = await recorded(releases, config, arguments.version)
-        await releases.start_canary(version, operator(), percent=arguments.percent, numbers=numbers)
+        await releases.start_canary(version, operator(), percent=arguments.percent, numbers=numbers, why=arguments.why)
         return f"canary: {version}"
 
     print(with_releases(arguments, work))

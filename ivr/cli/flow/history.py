@@ -43,10 +43,10 @@ def show(steps: Sequence[Step], live: Release | None, canary: Release | None) ->
     if not steps:
         console.print("nothing was published yet: ivr serve publishes the flows when it starts")
         return
-    table = Table("when", "what", "version", "before", "by", "flows that changed", box=None, pad_edge=False)
+    table = Table("when", "what", "version", "before", "by", "why", "flows that changed", box=None, pad_edge=False)
     for step in steps:
         at = step.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(at, step.kind, step.version, step.previous, step.by, ", ".join(step.changed))
+        table.add_row(at, step.kind, step.version, step.previous, step.by, step.why, ", ".join(step.changed))
     console.print(table)
     if live is not None:
         console.print(f"\nlive: {live.version}", soft_wrap=True)

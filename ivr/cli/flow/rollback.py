@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ivr.cli.flow.versions import NOTICED, with_releases
+from ivr.cli.flow.versions import NOTICED, add_why, with_releases
 from ivr.cli.options import Subparsers, add_config, command, operator
 from ivr.config import Config
 from ivr.release.releases import Releases
@@ -18,12 +18,13 @@ def add(tools: Subparsers) -> None:
     parser.add_argument(
         "version", nargs="?", default="", metavar="VERSION", help="default: the one before the live one"
     )
+    add_why(parser)
     add_config(parser)
 
 
 def handle(arguments: argparse.Namespace) -> int:
     async def work(releases: Releases, _: Config) -> str:
-        return await releases.roll_back(operator(), arguments.version)
+        return await releases.roll_back(operator(), arguments.version, arguments.why)
 
     print(f"live: {with_releases(arguments, work)}")
     return 0

@@ -49,4 +49,10 @@ async def recorded(releases: Releases, config: Config, what: str) -> str:
     return candidate.library.version
 
 
+def add_why(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--why", default="", metavar="TEXT", help="what for: kept in ivr flow history and in the audit log"
+    )
+
+
 NOTICED = "A running service notices within a few seconds; calls in progress finish on the version they began with."

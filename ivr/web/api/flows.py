@@ -13,7 +13,7 @@ from ivr.web.formats import json_response
 from ivr.web.rules import account_of, needs
 
 HISTORY = 20
-USAGE = 'send {"version": VERSION} or {}'
+USAGE = 'send {"version": VERSION, "why": TEXT}, or {}'
 
 
 @needs("designer", "ops", scope="flows:read")
@@ -33,18 +33,19 @@ async def flows(request: web.Request) -> web.Response:
 
 @needs("designer", scope="flows:publish")
 async def rollback(request: web.Request) -> web.Response:
-    """``{"version": VERSION}``, or {} for the one before the live one; what is live then."""
-    version = (await json_object(request, USAGE)).get("version", "")
-    if not isinstance(version, str):
+    """``{"version": VERSION, "why": TEXT}``, or {} for the one before the live one; what is live then."""
+    asked = await json_object(request, USAGE)
+    version, why = asked.get("version", ""), asked.get("why", "")
+    if not isinstance(version, str) or not isinstance(why, str):
         raise web.HTTPBadRequest(text=USAGE)
-    return json_response({"version": await rolled_back(request, account_of(request).name, version)})
+    return json_response({"version": await rolled_back(request, account_of(request).name, version, why)})
 
 
-async def rolled_back(request: web.Request, by: str, version: str) -> str:
+async def rolled_back(request: web.Request, by: str, version: str, why: str = "") -> str:
     """The version that is live then; 409 when there is no way back to it. It takes the time that checking it and
     rendering its prompts takes: only the database is bound, by itself."""
     try:
-        return await request.app[BACKEND].flows.roll_back(by, version)
+        return await request.app[BACKEND].flows.roll_back(by, version, why)
     except FlowError as error:
         raise web.HTTPConflict(text=str(error)) from error
 

@@ -30,7 +30,8 @@ async def flows(request: web.Request) -> web.Response:
 @needs("designer", scope="flows:publish")
 async def rollback(request: web.Request) -> web.Response:
     """A form of the page of all flows."""
-    await rolled_back(request, author_of(request), (await form(request)).get("version", ""))
+    asked = await form(request)
+    await rolled_back(request, author_of(request), asked.get("version", ""), asked.get("why", ""))
     raise web.HTTPSeeOther("/flows")
 
 

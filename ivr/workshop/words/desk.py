@@ -36,7 +36,7 @@ Render = Callable[[str, str, str, str], Awaitable[Clip]]
 
 class WordingDesk:
     """Implements ``ivr.web.backend.Words``. ``facts``: as the checker knows the line now. ``render``: as callers hear
-    it."""
+    it. ``one_at_a_time``: held by who writes the folder, or publishes it."""
 
     def __init__(
         self,
@@ -46,6 +46,7 @@ class WordingDesk:
         render: Render,
         audit: AuditLog,
         check: Check | None = None,
+        one_at_a_time: asyncio.Lock | None = None,
     ) -> None:
         self._config, self._folder, self._facts = config, config.flows.directory, facts
         self._releases, self._render, self._audit, self._check = releases, render, audit, check
@@ -55,7 +56,7 @@ class WordingDesk:
         self._earlier: tuple[object, Sequence[Catalogue]] = (None, ())
         self._undo: dict[str, Mapping[str, tuple[str | None, str]]] = {}  # by whom: file -> before, digest after
         self._rendering = 0
-        self._one_at_a_time = asyncio.Lock()
+        self._one_at_a_time = one_at_a_time or asyncio.Lock()
 
     async def search(self, wanted: Mapping[str, str], start: int, most: int) -> WordsFound:
         catalogue = await self._catalogue()
@@ -103,16 +104,13 @@ class WordingDesk:
             if changed := [name for name, (_, digest) in saved.items() if digest_of(now.get(name)) != digest]:
                 raise EditConflict(f"{', '.join(changed)}: changed by somebody else since; nothing was taken back")
             await self._note(by, "words.taken_back", list(saved), ())
-            await aside(self._put_back, {name: before for name, (before, _) in saved.items()})
+            await aside(self._written, {name: before for name, (before, _) in saved.items()})
             del self._undo[by]
             return tuple(saved)
 
-    def _put_back(self, texts: Mapping[str, str | None]) -> None:
+    def _written(self, texts: Mapping[str, str | None]) -> None:
         try:
-            write(self._folder, {name: text for name, text in texts.items() if text is not None})
-            for name, text in texts.items():
-                if text is None:
-                    (self._folder / name).unlink()
+            write(self._folder, texts)
         except OSError as error:
             raise FlowError(f"{error.filename}: {error.strerror}") from error
 

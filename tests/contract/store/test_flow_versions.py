@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from ivr.errors import FlowError
+from ivr.ports import AuditSearch
 from ivr.store import Store
 
 from .conftest import Time
@@ -91,6 +92,22 @@ async def test_canaries(recorded: Store) -> None:
     for percent in (0, -1, 101):
         with pytest.raises(FlowError, match="percentage"):
             await versions.start_canary("main", "c3", "dana", percent=percent)
+
+
+async def test_why_is_kept_with_who_and_when(recorded: Store) -> None:
+    versions = recorded.flow_versions
+    await versions.publish("main", "a1", "dana")
+    await versions.publish("main", "b2", "dana", why=" the office moved\n")
+    await versions.start_canary("main", "c3", "eli", percent=10, why="is it quicker?")
+    await versions.end_canary("main", "eli", "x" * 900)
+    await versions.roll_back("main", "ops", "callers got lost")
+    said = [(step.kind, step.why) for step in await versions.history("main")]
+    assert said == [
+        ("rollback", "callers got lost"), ("withdraw", "x" * 500), ("canary", "is it quicker?"),
+        ("publish", "the office moved"), ("publish", ""),
+    ]  # fmt: skip
+    rows = (await recorded.audit_log.find(AuditSearch(what="flow.canary"))).rows
+    assert rows[0].event.after == {"version": "c3", "percent": 10, "numbers": 0, "why": "is it quicker?"}
 
 
 async def test_publications_at_once_leave_one_live_version(recorded: Store) -> None:
