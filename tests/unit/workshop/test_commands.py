@@ -64,6 +64,9 @@ def test_check_finds_nothing_in_the_reference_flows(desk: Path, capsys: pytest.C
     assert main(["flow", "check", "--strict", "flows"]) == 0
     unknown, verdict = capsys.readouterr().out.splitlines()
     assert unknown.startswith("not checked: ") and "skills" in unknown, "there is no configuration here"
+    for part in ("services", "whom they serve", "recordings", "recogniser", "voice", "the example company's actions"):
+        assert part in unknown
+    assert unknown.endswith("There is no config.toml here: pass --config FILE to check these too")
     assert verdict.startswith("nothing wrong: 1 folder checked")
 
 
