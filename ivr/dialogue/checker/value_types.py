@@ -20,6 +20,7 @@ SAID_AS: Mapping[str, frozenset[str]] = {
     "ordinal": frozenset({"number", "ordinal", "plural", "digits", "spell", "label"}),
     "money": frozenset({"money", "number", "label"}),
     "digits": frozenset({"digits", "number", "ordinal", "plural", "spell", "label"}),
+    "phone": frozenset({"phone", "digits", "spell", "label"}),
     "date": frozenset({"date", "label"}),
     "boolean": frozenset({"label"}),
     "choice": frozenset({"spell", "label"}),
@@ -37,7 +38,8 @@ FACTS: Mapping[str, str] = {"hours.open": "boolean", "wait.position": "number", 
 
 
 _ALIKE = (  # types that pass for one another
-    {"number", "ordinal", "money"}, {"digits", "number", "text"}, {"choice", "text", "boolean"}, {"title", "text"},
+    {"number", "ordinal", "money"}, {"digits", "number", "text"}, {"digits", "phone", "text"},
+    {"choice", "text", "boolean"}, {"title", "text"},
 )  # fmt: skip
 
 

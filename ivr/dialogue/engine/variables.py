@@ -8,8 +8,10 @@ from datetime import date
 
 from ivr.dialogue.flows.model import VariableSpec
 from ivr.dialogue.flows.wording import Wordings, filtered, labelled
+from ivr.dialogue.spoken.phone import LONGEST, SHORTEST, phone_number
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
+from ivr.dialogue.understanding.phone_slot import PhoneSlot, phoned
 from ivr.dialogue.understanding.slots import (
     ChoiceSlot,
     DateSlot,
@@ -82,6 +84,11 @@ def fitted(value: object, kind: str, language: str, term: Callable[[str], Term |
         return counted(value, language, kind == "ordinal")
     if kind == "digits":
         return digited(str(value), language)
+    if kind == "phone":
+        try:
+            return phoned(phone_number(value), language)
+        except ValueError:
+            return SlotValue(str(value), str(value))
     if kind == "date":
         try:
             return dated(date.fromisoformat(str(value)[:10]), language)
@@ -97,7 +104,12 @@ def fitted(value: object, kind: str, language: str, term: Callable[[str], Term |
 
 
 def bound(
-    spec: VariableSpec, name: tuple[str, str], words: Wordings, lexicon: Callable[[str], Lexicon], today: date
+    spec: VariableSpec,
+    name: tuple[str, str],
+    words: Wordings,
+    lexicon: Callable[[str], Lexicon],
+    today: date,
+    caller: str = "",
 ) -> tuple[Slot, Hashable] | None:
     """A variable ``name`` (flow, variable) as a slot, and what tells this binding from another; None where it can't
     be spoken."""
@@ -114,6 +126,10 @@ def bound(
             length = (1, 20) if spec.length is None else spec.length
             shortest, longest = (length, length) if isinstance(length, int) else length
             return DigitSlot(shortest, longest, language), (shortest, longest)
+        case "phone":
+            length = (SHORTEST, LONGEST) if spec.length is None else spec.length
+            shortest, longest = (length, length) if isinstance(length, int) else length
+            return PhoneSlot(language, shortest, longest, caller), ("phone", shortest, longest, caller)
         case "date":
             return DateSlot(today, language), today
         case "boolean":
