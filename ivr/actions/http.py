@@ -71,11 +71,24 @@ class AnswerTooLarge(ActionError):
     """The service sent more than LARGEST_ANSWER bytes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """A request as it was sent, and what was answered; status 0: nothing, in time."""
+
+    service: str
+    method: str
+    url: URL
+    body: bytes | None
+    status: int
+    content: bytes
+
+
 class HttpActions:
     """One client session for all services; ``aclose`` it.
 
     ``own``: the URL of this line's own HTTP server, for services whose url is a path; ``own_token`` opens it.
-    ``observe`` is told, by the call's id, how each call of a service went; ``sampling``: which of these are traced."""
+    ``observe`` is told, by the call's id, how each call of a service went; ``sampling``: which of these are traced.
+    ``heard`` gets every exchange whole, for a recording of it."""
 
     def __init__(
         self,
@@ -85,8 +98,9 @@ class HttpActions:
         *,
         observe: Callable[[str, HttpAnswered], None] = lambda call_id, answered: None,
         sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+        heard: Callable[[Exchanged], None] = lambda exchanged: None,
     ) -> None:
-        self._observe, self._sampling = observe, sampling
+        self._observe, self._sampling, self._heard = observe, sampling, heard
         self.apply(services)
         self._own, self._own_token = own, own_token
         self._session: aiohttp.ClientSession | None = None
@@ -124,7 +138,7 @@ class HttpActions:
             self._headers(service, invocation.call),
             None if method in ("GET", "DELETE") and not body else json.dumps(body, default=str).encode(),
         )
-        began, status = time.monotonic(), 0
+        began, status, content = time.monotonic(), 0, b""
         try:
             async with asyncio.timeout(service.timeout_s):
                 status, content = await self._answer(service, request)
@@ -138,6 +152,7 @@ class HttpActions:
         finally:
             answered = HttpAnswered(service.name, method, status, time.monotonic() - began, _span(invocation.call))
             self._observe(invocation.call.call_id, answered)
+            self._heard(Exchanged(service.name, method, request.url, request.body, status, content))
         return result_of(invocation, service.name, status, payload)
 
     async def vocabulary(
@@ -153,6 +168,7 @@ class HttpActions:
         try:
             async with asyncio.timeout(VOCABULARY_TIMES * service.timeout_s):
                 status, content = await self._answer(service, request, LARGEST_VOCABULARY)
+            self._heard(Exchanged(service.name, request.method, request.url, None, status, content))
             if not 200 <= status < 300:
                 raise UnavailableError(f"the service {service.name} answered {status}")
             return await asyncio.to_thread(lambda: answer.terms(_decoded(status, content), places))

@@ -115,7 +115,7 @@ def write(directory: Path, files: Mapping[str, str]) -> None:
             for name in sorted(ours):
                 (made / name).rename(directory / name)
                 moved.append(directory / name)
-        except OSError:
+        except BaseException:  # Ctrl-C too leaves nothing half-written
             for done in moved:
                 shutil.rmtree(done) if done.is_dir() else done.unlink()
             raise

@@ -14,7 +14,7 @@ from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows import company_file, model, prompt, state
 from ivr.dialogue.flows.library import load_library
 from ivr.dialogue.flows.source import read_directory
-from ivr.dialogue.flows.wording import FILTERS
+from ivr.dialogue.flows.wording import FILTERS, Wordings
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS
 from ivr.reference import COMPANY
 from tests.flows.reference import FLOWS
@@ -75,6 +75,21 @@ def test_the_company_file_of_the_guide_is_one() -> None:
     assert [f.render() for f in findings if f.file in ("company.yaml", "dentists.csv")] == []
     assert loaded.library.signatures["visit.cancel"].risk == "irreversible"
     assert [term.spoken for term in loaded.library.vocabularies["dentists"]] == [("molar", "the doctor")]
+
+
+def test_the_universals_of_another_language_are_as_the_guide_has_them() -> None:
+    """Every name in its example is one of the universals'; what the line has beside these is named as missing."""
+    sources = {**read_directory(FLOWS), "universals.es-ES.yaml": block("universals")}
+    loaded = load_library(sources, COMPANY.all_signatures)
+    assert loaded.library is not None, "\n".join(f.render() for f in loaded.findings)
+    facts = LineFacts(skills=("general", "retention", "discs"), services=("deliveries",))
+    found = [f for f in check(loaded.library, facts) if f.file == "universals.es-ES.yaml"]
+    assert {f.code for f in found} == {"missing-wording"}, "\n".join(f.render() for f in found)
+    missing = {f.text for f in found}
+    assert "anger" in missing and "risk.anger" in missing
+    assert not missing & {"human", "yes", "no", "start_over", "cancellation", "risk.cancellation", "noinput"}
+    words = Wordings(loaded.library, "es-ES", "neutral")
+    assert "claro" in words.universal("yes") and "quiero cancelar mi membresía" in words.universal("cancellation")
 
 
 def test_the_flow_of_the_guide_that_takes_a_message_is_one() -> None:

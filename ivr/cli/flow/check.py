@@ -52,6 +52,8 @@ def handle(arguments: argparse.Namespace) -> int:
     findings = [f for folder in folders for f in folder.own(examine(folder.sources, facts, profile=profile).findings)]
     counts = Counter(f.severity for f in findings)
     unchecked = list(facts.unknown)
+    if config is None:
+        unchecked.append("whether the line has the example company's actions and facts, which are taken to be there")
     if profile:
         unchecked += [f"{profile}, rule {number}: {why}" for number, why in PROFILES[profile].not_checked.items()]
     if arguments.json:
@@ -61,7 +63,8 @@ def handle(arguments: argparse.Namespace) -> int:
     else:
         show(findings)
         if unchecked:
-            print(f"not checked: {'; '.join(unchecked)}")
+            more = ". There is no config.toml here: pass --config FILE to check these too" if config is None else ""
+            print(f"not checked: {'; '.join(unchecked)}{more}")
         if findings:
             said = [_counted(counts[s], s) for s in STYLES if counts[s] or s != "note"]
             print(", ".join(said))

@@ -20,20 +20,25 @@ from ivr.cli.options import Subparsers, command
 from ivr.config import FlowsConfig
 from ivr.dialogue.engine.contract import Start
 from ivr.errors import ConfigError, IvrError
+from ivr.numbering import NumberingPlan
 from ivr.record import CallerActed, Entry
 from ivr.workshop.folder import mocks_of, select
 from ivr.workshop.scripts.report import entry_lines
 from ivr.workshop.simulate.commands import HELP, obey
 from ivr.workshop.simulate.driver import USUAL
 from ivr.workshop.simulate.harness import entry_of
+from ivr.workshop.simulate.mock_services import MockServices
 from ivr.workshop.simulate.sandbox import Sandbox, StoreSandbox
+from ivr.workshop.simulate.service_recorder import Recorded, ServiceRecorder
 from ivr.workshop.simulate.simulation import Simulation
 from ivr.workshop.simulate.timeline import keep, timeline
 
 EPILOG = f"""\
 Type what the caller says, or digits for keys.
 {HELP}
-It works on the company's example data in memory, gone at the end, unless --database names a database.
+It works on the company's example data in memory, gone at the end, unless --database names a database. Services are
+answered for by their mock files; with --record DIR they are asked for real, where config.toml has them, and what they
+answer is written to DIR/SERVICE.mock.yaml, to be replayed: secrets, telephone numbers and names are replaced.
 """
 STYLES = {
     "prompt": "bold cyan",
@@ -55,6 +60,9 @@ def add(tools: Subparsers) -> None:
     parser.add_argument("--at", metavar="MOMENT", help="local time, e.g. 2026-03-03T10:00; default: now")
     parser.add_argument("--database", metavar="URL", help="work on this one, and keep the call in it")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the call for ivr flow test --record-simulation")
+    parser.add_argument(
+        "--record", type=Path, metavar="DIR", help="ask the real services, and keep their answers there as mock files"
+    )
     parser.add_argument("--keys-led", action="store_true", help="as where no recogniser speaks the language")
     add_config_file(parser)
 
@@ -69,11 +77,16 @@ async def _simulate(arguments: argparse.Namespace) -> int:
         demand_line(config)
     kept = StoreSandbox(arguments.database, config) if arguments.database else None
     sandbox = kept or Sandbox(config)
+    recorder: ServiceRecorder | None = None
     try:
         at = _moment(arguments.at, sandbox.zone)
         chosen = select(arguments.flow, flows_of(config), config)
         library, entry = entry_of(chosen.folder, chosen.name)
         sandbox.mocks = mocks_of(chosen.folder.path)
+        if arguments.record:
+            services = config.flows.services if config is not None else ()
+            sandbox.recorder = recorder = ServiceRecorder(services, library, arguments.record)
+            sandbox.mocks = MockServices()  # what a mock file says is not asked for
         await sandbox.reset(at)
         flows = config.flows if config is not None else FlowsConfig()
         start = Start(
@@ -81,12 +94,14 @@ async def _simulate(arguments: argparse.Namespace) -> int:
             entry=entry,
             language=arguments.language or flows.language,
             persona=arguments.persona or flows.persona,
-            caller=arguments.caller,
+            caller=NumberingPlan(flows.country).number(arguments.caller) if recorder else arguments.caller,
             called=USUAL.called,
             keys_led=arguments.keys_led,
         )
         simulation = Simulation(library, sandbox, at, start)
         await _converse(simulation)
+        if recorder is not None:
+            _recorded(recorder.write())
         told = timeline(simulation)
         if arguments.save:
             arguments.save.write_text(json.dumps(told, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
@@ -94,9 +109,20 @@ async def _simulate(arguments: argparse.Namespace) -> int:
             await keep(told, kept.store.calls)
             print(f"kept as call {told['call_id']}")
     finally:
+        if recorder is not None:
+            await recorder.aclose()
         if kept:
             await kept.close()
     return 0
+
+
+def _recorded(recorded: Recorded) -> None:
+    for path in recorded.files:
+        print(f"recorded {path}; look through it before it goes anywhere")
+    for remark in recorded.remarks:
+        print(f"ivr: {remark}", file=sys.stderr)
+    if not recorded.files:
+        print("no service was asked: nothing is recorded")
 
 
 def _moment(text: str | None, zone: ZoneInfo) -> datetime:

@@ -18,7 +18,7 @@ from ivr.cli.options import Subparsers, command
 from ivr.config import Config, FlowsConfig
 from ivr.errors import ConfigError, IvrError
 from ivr.workshop.folder import folders, library_of
-from ivr.workshop.scripts.coverage import lines
+from ivr.workshop.scripts.coverage import Coverage, lines
 from ivr.workshop.scripts.from_call import append, load, past_call, record
 from ivr.workshop.scripts.report import failure_lines, summary, write_junit
 from ivr.workshop.scripts.runner import CallResult, Rehearsal, Report, rehearse, scripts_by_folder, together
@@ -26,7 +26,11 @@ from ivr.workshop.scripts.watcher import changes
 from ivr.workshop.simulate.sandbox import Sandbox
 
 Run = Callable[..., Awaitable[list[Rehearsal]]]
-EPILOG = "Exit codes: 0 all as expected, 1 something was otherwise, 2 wrong usage."
+EPILOG = """\
+--least 85 fails where the scripts visit fewer than 85 % of the states of all flows in the folder, and names the others.
+
+Exit codes: 0 all as expected, 1 something was otherwise, 2 wrong usage.
+"""
 
 
 def add(tools: Subparsers) -> None:
@@ -35,6 +39,9 @@ def add(tools: Subparsers) -> None:
     parser.add_argument("-k", dest="only", default="", metavar="NAME", help="only calls whose name contains this")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="the results as JUnit XML too")
     parser.add_argument("--coverage", action="store_true", help="which states and edges no call has seen")
+    parser.add_argument(
+        "--least", type=float, metavar="PERCENT", help="of the states of all flows that calls must visit, else code 1"
+    )
     parser.add_argument("--watch", action="store_true", help="again whenever a file changes, until Ctrl-C")
     voicing = parser.add_argument_group("speak the scripts' lines and hear them")
     voicing.add_argument(
@@ -97,6 +104,7 @@ async def _record(arguments: argparse.Namespace, config: Config | None, paths: S
 
 
 async def _once(run: Run, arguments: argparse.Namespace) -> int:
+    least = _least(arguments)
     screen = _Screen()
     rehearsals = await run(watch=screen.result)
     report = together(rehearsals)
@@ -108,7 +116,20 @@ async def _once(run: Run, arguments: argparse.Namespace) -> int:
             raise ConfigError(f"--junit {arguments.junit}: {error.strerror}", remedy="name a file here") from error
     if not report.results and not report.findings:
         raise ConfigError(f"no call's name contains {arguments.only!r}", remedy="leave out -k to run them all")
-    return 0 if report.passed else 1
+    visited = [screen.visited(rehearsal.coverage, least) for rehearsal in rehearsals] if least is not None else []
+    return 0 if report.passed and all(visited) else 1
+
+
+def _least(arguments: argparse.Namespace) -> float | None:
+    """A share, 0 to 1."""
+    least: float | None = arguments.least
+    if least is None:
+        return None
+    if not 0 < least <= 100:
+        raise ConfigError(f"--least {least:g} is no percentage", remedy="pass a number up to 100, such as 85")
+    if arguments.only:
+        raise ConfigError("--least is about all calls, and -k runs some of them", remedy="leave out one of the two")
+    return least / 100
 
 
 async def _watch(run: Run, paths: Sequence[Path], arguments: argparse.Namespace) -> int:
@@ -145,6 +166,17 @@ class _Screen:
         self.say(first, "bold red")
         for line in rest:
             self.say(line)
+
+    def visited(self, coverage: Coverage, least: float) -> bool:
+        """Whether the states of all flows were, so far as that is wanted; what was not, flow by flow."""
+        enough = coverage.state_share >= least
+        self.say(
+            f"all flows: {coverage.summary()}, at least {least:.0%} of the states wanted",
+            "green" if enough else "bold red",
+        )
+        for flow, states in coverage.unvisited_by_flow().items():
+            self.say(f"    {flow}: {', '.join(states)}", "yellow")
+        return enough
 
     def report(self, report: Report, rehearsals: Sequence[Rehearsal], *, full: bool, part: bool) -> None:
         """``part``: only some calls ran, so what none of them visited means nothing."""

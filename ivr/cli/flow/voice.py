@@ -14,7 +14,7 @@ from ivr.config import Config, SpeechConfig
 from ivr.dialogue.spoken.language import same_language
 from ivr.softphone.voices import CallerVoice, available_voices
 from ivr.speech.service import WorkerSpeechService
-from ivr.workshop.folder import folders, library_of
+from ivr.workshop.folder import folders, library_of, mocks_of
 from ivr.workshop.scripts.runner import scripts_by_folder
 from ivr.workshop.scripts.voicing import (
     DOUBTED,
@@ -46,6 +46,7 @@ async def speak_scripts(arguments: argparse.Namespace, config: Config | None, pa
         voices = _voices(arguments.voices or (available_voices()[:1] or [OWN]), service)
         for folder, files in scripts_by_folder(paths).items():
             library = library_of(folders([folder], config)[0])
+            sandbox.mocks = mocks_of(folder)
             audition = Audition(library, sandbox, voices, service.recognise, Telephone(arguments.snr))
             reports.append(await audition.run(files, only=arguments.only, watch=lambda line: _show(console, line)))
     finally:

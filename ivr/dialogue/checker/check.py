@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ivr.dialogue.checker import gethuman
+from ivr.dialogue.checker.alike_terms import check_alike_terms
 from ivr.dialogue.checker.alike_values import check_alike_values
 from ivr.dialogue.checker.arguments import check_arguments
 from ivr.dialogue.checker.company import check_company
@@ -53,6 +54,7 @@ RULES: tuple[Rule, ...] = (
     check_paths,
     check_passed_values,
     check_alike_values,
+    check_alike_terms,
     check_risk_keywords,
 )
 

@@ -35,7 +35,7 @@ class LineFacts:
         """What could not be checked, a sentence each."""
         for known, what in (
             (self.skills, "whether the desk has the skills that flows ask for"),
-            (self.services, "whether the services that flows call are configured"),
+            (self.services, "whether the services that flows call are configured, and whom they serve"),
             (self.entries, "which flows answer calls"),
             (self.recorded, "whether the recordings that prompts name are there"),
             (self.vocabularies, "whether titles of the catalogue sound alike"),

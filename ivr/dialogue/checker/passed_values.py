@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from ivr.dialogue.checker.findings import Findings
-from ivr.dialogue.checker.value_types import WHOLE
+from ivr.dialogue.checker.value_types import SAID_AS, WHOLE, literal_fits, passes_for, type_of
 from ivr.dialogue.flows.condition import read
 from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing, suggestion
@@ -26,7 +26,26 @@ def check_passed_values(findings: Findings) -> None:
                 for parameter, value in state.arguments.items():
                     if parameter in callee.parameters:
                         place = findings.at(name, "states", sid, "with", parameter)
+                        _typed(findings, flow, callee, parameter, value, place)
                         _given(findings, flow, callee, parameter, value, place)
+
+
+def _typed(findings: Findings, flow: Flow, callee: Flow, parameter: str, value: object, place: Place) -> None:
+    """A sub-flow's parameter is given what it can be: a value of another type fits no condition and is said wrongly."""
+    wanted, expression = callee.slots[parameter].type, read(value)
+    if expression is not None and expression.bare:
+        given = type_of(findings, flow, expression.bare)
+        # What an unknown type, or a text, holds, nobody can tell.
+        if given in SAID_AS and wanted in SAID_AS and not passes_for(given, wanted):
+            why = f"{callee.flow} wants a {wanted} for {parameter}, and {expression.bare} is a {given}"
+            findings.add("wrong-type", place, why, f"pass a variable of type {wanted}", text=str(value))
+    elif expression is None or expression.literal:
+        for one in _values(flow, value):
+            if one is not None and one != "" and not literal_fits(one, wanted):
+                why = f"{callee.flow} wants a {wanted} for {parameter}, and “{one}” is none"
+                findings.add(
+                    "wrong-type", place, why, f"give it a {wanted}, or a variable that is one", text=str(value)
+                )
 
 
 def _given(findings: Findings, flow: Flow, callee: Flow, name: str, value: object, place: Place) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from ivr.dialogue.checker.declarations import misused
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.graph import HANDOFF_OUTCOMES, HTTP_OUTCOMES
+from ivr.dialogue.checker.value_types import passes_for
 from ivr.dialogue.engine.contract import PLACE_FACTS
 from ivr.dialogue.engine.states.wait import FACTS as WAIT_FACTS
 from ivr.dialogue.flows.condition import leaves
@@ -30,10 +31,6 @@ FACTS = frozenset({
 })  # fmt: skip
 SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "phone", "date", "boolean", "choice"})
 ASKED_TYPES = SPOKEN_TYPES | {"text"}  # text is dictated: all that is said, so it is no part of a phrase
-_ALIKE = (  # types that pass for one another
-    {"number", "ordinal", "money"}, {"digits", "number", "text"}, {"digits", "phone", "text"},
-    {"choice", "text", "boolean"}, {"title", "text"},
-)  # fmt: skip
 _KEYS = {  # what a state may say besides prompt, set, clear, about and universals, by its kind
     "question": {"ask", "choices", "noinput", "nomatch", "help", "key_entry", "timeout", "hangover", "bargein", "goto"},
     "action": {"action", "arguments", "confirm", "wait", "returns", "on", "timeout", "hangover", "bargein", "help"},
@@ -276,7 +273,7 @@ class _Names:
             if found.bare not in self.variables:
                 continue
             given, wanted = self.variables[found.bare].type, parameter.type
-            if given != wanted and wanted != "text" and not any(given in a and wanted in a for a in _ALIKE):
+            if given != wanted and wanted != "text" and not passes_for(given, wanted):
                 why = f"{signature.name} wants a {wanted} for {name}, and {found.bare} is a {given}"
                 self.add("wrong-type", place, why, f"pass a variable of type {wanted}")
         for parameter in signature.parameters:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ivr.dialogue.checker.findings import Findings
+from ivr.dialogue.checker.references import FACTS
 from ivr.dialogue.flows.condition import names_of
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.prompt import Path, TaperedPrompt, items_of
@@ -22,10 +23,24 @@ _REMEDY = {
 
 
 def check_secrets(findings: Findings) -> None:
-    for name, secret in secret_variables(findings.library.flows).items():
+    secrets = secret_variables(findings.library.flows)
+    facts = frozenset(_secret_facts(findings, secrets))
+    for name, secret in secrets.items():
         flow = findings.library.flows[name]
-        if told := secret | frozenset(_given_as_secret(findings, flow)):
+        if told := secret | facts | frozenset(_given_as_secret(findings, flow)):
             _Secrets(findings, name, flow, told).check()
+
+
+def _secret_facts(findings: Findings, secrets: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    """Facts that a secret variable is set to, or that an action takes for a secret: they are one, in every flow."""
+    for name, flow in findings.library.flows.items():
+        for state in flow.states.values():
+            given = [pair for each in (state.set, *(t.edge.set for t in state.transitions())) for pair in each.items()]
+            values = [value for variable, value in given if variable in secrets[name]]
+            signature = findings.library.signatures.get(state.action)
+            parameters = signature.parameters if signature is not None else ()
+            values += [state.arguments.get(parameter.name) for parameter in parameters if parameter.secret]
+            yield from (fact for value in values for fact in names_of(value) if "." in fact and fact not in FACTS)
 
 
 def _given_as_secret(findings: Findings, flow: Flow) -> Iterator[str]:

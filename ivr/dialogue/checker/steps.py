@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from ivr.dialogue.checker.asked_twice import AskedTwice, corrected
 from ivr.dialogue.checker.graph import (
     BACK,
     END,
@@ -32,6 +33,7 @@ from ivr.dialogue.understanding.grammar import slot_names
 
 _MOST_TRACKED = 10
 _UNHEARD = frozenset({"answer", "then", "case", "outcome", "result"})  # kinds taken without the caller being heard
+_TELLS = frozenset({"action", "http", "call", "question", "wait", "handoff", "resume"})  # kinds that bring other facts
 
 
 def graphs_of(library: FlowLibrary, assurance: Assurance) -> dict[str, FlowGraph]:
@@ -49,11 +51,12 @@ class _Compiler:
         self.index = {s: i for i, s in enumerate(flow.states)}
         self.overlays = [(k, w) for k, w in library.wordings.items() if k[0] == flow.flow]
         self.tracked: dict[str, int] = {}
+        self.asked = AskedTwice(flow, self.bits)
 
     def compile(self) -> FlowGraph:
         self.tracked = self._tracked()
         nodes = [self._node(name, state) for name, state in self.flow.states.items()]
-        tracked = sum(self.tracked.values())
+        tracked = sum(self.tracked.values()) | self.asked.mask
         start = self.index.get(self.flow.start, 0)
         return FlowGraph(self.flow, list(self.flow.states), self.index, self.bits, nodes, tracked, start)
 
@@ -78,6 +81,9 @@ class _Compiler:
             names = tested | mixed | _asked_in_circles(self.flow)
         return {n: self.bits[n] for n in names if n in self.bits}
 
+    def _test(self, condition: str) -> Test:
+        return test_of(condition, self.tracked, self.asked.beforehand)
+
     # --- what is used ------------------------------------------------------------------------------------------
 
     def _need(self, names: Iterable[str]) -> int:
@@ -99,7 +105,7 @@ class _Compiler:
         found = []
         for item, here in items_of(prompt, path):
             if need := self._need(n for text in (item.say, *item.variants) for n in names_in(text)):
-                guard = test_of(item.condition, self.tracked) if item.condition else None
+                guard = self._test(item.condition) if item.condition else None
                 found.append(Use(need, (*here, "say"), overlay, guard))
         return found
 
@@ -126,8 +132,13 @@ class _Compiler:
         lost: int = 0,
         debt: Debt = Debt.KEEP,
         guard: Test | None = None,
+        found: int = 0,
+        passing: bool = False,
     ) -> Step:
-        """A transition as a step: ``say`` is resolved, the edge's ``set`` done, then its and the state's ``clear``."""
+        """A transition as a step: ``say`` is resolved, the edge's ``set`` done, then its and the state's ``clear``.
+
+        ``found``: what asking conditions told (AskedTwice). ``passing``: nothing was asked, ``before`` stays as it is.
+        """
         edge = transition.edge
         uses = self._prompt_uses(here, transition.prompt_id, edge.say, (*transition.path, "say")) if edge.say else []
         uses += self._values(edge.set, ("states", here, *transition.path, "set"))
@@ -137,7 +148,18 @@ class _Compiler:
         gen = (before | self._need(edge.set)) & ~kill
         kill |= lost & ~gen
         target = self._target(edge.goto, self.index[here])
+        assigned = self._changed(here) | self._need(edge.set) | kill | lost | (0 if passing else before)
+        onto = list(self.flow.states.values())[target] if target >= 0 else None
+        assigned |= self._need(onto.set) if onto is not None else 0  # on entering
+        tells = not passing and (heard or self.flow.states[here].kinds[0] in _TELLS)
+        stale = self.asked.stale(assigned, facts=tells, question=onto is not None and onto.kinds[0] == "question")
+        kill, gen = kill | stale, gen | (found & ~stale)
         return Step(target, label, heard, before, gen, kill, debt, guard, tuple(uses), lost & ~before)
+
+    def _changed(self, name: str) -> int:
+        """What may have another value after a state: what it returns, and what may be corrected at its ``confirm``."""
+        state = self.flow.states[name]
+        return self._need(state.returns) | self._need(corrected(state))
 
     def _node(self, name: str, state: State) -> Node:
         node = Node(name, state, state.kinds[0], tuple(state.transitions()), fills=self._need(state.set))
@@ -163,14 +185,16 @@ class _Compiler:
             node.ask = self.bits.get(state.ask, 0)
             transition = _only(node, "answer")
             if node.ask:
-                node.passed = self.step(name, transition, f"{state.ask} is known already", before=node.ask)
+                node.passed = self.step(
+                    name, transition, f"{state.ask} is known already", before=node.ask, passing=True
+                )
             label = f"the caller says {state.ask}"
             node.steps.append(self.step(name, transition, label, True, before=node.ask, debt=Debt.SETTLE))
         self._choices(node)
 
     def _choices(self, node: Node) -> None:
         for transition in _each(node, "choice"):
-            guard = test_of(transition.condition, self.tracked) if transition.condition else None
+            guard = self._test(transition.condition) if transition.condition else None
             label = f"the caller chooses {transition.name}"
             for slots in self._slots(node.name, transition.name):
                 step = self.step(node.name, transition, label, True, before=slots, debt=Debt.SETTLE, guard=guard)
@@ -237,10 +261,13 @@ class _Compiler:
         self._outcomes(node, HTTP_OUTCOMES, frozenset({"ok"}), http.risk)
 
     def _branch(self, node: Node) -> None:
+        failed = 0
         for transition in _each(node, "case"):
             label = f"if {transition.condition}" if transition.condition else "otherwise"
-            guard = test_of(transition.condition, self.tracked)
-            node.steps.append(self.step(node.name, transition, label, guard=guard))
+            found = failed | self.asked.found(transition.condition, True)
+            guard = self._test(transition.condition)
+            node.steps.append(self.step(node.name, transition, label, guard=guard, found=found))
+            failed |= self.asked.found(transition.condition, False)
 
     def _call(self, node: Node) -> None:
         state = node.state

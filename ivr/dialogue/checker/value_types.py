@@ -5,7 +5,9 @@ One table a question, so that a new type is a line in each; a type that is in no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import date
 
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.flows.model import Flow
@@ -33,6 +35,34 @@ USUAL: Mapping[str, str] = {
 
 FACTS: Mapping[str, str] = {"hours.open": "boolean", "wait.position": "number", "wait.minutes": "number"}
 """Types of the line's own facts, where they are one."""
+
+
+_ALIKE = (  # types that pass for one another
+    {"number", "ordinal", "money"}, {"digits", "number", "text"}, {"digits", "phone", "text"},
+    {"choice", "text", "boolean"}, {"title", "text"},
+)  # fmt: skip
+
+
+def passes_for(given: str, wanted: str) -> bool:
+    return given == wanted or wanted == "text" or any(given in alike and wanted in alike for alike in _ALIKE)
+
+
+def literal_fits(value: object, wanted: str) -> bool:
+    """Whether a value that stands in the file can be one of a type; so it is taken to be where the type isn't known."""
+    text = str(value)
+    match wanted:
+        case "number" | "ordinal" | "money":
+            return not isinstance(value, bool) and re.fullmatch(r"-?\d+(\.0)?", text) is not None
+        case "digits":
+            return not isinstance(value, bool) and text.isascii() and text.isdigit()
+        case "date":
+            try:
+                return bool(date.fromisoformat(text[:10]))
+            except ValueError:
+                return False
+        case "boolean":
+            return isinstance(value, bool)
+    return True
 
 
 def type_of(findings: Findings, flow: Flow, name: str) -> str:

@@ -28,6 +28,9 @@ class Around(NamedTuple):
 Test = Callable[[int, Around], Known]
 """(mask of filled variables, what the walk assumes) -> True, False, or None for unknown."""
 
+Beforehand = Mapping[str, tuple[int, int]]
+"""Parts of conditions, as ``ast.unparse`` writes them: the bits of a mask that say that one is true, and false."""
+
 
 def read(value: object) -> Expression | None:
     """A condition, or a value of ``with``, ``set`` or ``values``, as an expression: only texts are; None also for what
@@ -62,16 +65,18 @@ def leaves(value: object, path: Path) -> Iterator[tuple[object, Path]]:
         yield value, path
 
 
-def test_of(text: str, bits: Mapping[str, int]) -> Test:
-    """``text`` as a three-valued test; variables outside ``bits`` are unknown. What can't be parsed is unknown."""
+def test_of(text: str, bits: Mapping[str, int], beforehand: Beforehand | None = None) -> Test:
+    """``text`` as a three-valued test; variables outside ``bits`` are unknown, as is what can't be parsed."""
     if not text:
         return lambda mask, around: True
     expression = read(text)
     readable = expression is not None and not expression.optional
-    return _compile(ast.parse(text.strip(), mode="eval").body, bits) if readable else _unknown
+    return _compile(ast.parse(text.strip(), mode="eval").body, bits, beforehand or {}) if readable else _unknown
 
 
-def _compile(node: ast.expr, bits: Mapping[str, int]) -> Test:
+def _compile(node: ast.expr, bits: Mapping[str, int], beforehand: Beforehand) -> Test:
+    if beforehand and (told := beforehand.get(ast.unparse(node))):
+        return _told(*told, _compile(node, bits, {}))
     match node:
         case ast.Constant(value=value):
             truth = bool(value)
@@ -88,13 +93,20 @@ def _compile(node: ast.expr, bits: Mapping[str, int]) -> Test:
             bit = bits.get(ast.unparse(argument))
             return _unknown if bit is None else lambda mask, around: bool(mask & bit)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            inner = _compile(operand, bits)
+            inner = _compile(operand, bits, beforehand)
             return lambda mask, around: None if (known := inner(mask, around)) is None else not known
         case ast.BoolOp(op=op, values=values):
-            return _junction(isinstance(op, ast.And), [_compile(v, bits) for v in values])
+            return _junction(isinstance(op, ast.And), [_compile(v, bits, beforehand) for v in values])
         case ast.Compare():
             return _comparison(node, bits)
     return _unknown
+
+
+def _told(held: int, failed: int, otherwise: Test) -> Test:
+    def test(mask: int, around: Around) -> Known:
+        return bool(mask & held) if mask & (held | failed) else otherwise(mask, around)
+
+    return test
 
 
 def _truth(bit: int) -> Test:

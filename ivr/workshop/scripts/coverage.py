@@ -54,6 +54,14 @@ class Coverage:
     def unvisited(self) -> list[str]:
         return sorted(self.states - self.entered)
 
+    def unvisited_by_flow(self) -> dict[str, list[str]]:
+        """The same, without the flow's name before each."""
+        found: dict[str, list[str]] = {}
+        for state in self.unvisited:
+            flow, _, name = state.partition(".")
+            found.setdefault(flow, []).append(name)
+        return found
+
     @property
     def untaken(self) -> list[str]:
         """In words: "queue.remove: on failed"."""

@@ -16,6 +16,7 @@ from ivr.actions.waiting import WaitingActions
 from ivr.company import Held, OpenCompany, Times, company_of
 from ivr.config import Agent, Config, DeskConfig, Hours
 from ivr.desk import ConfiguredDesk
+from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.understanding.classifier import LearningClassifiers
 from ivr.embedding.loading import rehearsing
 from ivr.errors import ActionError, StoreUnavailable
@@ -24,6 +25,7 @@ from ivr.ports import ActionCall, Callback, Callbacks, DeskSettings, Destination
 from ivr.store import Store
 from ivr.store.memory import MemoryCallbacks, MemoryLedger, MemoryResumePoints
 from ivr.workshop.simulate.mock_services import MockServices
+from ivr.workshop.simulate.service_recorder import ServiceRecorder
 
 TIME_ZONE = "America/Los_Angeles"
 
@@ -51,8 +53,9 @@ class _NoContexts:
 class Sandbox:
     """In memory, on the example data, which ``reset`` begins anew in no time. For one simulated call at a time.
 
-    ``moment`` is the scripted time; ``settings`` are a supervisor's; ``down`` breaks the store. HTTP services are never
-    called from a simulation: ``mocks`` answer, after what the simulation itself says of them. Nor are plug-ins."""
+    ``moment`` is the scripted time; ``settings`` are a supervisor's; ``down`` breaks the store. HTTP services are not
+    called from a simulation: ``mocks`` answer, after what the simulation itself says of them; where it is recorded what
+    they do answer, ``recorder`` asks them. Plug-ins are never called."""
 
     def __init__(self, config: Config | None = None) -> None:
         self.company = company_of(config)
@@ -69,6 +72,7 @@ class Sandbox:
         )
         self._known: Mapping[str, tuple[Term, ...]] = {}
         self.mocks = MockServices()
+        self.recorder: ServiceRecorder | None = None
         self._renew()
 
     def _renew(self) -> None:
@@ -100,7 +104,7 @@ class Sandbox:
 
     async def perform(self, call: ActionCall) -> ActionResult:
         if call.name == HTTP:
-            return self.mocks.perform(call)
+            return self.mocks.perform(call) if self.recorder is None else await self.recorder.perform(call)
         if self.down:
             raise ActionError(f"{call.name}: the store is not available")
         if call.name == MESSAGE_LEAVE:  # there is no voice to record
@@ -114,6 +118,11 @@ class Sandbox:
         if not self._known:
             self._known = await self._actions.vocabularies()
         return self._known
+
+    async def service_vocabularies(self, library: FlowLibrary, mocks: MockServices) -> Mapping[str, tuple[Term, ...]]:
+        """Those that the company's services have, as ``mocks`` say."""
+        asked = await self.recorder.vocabularies() if self.recorder is not None else {}
+        return {**asked, **mocks.vocabularies(library)}
 
     async def keep_place(self, caller_id: str, snapshot: Mapping[str, Any]) -> None:
         if not self.down:

@@ -38,7 +38,8 @@ class Simulation(Driver):
         except IvrError:
             vocabularies = {}
         mocks = self._sandbox.mocks.before(self.services)
-        vocabularies = {**vocabularies, **self.library.vocabularies, **mocks.vocabularies(self.library)}
+        told = await self._sandbox.service_vocabularies(self.library, mocks)
+        vocabularies = {**vocabularies, **self.library.vocabularies, **told}
         self._vocabularies = vocabularies
         self.dialogue = self._new_dialogue(vocabularies)
         await self._rest(self.dialogue.begin(self.now))

@@ -64,6 +64,9 @@ def test_check_finds_nothing_in_the_reference_flows(desk: Path, capsys: pytest.C
     assert main(["flow", "check", "--strict", "flows"]) == 0
     unknown, verdict = capsys.readouterr().out.splitlines()
     assert unknown.startswith("not checked: ") and "skills" in unknown, "there is no configuration here"
+    for part in ("services", "whom they serve", "recordings", "recogniser", "voice", "the example company's actions"):
+        assert part in unknown
+    assert unknown.endswith("There is no config.toml here: pass --config FILE to check these too")
     assert verdict.startswith("nothing wrong: 1 folder checked")
 
 
@@ -142,6 +145,23 @@ def test_one_file_says_which_of_its_states_nobody_visited(desk: Path, capsys: py
     script.write_text(script.read_text().split("  - name: keys alone")[0])
     assert main(["flow", "test", "flows/hold.test.yaml"]) == 0
     assert "no script has visited: hold.sorry" in capsys.readouterr().out
+
+
+def test_the_states_of_all_flows_are_counted(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = desk / "flows" / "hold.test.yaml"
+    script.write_text(script.read_text().split("  - name: keys alone")[0])
+    only = ["flow", "test", "flows/hold.test.yaml", "--least"]
+    assert main([*only, "1"]) == 0
+    assert main([*only, "85"]) == 1, "though every call went as expected"
+    out = capsys.readouterr().out
+    assert ", at least 85% of the states wanted" in out
+    assert re.search(r"^    hold: .*\bsorry\b", out, re.MULTILINE)
+    assert re.search(r"^    queue: .*\badded\b", out, re.MULTILINE), "a flow that no script is about"
+
+
+@pytest.mark.parametrize("wrong", [["--least", "0"], ["--least", "101"], ["--least", "85", "-k", "keys"]])
+def test_least_is_a_percentage_of_all_calls(desk: Path, wrong: list[str]) -> None:
+    assert main(["flow", "test", "flows", *wrong]) == 2
 
 
 def test_a_failing_script_fails_the_run(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:

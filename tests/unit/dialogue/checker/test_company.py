@@ -151,3 +151,37 @@ def test_http_states_bring_facts_and_ask_by_query() -> None:
     wrong = findings(main=main.replace("FACT", "patient.nxt").replace("QUERY", "patient.naem"))
     unknown = [f.text for f in wrong if f.code == "unknown-fact"]
     assert unknown == ["patient.naem", "patient.nxt"]
+
+
+@pytest.mark.parametrize("now, place", [
+    ("treatments: {terms: {cleaning: [cleaning], filling: [a filling, cleening]}}", "company.yaml"),
+    ("treatments: {file: treatments.csv}", "company.yaml"),
+])  # fmt: skip
+def test_a_way_to_say_a_term_sounds_like_no_other_term(now: str, place: str) -> None:
+    text = COMPANY.replace("treatments: {terms: {cleaning: [cleaning]}}", now)
+    table = "id,label,spoken\n1,cleaning,\n2,a filling,cleening|a hole\n3,cleaning,\n"  # two of one name may be
+    sources = {"main.yaml": MAIN, "company.yaml": text, "human.yaml": HUMAN, "universals.yaml": UNIVERSALS}
+    found = check_sources({**sources, "treatments.csv": table}, FACTS).findings
+    (finding,) = (f for f in found if f.code == "alike-terms")
+    assert (finding.file, finding.text, finding.severity) == (place, "cleening", "warning")
+    assert now in text.split("\n")[finding.line - 1]
+    apart = check_sources(
+        {
+            **sources,
+            "company.yaml": text.replace("cleening", "a hole"),
+            "treatments.csv": table.replace("cleening", "x"),
+        },
+        FACTS,
+    )
+    assert not [f for f in apart.findings if f.code == "alike-terms"]
+
+
+def test_a_fact_that_an_action_takes_for_a_secret_is_told_nobody() -> None:
+    main = MAIN.replace(
+        "  done: {prompt:", "  check: {action: patient.check, with: {pin: patient.name}}\n  done: {prompt:"
+    )
+    main = main.replace("Hello {patient.name}. ", "")
+    spoken = main.replace('prompt: "Done."', 'prompt: "Done, {patient.name}."')
+    assert "secret-told" not in [f.code for f in findings(main=main)]
+    (finding,) = (f for f in findings(main=spoken) if f.code == "secret-told")
+    assert "patient.name is secret, and is said aloud" in finding.why
