@@ -56,6 +56,23 @@ class Money:
     joiner: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """How times are said. ``hour``: ways to say an hour, 0 to 23; ``said``: (hour, minute) said back. {h} is the hour
+    and {m} the minutes. ``past`` and ``to``: by the minutes, "to" the hour that comes. ``named``: a name -> HH:MM.
+    ``parts``: the hours of a part of the day ("19-4") -> what it is called."""
+
+    hour: Callable[[int], Iterable[str]]
+    said: Callable[[int, int], str]
+    whole: tuple[str, ...]
+    minutes: tuple[str, ...]
+    under_ten: str
+    past: Mapping[str, tuple[str, ...]]
+    to: Mapping[str, tuple[str, ...]]
+    named: Mapping[str, str]
+    parts: Mapping[str, tuple[str, ...]]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Language:
     """What is known about one language. Whatever has a default may be left out: then less is understood.
@@ -96,6 +113,7 @@ class Language:
     day_of_month_forms: tuple[str, ...] = ()  # "the fifth"
     month_days: Callable[[int], str] | None = None  # how such a day is said; None: by its ordinal
     holidays: Mapping[str, str] = field(default_factory=dict)  # a name, and when it is (see ``calendar``)
+    clock: Clock | None = None  # None: no times are understood
     money: Money
     joiner: str  # "and" in a list
     # small words
@@ -166,4 +184,6 @@ def read_language(tag: str, name: str, **rules: object) -> Language:
     """The language of ``rules`` and a file of words. Raises pydantic.ValidationError for what doesn't fit the type."""
     text = files(__package__).joinpath(name).read_text("utf-8")
     written = yaml.load(text, yaml.CBaseLoader)  # noqa: S506  # makes nothing but texts, of "no" and "2" as well
+    if clock := rules.pop("clock", None):
+        written["clock"] = {**written["clock"], **clock}  # type: ignore[dict-item]
     return TypeAdapter(Language).validate_python({"tag": tag, **written, **rules})
