@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, time
 from typing import Any
 
 from ivr.actions.registry import Invocation
@@ -105,6 +105,8 @@ def fitted(value: object, kind: str) -> object:
             return text
         case "date":
             return date.fromisoformat(str(value)[:10]).isoformat()
+        case "time":
+            return time.fromisoformat(str(value)).strftime("%H:%M")
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 

@@ -19,6 +19,7 @@ from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES, NOT_VERIFIED, Action
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.state import EdgeSpec, Path, State, Transition
 from ivr.dialogue.flows.wording import FILTERS, slots_in
+from ivr.dialogue.spoken.clock import minutes_of
 from ivr.events import RECORDING_ON
 from ivr.identity import CALLER_TRUSTED, IDENTITY_FACTS, IdentityLevel
 
@@ -27,7 +28,7 @@ FACTS = frozenset({
     "hours.open", "hours.next_opening", "desk.announcement", "desk.closed_reason", RECORDING_ON,
     CALLER_TRUSTED, *IDENTITY_FACTS, *WAIT_FACTS, *PLACE_FACTS,
 })  # fmt: skip
-SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "boolean", "choice"})
+SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "time", "boolean", "choice"})
 ASKED_TYPES = SPOKEN_TYPES | {"text"}  # text is dictated: all that is said, so it is no part of a phrase
 _ALIKE = (  # types that pass for one another
     {"number", "ordinal", "money"}, {"digits", "number", "text"}, {"choice", "text", "boolean"}, {"title", "text"},
@@ -97,9 +98,26 @@ class _Names:
             self.add("no-vocabulary", place, why, "add from: [VOCABULARY]")
         if spec.type == "choice" and not spec.values:
             self.add("no-values", place, f"the choice {name} has no values", "add values: with phrases for each")
+        self._times(spec, place, name)
         low, high = spec.length if isinstance(spec.length, tuple) else (spec.minimum, spec.maximum)
         if low is not None and high is not None and low > high:
             self.add("bad-range", place, f"{name} reaches from {low} to {high}", "put the smaller number first")
+
+    def _times(self, spec: VariableSpec, place: Place, name: str) -> None:
+        bounds = [bound for bound in (spec.earliest, spec.latest) if bound]
+        if bounds and spec.type != "time":
+            why = f"{name} is a {spec.type}, and earliest: and latest: are of a time"
+            self.add("unused-key", place, why, "remove them")
+            return
+        try:
+            found = [minutes_of(bound) for bound in bounds]
+        except ValueError as error:
+            self.add("bad-range", place, f"{name}: {error}", 'write a time of the day as "08:00"')
+            return
+        if found != sorted(found):
+            self.add(
+                "bad-range", place, f"{name} reaches from {bounds[0]} to {bounds[1]}", "put the earlier time first"
+            )
 
     def phrase(self, text: str, place: Place) -> None:
         try:

@@ -138,7 +138,7 @@ class Conversation:
         """A value as it is called in the language now spoken; titles and texts keep their names."""
         spec = self.variable(name, flow)
         match spec:
-            case VariableSpec(type="number" | "ordinal" | "digits" | "date"):
+            case VariableSpec(type="number" | "ordinal" | "digits" | "date" | "time"):
                 return self.fitted(value.value, spec) or value
             case VariableSpec(type="choice") if isinstance(value.value, str):
                 phrases = self.words.values(flow, name, spec.values).get(value.value, ())

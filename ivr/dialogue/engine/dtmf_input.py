@@ -21,6 +21,7 @@ from ivr.dialogue.understanding.slots import (
     digited,
     titled,
 )
+from ivr.dialogue.understanding.time_slots import TimeSlot
 
 INTERDIGIT_S = 3.0
 ALWAYS_HUMAN = ("0", "*0", "#0")  # whatever the universals say
@@ -88,6 +89,8 @@ class DtmfEntry:
                 return len(keys) >= len(str(maximum))  # not earlier: who keys 99 of 50 must not get 9
             case DigitSlot(maximum=maximum):
                 return len(keys) >= maximum
+            case TimeSlot():
+                return len(keys) == 4 or (len(keys) == 3 and keys[0] not in "12")
         return self.slot.type == "date" and (len(keys) == 4 or (len(keys) == 3 and keys[0] != "1"))
 
     def values(self, keys: str) -> Entered:
@@ -106,6 +109,8 @@ class DtmfEntry:
                 return Entered(keys, (digited(keys, self.language),) if fits else ())
             case TitleSlot(vocabulary=vocabulary):
                 return Entered(keys, self._titles(keys, vocabulary))
+            case TimeSlot() as times:
+                return Entered(keys, times.keyed(keys))
         return Entered(keys, self._date(keys))
 
     def _date(self, keys: str) -> tuple[SlotValue, ...]:

@@ -8,6 +8,7 @@ from datetime import date
 
 from ivr.dialogue.flows.model import VariableSpec
 from ivr.dialogue.flows.wording import Wordings, filtered, labelled
+from ivr.dialogue.spoken.clock import DAY, minutes_of
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
 from ivr.dialogue.understanding.slots import (
@@ -22,6 +23,7 @@ from ivr.dialogue.understanding.slots import (
     digited,
     titled,
 )
+from ivr.dialogue.understanding.time_slots import TimeSlot, timed
 from ivr.events import Term
 
 MOST_ASKED = 50  # questions of a flow that "back" remembers
@@ -87,6 +89,11 @@ def fitted(value: object, kind: str, language: str, term: Callable[[str], Term |
             return dated(date.fromisoformat(str(value)[:10]), language)
         except ValueError:
             return SlotValue(str(value), str(value))
+    if kind == "time":
+        try:
+            return timed(minutes_of(str(value)[:5]), language)
+        except ValueError:
+            return SlotValue(str(value), str(value))
     if kind == "money" and isinstance(value, int) and not isinstance(value, bool):
         return SlotValue(value, filtered(value, "money", "", language))
     if isinstance(value, str) and kind in ("title", "text") and (found := term(value)) is not None:
@@ -116,6 +123,9 @@ def bound(
             return DigitSlot(shortest, longest, language), (shortest, longest)
         case "date":
             return DateSlot(today, language), today
+        case "time":
+            times = TimeSlot(language, *_times(spec))
+            return times, ("time", times.earliest, times.latest)
         case "boolean":
             both: dict[str | bool, tuple[str, ...]] = {True: words.universal("yes"), False: words.universal("no")}
             return ChoiceSlot(both, language, "boolean"), "boolean"
@@ -123,3 +133,10 @@ def bound(
             values: dict[str | bool, tuple[str, ...]] = dict(words.values(*name, spec.values).items())
             return ChoiceSlot(values, language), name
     return None
+
+
+def _times(spec: VariableSpec) -> tuple[int, int]:
+    try:
+        return minutes_of(spec.earliest or "00:00"), minutes_of(spec.latest or "23:59")
+    except ValueError:  # the checker has refused it
+        return 0, DAY - 1

@@ -16,8 +16,8 @@ from ivr.events import Term
 from ivr.identity import Identity, IdentityLevel, LevelWord
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-FactType = Literal["text", "number", "digits", "date", "boolean", "money"]
-ParameterType = Literal["title", "number", "ordinal", "digits", "date", "text", "boolean", "choice", "money"]
+FactType = Literal["text", "number", "digits", "date", "time", "boolean", "money"]
+ParameterType = Literal["title", "number", "ordinal", "digits", "date", "time", "text", "boolean", "choice", "money"]
 
 FACT_TYPES: tuple[str, ...] = get_args(FactType)
 BODILESS = ("GET", "DELETE")

@@ -21,14 +21,14 @@ from ivr.dialogue.flows.state import HUMAN, Confirm, State
 UNIVERSALS = (HUMAN, "repeat", "help", "back", "start_over", "goodbye")
 AGITATION = "agitation"  # the risk that a caller's manner stands for
 
-SlotType = Literal["title", "number", "ordinal", "digits", "date", "boolean", "choice", "money", "text"]
+SlotType = Literal["title", "number", "ordinal", "digits", "date", "time", "boolean", "choice", "money", "text"]
 
 
 class VariableSpec(Node):
     """Something a flow remembers.
 
     title: a Term id of the vocabularies in ``from`` (tried in order). number, ordinal: int within min..max. digits: a
-    string of ``length`` (a count, or [min, max]). date: ISO 8601 day. boolean. choice: a key of ``values``, whose
+    string of ``length`` (a count, or [min, max]). date: ISO 8601 day. time: HH:MM within ``earliest``..``latest``. boolean. choice: a key of ``values``, whose
     phrases mean it. text: whatever is said where a state asks for it. money: only from actions, never spoken."""
 
     type: SlotType
@@ -36,6 +36,8 @@ class VariableSpec(Node):
     vocabularies: tuple[str, ...] = Field((), alias="from")
     minimum: int | None = Field(None, alias="min")
     maximum: int | None = Field(None, alias="max")
+    earliest: str = ""
+    latest: str = ""
     length: int | tuple[int, int] | None = None
     values: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     survive: bool = False  # kept for the caller's next call when this one drops

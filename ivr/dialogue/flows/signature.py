@@ -11,7 +11,9 @@ from typing import Literal, get_args
 
 from ivr.identity import Identity, IdentityLevel
 
-ValueType = Literal["title", "number", "ordinal", "digits", "date", "text", "boolean", "choice", "money", "object"]
+ValueType = Literal[
+    "title", "number", "ordinal", "digits", "date", "time", "text", "boolean", "choice", "money", "object"
+]
 Risk = Literal["none", "reversible", "irreversible"]
 
 VALUE_TYPES: tuple[str, ...] = get_args(ValueType)

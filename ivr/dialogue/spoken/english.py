@@ -62,7 +62,15 @@ def _hour(hour: int) -> tuple[str, ...]:
 def _time(hour: int, minute: int) -> str:
     if minute == 0 and hour in (0, 12):
         return "noon" if hour else "midnight"
-    part = "in the morning" if hour < 12 else "in the afternoon" if hour < 17 else "in the evening"
+    part = (
+        "at night"
+        if hour == 0
+        else "in the morning"
+        if hour < 12
+        else "in the afternoon"
+        if hour < 17
+        else "in the evening"
+    )
     clock = [_cardinal(hour % 12 or 12), *(["oh"] if 0 < minute < 10 else []), *([_cardinal(minute)] if minute else [])]
     return f"{' '.join(clock)} {part if hour < 21 else 'at night'}"
 

@@ -126,18 +126,19 @@ class Outline:
         at: int,
         slots: Mapping[str, Slot],
         values: dict[str, SlotValue],
-        doubts: tuple[tuple[str, tuple[SlotValue, ...]], ...],
+        doubts: tuple[tuple[str, tuple[SlotValue, ...], bool], ...],
         literals: int,
     ) -> Iterator[tuple[tuple[int, int], list[Reading]]]:
         """Each way through the trie: how specific it is, lowest first, and its readings with what they leave open."""
         if at == len(words):
             for entry, variant in node.ends:
-                text, doubtful = rendered(variant, values), frozenset(name for name, _ in doubts)
-                shared = [{**values, name: rival} for name, rivals in doubts for rival in rivals]
+                text, doubtful = rendered(variant, values), frozenset(name for name, _, _ in doubts)
+                shared = [{**values, name: rival} for name, rivals, _ in doubts for rival in rivals]
+                asked = any(is_open for _, _, is_open in doubts)
                 yield (
                     (entry.rank, -literals),
                     [
-                        Reading(Meaning(entry.intent, meant), text, 1.0, not place, doubtful)
+                        Reading(Meaning(entry.intent, meant), text, 1.0, asked or not place, doubtful)
                         for place, meant in enumerate([dict(values), *shared])
                     ],
                 )
@@ -150,7 +151,7 @@ class Outline:
                 continue
             for fill in slot.fills(words, at):
                 sure = fill.sure and not (isinstance(slot, TitleSlot) and _goes_on(words, at, fill.end, slots))
-                more = doubts if sure else (*doubts, (name, fill.rivals))
+                more = doubts if sure else (*doubts, (name, fill.rivals, fill.open))
                 yield from self._walk(following, words, fill.end, slots, {**values, name: fill.value}, more, literals)
 
 

@@ -42,6 +42,7 @@ class Fill:
     value: SlotValue
     sure: bool = True
     rivals: tuple[SlotValue, ...] = ()
+    open: bool = False  # nobody can tell which of them was meant: the caller is asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from ivr.dialogue.flows.library import UNIVERSALS_FILE
 from ivr.dialogue.flows.model import VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, Variant, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.clock import time_words
 from ivr.dialogue.spoken.everyday import everyday
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import digit_words, fold, number_words, ordinal_words
@@ -142,6 +143,8 @@ def _samples(words: Wordings, flow: str, name: str, spec: VariableSpec) -> Seque
         case "date":
             spoken = words_for(language)
             return tuple(spoken.day_forms(1, spoken.months[5]))[:1]
+        case "time":
+            return (time_words(930, language),)
         case "boolean":
             return words.universal("yes")[:1]
         case "choice":

@@ -19,7 +19,7 @@ from ivr.dialogue.understanding.grammar import Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.record import Decided
 
-CORRECTABLE = ("title", "number", "ordinal", "digits", "date", "choice")
+CORRECTABLE = ("title", "number", "ordinal", "digits", "date", "time", "choice")
 
 
 def due(call: Conversation) -> bool:
