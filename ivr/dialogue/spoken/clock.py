@@ -1,4 +1,4 @@
-"""Clock times in words and back: "half past three", "las tres y media de la tarde". An hour of twelve means two times."""
+"""Clock times in words and back: "half past three", "las tres y media de la tarde".."""
 
 from __future__ import annotations
 

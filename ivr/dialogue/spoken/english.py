@@ -72,7 +72,7 @@ def _time(hour: int, minute: int) -> str:
         else "in the evening"
     )
     clock = [_cardinal(hour % 12 or 12), *(["oh"] if 0 < minute < 10 else []), *([_cardinal(minute)] if minute else [])]
-    return f"{' '.join(clock)} {part if hour < 21 else 'at night'}"
+    return f"{' '.join(clock)} {part}"
 
 
 ENGLISH = read_language(
