@@ -19,6 +19,7 @@ SAID_AS: Mapping[str, frozenset[str]] = {
     "money": frozenset({"money", "number", "label"}),
     "digits": frozenset({"digits", "number", "ordinal", "plural", "spell", "label"}),
     "date": frozenset({"date", "label"}),
+    "time": frozenset({"time", "label"}),
     "boolean": frozenset({"label"}),
     "choice": frozenset({"spell", "label"}),
     "title": frozenset({"spell", "label"}),
@@ -27,6 +28,7 @@ SAID_AS: Mapping[str, frozenset[str]] = {
 
 USUAL: Mapping[str, str] = {
     "number": "number", "ordinal": "ordinal", "money": "money", "digits": "digits", "date": "date",
+    "time": "time",
 }  # fmt: skip
 """The filter that says a type best; without one the name by itself does."""
 

@@ -49,7 +49,7 @@ class Entered:
 
     keys: str
     values: tuple[SlotValue, ...]
-    range: tuple[int, int] | None = None  # what a number out of it should have been
+    range: tuple[int, int] | tuple[str, str] | None = None  # what a value out of it should have been
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,8 @@ class DtmfEntry:
             case TitleSlot(vocabulary=vocabulary):
                 return Entered(keys, self._titles(keys, vocabulary))
             case TimeSlot() as times:
-                return Entered(keys, times.keyed(keys))
+                found = times.keyed(keys)
+                return Entered(keys, found, times.bounds if not found and times.unbounded.keyed(keys) else None)
         return Entered(keys, self._date(keys))
 
     def _date(self, keys: str) -> tuple[SlotValue, ...]:

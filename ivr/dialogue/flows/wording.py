@@ -13,6 +13,7 @@ from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
 from ivr.dialogue.flows.model import IntentSpec, Risk, Universal, Universals, Wording
 from ivr.dialogue.flows.phrases import SlotValue
 from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt, items_of, prompt_texts
+from ivr.dialogue.spoken.clock import minutes_of, time_words
 from ivr.dialogue.spoken.language import same_language
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS, words_for
 from ivr.dialogue.spoken.normalisation import (
@@ -30,7 +31,7 @@ SLOT = re.compile(r"\{([^{}|]+)(?:\|([^{}:|]+)(?::([^{}|]*))?)?\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 MASK = "•••"
 RISK_PROMPT = "risk."  # and the risk's name: the id of its question
-FILTERS = frozenset({"ordinal", "number", "plural", "list", "digits", "date", "money", "spell", "label"})
+FILTERS = frozenset({"ordinal", "number", "plural", "list", "digits", "date", "time", "money", "spell", "label"})
 
 T = TypeVar("T")
 Look = Callable[[str], object]
@@ -335,6 +336,11 @@ def filtered(value: object, name: str, argument: str, language: str) -> str:
                 return date_words(raw if isinstance(raw, date) else date.fromisoformat(raw[:10]), language)
             except ValueError:
                 return str(raw)
+        case "time" if isinstance(raw, str):
+            try:
+                return time_words(minutes_of(raw[:5]), language)
+            except ValueError:
+                return raw
         case "spell":
             return spelt(labelled(raw, language) if not isinstance(raw, str) else raw)
     return labelled(value, language)

@@ -1,8 +1,9 @@
-"""Clock times in words and back: "half past three", "las tres y media de la tarde".."""
+"""Clock times in words and back: "half past three", "las tres y media de la tarde"."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from ivr.dialogue.spoken.language import Clock, Language
@@ -59,16 +60,52 @@ def times_of(words: Sequence[str], language: str) -> tuple[int, ...]:
     return ()
 
 
-def clock_forms(language: str) -> Iterator[tuple[str, int]]:
-    """Times as a recogniser expects them, without a part of the day, whole hours first; and what each means."""
-    spoken = words_for(language)
-    forms = [] if spoken.clock is None else list(_forms(spoken, spoken.clock))
-    yield from sorted(forms, key=lambda form: (form[1] % 60 > 0, form[1] % 30 > 0, form[1] % 15 > 0, form[1] % 5 > 0))
+@dataclass(frozen=True, slots=True)
+class ClockWords:
+    """What times are put together from: by itself ("noon"), or an hour with something ``before`` ("half past") or
+    ``after`` it ("thirty", "o'clock")."""
+
+    alone: tuple[str, ...]
+    hours: tuple[str, ...]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@lru_cache(maxsize=4)
+def clock_words(language: str) -> ClockWords:
+    """What a recogniser expects of times: a few dozen words, where the times themselves are thousands."""
+    clock = words_for(language).clock
+    if clock is None:
+        return ClockWords((), (), (), ())
+    hours = [said for hour in range(24) for said in clock.hour(hour)]
+    ways = [*clock.whole, *(way for _, way in _minute_ways(words_for(language), clock))]
+    around = [way.split("{h}") for way in ways]
+    before = dict.fromkeys(lead.strip() for lead, _ in around if lead)
+    after = dict.fromkeys(trail.strip() for _, trail in around if trail)
+    twice = [f"{said} {said}" for said in dict.fromkeys(hours) if said in after]  # no two slots say the same word
+    return ClockWords((*clock.named, *twice), tuple(dict.fromkeys(hours)), tuple(before), tuple(after))
 
 
 def part_forms(language: str) -> tuple[str, ...]:
     clock = words_for(language).clock
     return () if clock is None else tuple(form for forms in clock.parts.values() for form in forms)
+
+
+def telling_parts(minutes: int, other: int, language: str) -> tuple[str, ...]:
+    """Parts of the day that tell a time from another: "in the morning"."""
+    spoken = words_for(language)
+    parts = {} if spoken.clock is None else _heard(spoken)[1]
+    return tuple(part for part, hours in parts.items() if minutes // 60 in hours and other // 60 not in hours)
+
+
+def _minute_ways(spoken: Language, clock: Clock) -> Iterator[tuple[int, str]]:
+    """Ways to say so many minutes around an hour, {h}; below 0: to the hour that comes. The roundest first."""
+    for minute in sorted(range(1, 60), key=lambda m: (m % 30 > 0, m % 15 > 0, m % 5 > 0, m)):
+        name = spoken.cardinal(minute)
+        said = clock.under_ten.format(name) if minute < 10 else name
+        yield from ((minute, way.replace("{m}", said)) for way in clock.minutes)
+        yield from ((minute, way) for way in clock.past.get(str(minute), ()))
+        yield from ((-minute, way) for way in clock.to.get(str(minute), ()))
 
 
 def _forms(spoken: Language, clock: Clock) -> Iterator[tuple[str, int]]:
@@ -78,18 +115,11 @@ def _forms(spoken: Language, clock: Clock) -> Iterator[tuple[str, int]]:
         for said in clock.hour(hour):
             for way in clock.whole:
                 yield way.format(h=said), hour * 60
-            for minute in range(1, 60):
-                name = spoken.cardinal(minute)
-                under = [clock.under_ten.format(name)] if minute < 10 else [name]
-                for way in clock.minutes:
-                    for m in under:
-                        yield way.format(h=said, m=m), hour * 60 + minute
-                if hour > 12:
-                    continue
-                for way in clock.past.get(str(minute), ()):
-                    yield way.format(h=said, m=name), hour * 60 + minute
-                for way in clock.to.get(str(minute), ()) if hour else ():
-                    yield way.format(h=said, m=name), ((hour - 1) or 12) * 60 + 60 - minute
+            for minutes, way in _minute_ways(spoken, clock):
+                if minutes > 0:
+                    yield way.format(h=said), hour * 60 + minutes
+                elif 0 < hour <= HALF // 60:
+                    yield way.format(h=said), ((hour - 1) or 12) * 60 + 60 + minutes
 
 
 @lru_cache(maxsize=4)

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ivr.dialogue.spoken.clock import DAY, clock_forms, clock_time, part_forms, readings, time_words, times_of
+from ivr.dialogue.spoken.clock import (
+    DAY,
+    clock_time,
+    clock_words,
+    minutes_of,
+    part_forms,
+    readings,
+    telling_parts,
+    time_words,
+    times_of,
+)
+from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.slots import Fill, Forms, spoken_forms
 
@@ -34,6 +45,22 @@ class TimeSlot:
             if values := self.within(times_of(words[start:end], self.language)):
                 yield Fill(end, values[0], len(values) == 1, values[1:], open=len(values) > 1)
 
+    @property
+    def bounds(self) -> tuple[str, str]:
+        return time_words(self.earliest, self.language), time_words(self.latest, self.language)
+
+    @property
+    def unbounded(self) -> TimeSlot:
+        return TimeSlot(self.language)
+
+    def telling(self, value: SlotValue, other: SlotValue) -> tuple[str, ...]:
+        """What tells one reading of the same words from the other."""
+        return telling_parts(minutes_of(str(value.value)), minutes_of(str(other.value)), self.language)
+
+    def apart(self, value: SlotValue, other: SlotValue) -> int:
+        """How far one value is from another."""
+        return abs(minutes_of(str(value.value)) - minutes_of(str(other.value)))
+
     def keyed(self, keys: str) -> tuple[SlotValue, ...]:
         """The hour, and two digits of minutes; by itself an hour is a whole one. As in VoiceXML's ``time`` nothing
         keyed says which half of the day it is."""
@@ -46,11 +73,14 @@ class TimeSlot:
         return _times(self.language)
 
 
+WHEN = (TimeSlot,)  # slots with bounds, whose words may mean two values
+
+
 @lru_cache(maxsize=4)
 def _times(language: str) -> Forms:
-    plain = list(clock_forms(language))
-    round_ones = [(form, time) for form, time in plain if time % 15 == 0]
-    both = [(f"{form} {part}", form, part) for part in part_forms(language) for form, _ in round_ones]
-    meant = ((text, times_of(text.split(), language)) for text, _, _ in both)
-    parted = [(text, timed(times[0], language)) for text, times in meant if times]
-    return spoken_forms([*((form, timed(time, language)) for form, time in plain), *parted])
+    known = clock_words(language)
+    alone = ((form, times_of(fold(form, language), language)) for form in known.alone)
+    forms = spoken_forms((form, timed(times[0], language)) for form, times in alone if times)
+    parts = {"hour": known.hours, "before": known.before, "after": known.after, "part": part_forms(language)}
+    clocks = [("",), ("hour",), ("hour", "after"), ("before", "hour")]
+    return replace(forms, shapes=(*clocks, *((*clock, "part") for clock in clocks)), parts=parts)

@@ -9,6 +9,7 @@ from datetime import date
 from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.clock import minutes_of, time_words
 from ivr.dialogue.spoken.normalisation import date_words, digit_words, number_words, ordinal_words
 from ivr.dialogue.understanding.grammar import filled, slot_names
 
@@ -42,6 +43,8 @@ class Samples:
                 return digit_words((_DIGITS * 10)[:length], language)
             case "date":
                 return date_words(_DAY, language).rpartition(", ")[2]
+            case "time":
+                return time_words(minutes_of(spec.earliest or "15:30"), language)
             case "boolean":
                 return (self.words.universal("yes") or ("yes",))[0]
             case "choice":

@@ -6,6 +6,7 @@ A sure yes runs it; a no takes the ``no`` edge, else goes back; a no that brings
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ivr.dialogue.engine.compilation import correction_entries, entries, yes_no_entries
 from ivr.dialogue.engine.conversation import Conversation
@@ -15,8 +16,9 @@ from ivr.dialogue.engine.requests import open_questions, request_entries
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import names_in
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.understanding.grammar import Reading
+from ivr.dialogue.understanding.grammar import Interpretation, Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
+from ivr.dialogue.understanding.time_slots import WHEN
 from ivr.record import Decided
 
 CORRECTABLE = ("title", "number", "ordinal", "digits", "date", "time", "choice")
@@ -85,6 +87,27 @@ def _gather(call: Conversation, variables: Sequence[str]) -> Gather:
     gather = new_gather(call, Mode.CONSENT if lax else Mode.CONFIRM, grammar, YES_NO_KEYS)
     gather.secret = gather.secret or not call.secrets.isdisjoint(variables)
     return gather
+
+
+def settled(call: Conversation, found: Interpretation) -> Interpretation:
+    """A correction that may mean two times means the one nearest to what it corrects: "no, at four"."""
+    if found.best is None or found.rival is None or found.best.meaning.intent != found.rival.meaning.intent:
+        return found
+
+    def apart(reading: Reading) -> int:
+        return sum(
+            bound[0].apart(value, current)
+            for name, value in reading.meaning.slots.items()
+            if (bound := call.slot(name)) is not None
+            and isinstance(bound[0], WHEN)
+            and (current := call.frame.variables.get(name)) is not None
+        )
+
+    both = (found.best, found.rival)
+    if apart(both[0]) == apart(both[1]):
+        return found
+    nearest = min(both, key=apart)
+    return Interpretation(replace(nearest, doubtful=nearest.doubtful - nearest.meaning.slots.keys()), how=found.how)
 
 
 def declined(call: Conversation, reading: Reading) -> Next:
