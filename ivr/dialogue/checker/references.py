@@ -19,6 +19,7 @@ from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES, NOT_VERIFIED, Action
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.state import EdgeSpec, Path, State, Transition
 from ivr.dialogue.flows.wording import FILTERS, slots_in
+from ivr.dialogue.spoken.bounded_days import days_within
 from ivr.dialogue.spoken.clock import minutes_of
 from ivr.events import RECORDING_ON
 from ivr.identity import CALLER_TRUSTED, IDENTITY_FACTS, IdentityLevel
@@ -104,6 +105,13 @@ class _Names:
             self.add("bad-range", place, f"{name} reaches from {low} to {high}", "put the smaller number first")
 
     def _times(self, spec: VariableSpec, place: Place, name: str) -> None:
+        for key in ("direction", "within"):
+            if getattr(spec, key) and spec.type != "date":
+                self.add("unused-key", place, f"{name} is a {spec.type}, and {key}: is of a date", "remove it")
+        try:
+            days_within(spec.within or "1y")
+        except ValueError as error:
+            self.add("bad-range", place, f"{name}: {error}", "say how far from today: within: 90d")
         bounds = [bound for bound in (spec.earliest, spec.latest) if bound]
         if bounds and spec.type != "time":
             why = f"{name} is a {spec.type}, and earliest: and latest: are of a time"

@@ -27,6 +27,7 @@ from ivr.dialogue.understanding.attempts import Attempt
 from ivr.dialogue.understanding.grammar import Reading, SlotValue
 from ivr.dialogue.understanding.risk import Temper
 from ivr.dialogue.understanding.slots import Slot, titled
+from ivr.dialogue.understanding.time_slots import BoundedDateSlot
 from ivr.events import Recognition, Term
 from ivr.identity import Identity
 from ivr.record import NOTHING, Decided, Utterance
@@ -250,7 +251,11 @@ class Conversation:
 
     def fitted(self, value: object, spec: VariableSpec | None) -> SlotValue | None:
         """Any value as a slot's: with a label to say it back. Never raises; what does not fit is text."""
-        return fitted(value, spec.type if spec is not None else "text", self.language, self.terms.term)
+        found = fitted(value, spec.type if spec is not None else "text", self.language, self.terms.term)
+        if spec is None or found is None or found is value or not (spec.direction or spec.within):
+            return found
+        days = bound(spec, ("", ""), self.words, self.terms.lexicon, self.today)
+        return days[0].named(found) if days is not None and isinstance(days[0], BoundedDateSlot) else found
 
     # -- words ------------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from ivr.dialogue.understanding.slots import (
     digited,
     titled,
 )
-from ivr.dialogue.understanding.time_slots import TimeSlot
+from ivr.dialogue.understanding.time_slots import BoundedDateSlot, TimeSlot
 
 INTERDIGIT_S = 3.0
 ALWAYS_HUMAN = ("0", "*0", "#0")  # whatever the universals say
@@ -91,6 +91,8 @@ class DtmfEntry:
                 return len(keys) >= maximum
             case TimeSlot():
                 return len(keys) == 4 or (len(keys) == 3 and keys[0] not in "12")
+            case BoundedDateSlot(full=True):
+                return len(keys) == 8
         return self.slot.type == "date" and (len(keys) == 4 or (len(keys) == 3 and keys[0] != "1"))
 
     def values(self, keys: str) -> Entered:
@@ -109,9 +111,9 @@ class DtmfEntry:
                 return Entered(keys, (digited(keys, self.language),) if fits else ())
             case TitleSlot(vocabulary=vocabulary):
                 return Entered(keys, self._titles(keys, vocabulary))
-            case TimeSlot() as times:
-                found = times.keyed(keys)
-                return Entered(keys, found, times.bounds if not found and times.unbounded.keyed(keys) else None)
+            case TimeSlot() | BoundedDateSlot() as when:
+                found = when.keyed(keys)
+                return Entered(keys, found, when.bounds if not found and when.unbounded.keyed(keys) else None)
         return Entered(keys, self._date(keys))
 
     def _date(self, keys: str) -> tuple[SlotValue, ...]:

@@ -8,6 +8,7 @@ from datetime import date
 
 from ivr.dialogue.flows.model import VariableSpec
 from ivr.dialogue.flows.wording import Wordings, filtered, labelled
+from ivr.dialogue.spoken.bounded_days import day_bounds
 from ivr.dialogue.spoken.clock import DAY, minutes_of
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
@@ -23,7 +24,7 @@ from ivr.dialogue.understanding.slots import (
     digited,
     titled,
 )
-from ivr.dialogue.understanding.time_slots import TimeSlot, timed
+from ivr.dialogue.understanding.time_slots import BoundedDateSlot, TimeSlot, timed
 from ivr.events import Term
 
 MOST_ASKED = 50  # questions of a flow that "back" remembers
@@ -121,6 +122,9 @@ def bound(
             length = (1, 20) if spec.length is None else spec.length
             shortest, longest = (length, length) if isinstance(length, int) else length
             return DigitSlot(shortest, longest, language), (shortest, longest)
+        case "date" if spec.direction or spec.within:
+            first, last = day_bounds(today, spec.direction, spec.within)
+            return BoundedDateSlot(today, language, first, last), ("date", today, first, last)
         case "date":
             return DateSlot(today, language), today
         case "time":

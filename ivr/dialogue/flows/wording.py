@@ -331,6 +331,8 @@ def filtered(value: object, name: str, argument: str, language: str) -> str:
             return digit_words("".join(c for c in str(raw) if c.isdecimal()), language)
         case "money" if number is not None:
             return money_words(number, language)
+        case "date" if isinstance(value, SlotValue) and value.label != raw:
+            return value.label  # with its year where it is far off
         case "date" if isinstance(raw, str | date):
             try:
                 return date_words(raw if isinstance(raw, date) else date.fromisoformat(raw[:10]), language)

@@ -55,6 +55,18 @@ def _day_forms(day: int, month: str) -> tuple[str, ...]:
     return f"{month} {nth}", f"{month} the {nth}", f"the {nth} of {month}", f"{month} {_cardinal(day)}"
 
 
+def _years(year: int) -> Iterator[str]:
+    century, rest = divmod(year, 100)
+    if 2000 <= year < 2010:
+        yield _cardinal(year)
+    if rest >= 10:
+        yield f"{_cardinal(century)} {_cardinal(rest)}"
+    elif rest:
+        yield f"{_cardinal(century)} oh {_cardinal(rest)}"
+    elif century % 10:
+        yield f"{_cardinal(century)} hundred"
+
+
 def _hour(hour: int) -> tuple[str, ...]:
     return () if hour == 0 else (_cardinal(hour),)
 
@@ -85,6 +97,7 @@ ENGLISH = read_language(
     date=lambda weekday, day, month: f"{weekday.capitalize()}, {month.capitalize()} {_ordinal(day)}",
     day_forms=_day_forms,
     before_noun=_cardinal,
+    years=_years,
     clock={"hour": _hour, "said": _time},
     sound=jellyfish.metaphone,
 )

@@ -113,6 +113,14 @@ class Language:
     day_of_month_forms: tuple[str, ...] = ()  # "the fifth"
     month_days: Callable[[int], str] | None = None  # how such a day is said; None: by its ordinal
     holidays: Mapping[str, str] = field(default_factory=dict)  # a name, and when it is (see ``calendar``)
+    past_forms: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # "yesterday", "before_yesterday", "a_day", "a_week", "days" and the like: so many ago; "weekday": the last one
+    years: Callable[[int], Iterable[str]] = _no_forms  # ways to say a year besides its number, the usual one first
+    year_forms: tuple[str, ...] = ("{}",)  # a year after a day, and
+    year_alone_forms: tuple[str, ...] = ("{}",)  # one by itself
+    near_years: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by how far they are: "-1" is last year
+    dated_year: str = "{day}, {year}"
     clock: Clock | None = None  # None: no times are understood
     money: Money
     joiner: str  # "and" in a list

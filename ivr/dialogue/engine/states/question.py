@@ -30,7 +30,8 @@ from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.understanding.grammar import ANSWER, PICK, Meaning, Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.n_best import understand
-from ivr.dialogue.understanding.slots import ChoiceSlot
+from ivr.dialogue.understanding.slots import ChoiceSlot, Slot
+from ivr.dialogue.understanding.time_slots import BoundedDateSlot
 from ivr.events import Cause, Recognition
 from ivr.record import Decided, Keyed
 
@@ -202,8 +203,12 @@ def keys(call: Conversation, gather: Gather) -> list[Words]:
             label = slot.value(value).label
             said += call.system("key_entry_choice", label=label, key=_key_name(call, str(place)))
     elif slot is not None:
-        said += call.own("key_entry", call.state.key_entry) or call.system(f"key_entry_{slot.type}")
+        said += call.own("key_entry", call.state.key_entry) or call.system(_key_entry(slot))
     return said
+
+
+def _key_entry(slot: Slot) -> str:
+    return "key_entry_full_date" if isinstance(slot, BoundedDateSlot) and slot.full else f"key_entry_{slot.type}"
 
 
 def _key_name(call: Conversation, key: str) -> str:
