@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import array
 import asyncio
-import io
 import math
-import wave
 from collections.abc import Mapping
 
 import structlog
@@ -17,6 +15,7 @@ from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import ActionDone, Perform
 from ivr.errors import IvrError, SpeechUnavailable
 from ivr.events import CALLER_ID, ActionResult, Audio, Heard
+from ivr.media.wav import wav_file
 from ivr.phones.transcription import free_grammar
 from ivr.ports import ActionCall, Clip, ListenRequest, MediaLeg
 from ivr.record import Performed
@@ -176,7 +175,7 @@ class MessageRecording:
                     if services.messages is None:
                         raise IvrError("no messages are kept here", remedy="see that the database runs")
                     caller_id = str(facts.get(CALLER_ID) or "")
-                    recording = await services.messages.keep(self._call_id, _wav(bytes(self._pcm)), caller_id)
+                    recording = await services.messages.keep(self._call_id, wav_file(bytes(self._pcm)), caller_id)
                 arguments = {**perform.arguments, "recording": recording, "transcript": transcript}
                 call = ActionCall(perform.name, arguments, perform.key, self._call_id, facts, language)
                 result = await services.actions.perform(call)
@@ -212,14 +211,3 @@ class MessageRecording:
         except (SpeechUnavailable, TimeoutError) as error:
             log.info("message.unheard", seconds=round(len(rest) / (_RATE * _SAMPLE), 1), error=str(error) or "timeout")
         return found
-
-
-def _wav(pcm: bytes) -> bytes:
-    """16-bit mono at 8 kHz."""
-    written = io.BytesIO()
-    with wave.open(written, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(_SAMPLE)
-        out.setframerate(_RATE)
-        out.writeframes(pcm)
-    return written.getvalue()

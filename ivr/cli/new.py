@@ -12,12 +12,13 @@ from pathlib import Path
 
 from ivr.cli.options import Subparsers, command
 from ivr.errors import ConfigError
-from ivr.workshop.lines import FIRST, LANGUAGES, TEMPLATES, NewLine
+from ivr.workshop.lines import FIRST, HOURS, HUMAN, LANGUAGES, TEMPLATES, ZONE, NewLine
 from ivr.workshop.lines.opening_hours import OpeningHours
 
+LISTED = [f"{name:11}{template.about}" for name, template in TEMPLATES.items()]
 EPILOG = (
     "templates:\n"
-    + "\n".join(f"  {name:11}{template.about}" for name, template in TEMPLATES.items())
+    + "\n".join(f"  {line}" for line in LISTED)
     + """
 
 On a terminal it asks for what no option says. For instance:
@@ -25,7 +26,6 @@ On a terminal it asks for what no option says. For instance:
 Nothing that is there already is changed. One more flow in a line that you have: ivr flow new.
 """
 )
-HOURS, HUMAN, ZONE = "mon-fri 09:00-17:00", "sip:agent@127.0.0.1:5090", "America/Los_Angeles"
 NEXT = """
 A line for {company} is in {directory}. Next:{go}
   ivr flow simulate main       talk to it, by typing
@@ -51,8 +51,7 @@ def add(commands: Subparsers) -> None:
 
 def handle(arguments: argparse.Namespace) -> int:
     if arguments.list:
-        for name, each in TEMPLATES.items():
-            print(f"{name:11}{each.about}")
+        print(*LISTED, sep="\n")
         return 0
     directory: Path | None = arguments.directory
     if directory is None:

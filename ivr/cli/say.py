@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import wave
 from pathlib import Path
 
 from ivr.cli.options import Subparsers, add_config, command, configuration
 from ivr.errors import ConfigError
+from ivr.media.wav import wav_file
 from ivr.speech.service import WorkerSpeechService
 
 EPILOG = """\
@@ -41,10 +41,6 @@ def handle(arguments: argparse.Namespace) -> int:
             await service.stop()
 
     pcm = asyncio.run(run())
-    with arguments.out.open("wb") as file, wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(8000)
-        out.writeframes(pcm)
+    arguments.out.write_bytes(wav_file(pcm))
     print(f"{arguments.out}: {len(pcm) / 16000:.1f} s, 8 kHz")
     return 0

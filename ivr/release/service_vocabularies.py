@@ -24,7 +24,6 @@ log = structlog.get_logger(__name__)
 LOOK_S = 2.0
 AGAIN_S = 10.0  # after one that did not answer
 
-
 Prepare = Callable[[FlowLibrary], Awaitable[None]]
 Source = tuple[str, ...]
 """What is asked: service, path, query, and the places of the list, and of id, label and spoken forms in it."""
@@ -48,11 +47,11 @@ class ServiceVocabularies:
 
     def of(self, library: FlowLibrary) -> Mapping[str, tuple[Term, ...]]:
         """By name, as far as the services have ever answered."""
-        return {name: known.terms for name, spec in _sourced(library) if (known := self._known.get(_source(spec)))}
+        return {name: known.terms for name, spec in library.sourced if (known := self._known.get(_source(spec)))}
 
     def stale(self) -> Mapping[str, str]:
         """Those of the serving flows whose service did not answer when asked last: why, and what is done meanwhile."""
-        found = [(name, self._known.get(_source(spec))) for lib in self._libraries() for name, spec in _sourced(lib)]
+        found = [(name, self._known.get(_source(spec))) for lib in self._libraries() for name, spec in lib.sourced]
         return {name: _told(known) for name, known in found if known is not None and known.wrong}
 
     async def load(self, library: FlowLibrary) -> None:
@@ -60,7 +59,7 @@ class ServiceVocabularies:
         now = self._clock.monotonic()
         due = [
             (name, spec, known)
-            for name, spec in _sourced(library)
+            for name, spec in library.sourced
             if (known := self._known.setdefault(_source(spec), _Known())).due <= now
         ]
         await asyncio.gather(*(self._ask(name, spec, known, library) for name, spec, known in due))
@@ -115,11 +114,6 @@ def made_ready(terms: tuple[Term, ...], languages: Iterable[str]) -> None:
         made = lexicon(terms, language)
         made.prepare()
         TitleSlot(Vocabulary([made])).forms()
-
-
-def _sourced(library: FlowLibrary) -> Iterable[tuple[str, VocabularySpec]]:
-    company = library.company
-    return [(name, spec) for name, spec in company.vocabularies.items() if spec.service] if company is not None else []
 
 
 def _source(spec: VocabularySpec) -> Source:

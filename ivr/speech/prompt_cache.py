@@ -17,7 +17,7 @@ import tomllib
 import unicodedata
 import wave
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -60,6 +60,17 @@ def recording_key(wav: bytes) -> str:
     return f"rec-{hashlib.sha256(_RENDERING.encode() + wav).hexdigest()[:24]}"
 
 
+def manifest(folder: Path) -> Mapping[str, str]:
+    """``prompts.toml`` of a language: the files of texts that aren't named after them. Raises ConfigError."""
+    path = folder / "prompts.toml"
+    if not path.is_file():
+        return {}
+    try:
+        return {text: str(file) for text, file in tomllib.loads(path.read_text(encoding="utf-8")).items()}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}", remedy='lines read "the prompt" = "file.wav"') from error
+
+
 class Recordings:
     """``audio/<language>/<slug>.wav``, and ``prompts.toml`` beside them for those named otherwise. What is in no
     language stands in ``audio/`` itself."""
@@ -94,15 +105,8 @@ class Recordings:
         folder = next((d for d in near if d.name == language), near[0])
         if name and (path := folder / f"{slug(name)}.wav").is_file():
             return path
-        manifest = folder / "prompts.toml"
-        if manifest.is_file():
-            try:
-                names = tomllib.loads(manifest.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise ConfigError(f"{manifest}: {error}", remedy='lines read "the prompt" = "file.wav"') from error
-            named = names.get(text)
-            if named is not None:
-                return folder / str(named)
+        if (named := manifest(folder).get(text)) is not None:
+            return folder / named
         path = folder / f"{slug(text)}.wav"
         return path if slug(text) and path.is_file() else None
 
@@ -164,6 +168,11 @@ def prompts_said(cache: Path) -> Callable[[datetime], Awaitable[int]]:
     return purged
 
 
+def clip_path(cache: Path, key: str, said: bool = False) -> Path:
+    """``said``: to one caller, with names in it, perhaps; apart, so that these can be deleted."""
+    return (cache / SAID if said else cache) / key[4:6] / f"{key}.wav"
+
+
 class PromptCache:
     """Clips by key: newest in memory, all on disk. Thread-safe."""
 
@@ -174,10 +183,6 @@ class PromptCache:
         self._clips: OrderedDict[str, Clip] = OrderedDict()
         self._lock = threading.Lock()
         self.trouble = ""  # why the last clip could not be written
-
-    def _path(self, key: str, said: bool = False) -> Path:
-        """``said``: to one caller, with names in it, perhaps; apart, so that these can be deleted."""
-        return (self._folder / SAID if said else self._folder) / key[4:6] / f"{key}.wav"
 
     def recall(self, key: str) -> Clip | None:
         """From memory only."""
@@ -192,7 +197,9 @@ class PromptCache:
         clip = self.recall(key)
         if clip is not None:
             return clip
-        return self._read(key, self._path(key)) or self._read(key, self._path(key, said=True), said=True)
+        return self._read(key, clip_path(self._folder, key)) or self._read(
+            key, clip_path(self._folder, key, said=True), said=True
+        )
 
     def _read(self, key: str, path: Path, said: bool = False) -> Clip | None:
         try:
@@ -215,7 +222,7 @@ class PromptCache:
     def store(self, clip: Clip, said: bool = False) -> Clip:
         """Keep ``clip``, of what is ``said`` to one caller or of a fixed prompt. A disk that cannot be written costs
         speed, not the call: logged."""
-        path = self._path(clip.key, said)
+        path = clip_path(self._folder, clip.key, said)
         part = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,6 @@ Nothing is rendered here: only what lies on disk is measured.
 from __future__ import annotations
 
 import re
-import tomllib
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from ivr.config import SpeechConfig
 from ivr.dialogue.spoken.language import primary, same_language
 from ivr.errors import ConfigError
 from ivr.speech import vendors
-from ivr.speech.prompt_cache import SAID, Recordings, clip_key, recording_key, slug
+from ivr.speech.prompt_cache import Recordings, clip_key, clip_path, manifest, recording_key, slug
 
 How = Literal["recorded", "rendered", "estimated"]
 
@@ -78,14 +77,16 @@ class PromptLengths:
         return played or _seconds(path)
 
     def _cached(self, key: str) -> float:
-        name = Path(key[4:6]) / f"{key}.wav"
-        return _seconds(self._cache / name) or _seconds(self._cache / SAID / name)
+        return _seconds(clip_path(self._cache, key)) or _seconds(clip_path(self._cache, key, said=True))
 
     def _other_text(self, path: Path, text: str, recording: str) -> str:
         """Which other text a recording that a flow names is of, as ``prompts.toml`` tells."""
         if not recording:
             return ""
-        texts = [said for said, file in _manifest(path.parent).items() if str(file) == path.name]
+        try:
+            texts = [said for said, file in manifest(path.parent).items() if file == path.name]
+        except ConfigError:  # the checker and the log tell of it
+            return ""
         return "" if not texts or text in texts else texts[0]
 
     def _left_behind(self, earlier: tuple[str, ...], language: str) -> tuple[str, str]:
@@ -97,13 +98,6 @@ class PromptLengths:
                 if slug(text) and path.is_file():
                     return str(path.relative_to(self._root)), text
         return "", ""
-
-
-def _manifest(folder: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads((folder / "prompts.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
 
 
 def _seconds(path: Path) -> float:

@@ -10,7 +10,7 @@ from typing import Literal
 from aiohttp import web
 
 from ivr.ports import Account, Role, Scope
-from ivr.ports.accounts import STRANGER
+from ivr.ports.accounts import LOCAL, STRANGER
 from ivr.web.bodies import Handler
 
 People = Literal["people"]
@@ -65,6 +65,12 @@ def account_of(request: web.Request) -> Account:
     """Who asks. Whoever got past the gate is somebody."""
     account: Account = request.get(ACCOUNT, STRANGER)
     return account
+
+
+def author_of(request: web.Request) -> str:
+    """Who changed flows at a page, as their history has it."""
+    account = account_of(request)
+    return account.name if account is not LOCAL else "console"
 
 
 def may(request: web.Request, scope: Scope, *roles: Role) -> bool:

@@ -13,12 +13,12 @@ from yarl import URL
 from ivr.cli.flow.options import add_config_file, config_of, demand_line, flows_of
 from ivr.cli.options import Subparsers, command
 from ivr.config import Config
+from ivr.config.fields import is_loopback
 from ivr.errors import ConfigError
 from ivr.workshop.folder import mocks_of
 from ivr.workshop.simulate.mock_server import serving
 from ivr.workshop.simulate.mock_services import SUFFIX
 
-HERE = ("127.0.0.1", "localhost", "::1")
 EPILOG = f"""\
 SERVICE{SUFFIX} beside the flows says what a service answers; simulated calls, scripts and this server read it.
 It listens where config.toml has the service ([[flows.services]] url), as far as that is this machine, and prints a
@@ -45,8 +45,9 @@ def addresses(config: Config, mocked: Mapping[str, object]) -> dict[Address, dic
     found: dict[Address, dict[str, str]] = {}
     for service in config.flows.services:
         url = URL(service.url)
-        if service.name in mocked and url.absolute and url.scheme == "http" and url.host in HERE and url.port:
-            found.setdefault((url.host, url.port), {})[service.name] = url.path.rstrip("/")
+        host, port = url.host or "", url.port or 0
+        if service.name in mocked and url.scheme == "http" and port and is_loopback(host):
+            found.setdefault((host, port), {})[service.name] = url.path.rstrip("/")
     if not found:
         names = ", ".join(sorted(mocked)) or f"none: no *{SUFFIX} is there"
         raise ConfigError(

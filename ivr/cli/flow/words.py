@@ -16,18 +16,16 @@ from ivr.cli.flow.check import facts_of
 from ivr.cli.flow.options import add_config_file, config_of, existing_store, flows_of
 from ivr.cli.options import Subparsers, command
 from ivr.config import Config, SpeechConfig
-from ivr.dialogue.flows.library import load_library
 from ivr.errors import ConfigError, IvrError
 from ivr.release.releases import Releases
 from ivr.speech.prompt_lengths import PromptLengths
 from ivr.workshop.folder import Folder, folders, library_of
-from ivr.workshop.words.catalogue import Catalogue
+from ivr.workshop.words.catalogue import EARLIER, Catalogue, served
 from ivr.workshop.words.changes import Change, ChangesRefused, Plan, planned
 from ivr.workshop.words.review import RECORDING, Reviewed, Wanted, reviewed
 from ivr.workshop.words.saving import checked, save
 from ivr.workshop.words.sheet import exported, imported
 
-EARLIER = 10  # releases that are asked what was said before
 EPILOG = """\
 examples:
   ivr flow words                                    every text, in every language and persona
@@ -101,8 +99,7 @@ async def _earlier(folder: Folder, config: Config | None) -> Sequence[Catalogue]
         return ()
     finally:
         await store.close()
-    loaded = (load_library(release.files, folder.company.all_signatures).library for release in found)
-    return [Catalogue(library) for library in loaded if library is not None]
+    return served(found, folder.company.all_signatures)
 
 
 def _change(arguments: argparse.Namespace, config: Config | None, folder: Folder, catalogue: Catalogue) -> int:

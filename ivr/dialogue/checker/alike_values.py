@@ -7,7 +7,6 @@ from itertools import combinations
 
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.flows.model import Flow
-from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.spoken.similarity import confusable
@@ -26,7 +25,7 @@ NATO = (
 
 def check_alike_values(findings: Findings) -> None:
     library = findings.library
-    for language in dict.fromkeys((library.universals.language, *(language for language, _ in library.voices))):
+    for language in library.languages:
         words = Wordings(library, language, "neutral")
         for name, flow in library.flows.items():
             _values(findings, name, flow, words)
@@ -51,7 +50,9 @@ def _values(findings: Findings, name: str, flow: Flow, words: Wordings) -> None:
                 continue
             if not findings.first("alike-values", name, variable, words.language, mine, theirs):
                 continue
-            place = _value_place(findings, name, flow, words.language, variable, other, index)
+            section = "parameters" if variable in flow.parameters else "variables"
+            own = findings.translated(name, words.language, "values", variable, other, index)
+            place = own or findings.at(name, section, variable, "values", other, index)
             if a == b:
                 why = f"“{theirs}” means both {one} and {other} of {variable}"
                 findings.add("same-phrase", place, why, "leave it to one of them", text=theirs)
@@ -76,11 +77,8 @@ def _labels(findings: Findings, name: str, flow: Flow, words: Wordings) -> None:
             a, b = (" ".join(fold(text, words.language)) for text in (mine, theirs))
             if not (a and b) or not (a == b or confusable(a, b, words.language)):
                 continue
-            place = findings.at(name, "states", sid, "choices", index, "label")
-            key = (name, words.language, "neutral")
-            overlay = findings.library.wordings.get(key)
-            if overlay is not None and f"{sid}.{intent}" in overlay.labels:
-                place = findings.overlay(key, "labels", f"{sid}.{intent}")
+            own = findings.translated(name, words.language, "labels", f"{sid}.{intent}")
+            place = own or findings.at(name, "states", sid, "choices", index, "label")
             if not findings.first("alike-labels", place):
                 continue
             if a == b:
@@ -99,14 +97,3 @@ def _letters(one: str, other: str, language: str) -> bool:
 def _nato(letter: str) -> str:
     at = ord(letter.strip().lower()) - ord("a")
     return NATO[at] if 0 <= at < len(NATO) else "zero"
-
-
-def _value_place(
-    findings: Findings, name: str, flow: Flow, language: str, variable: str, value: str, index: int
-) -> Place:
-    key = (name, language, "neutral")
-    overlay = findings.library.wordings.get(key)
-    if overlay is not None and value in overlay.values.get(variable, {}):
-        return findings.overlay(key, "values", variable, value, index)
-    section = "parameters" if variable in flow.parameters else "variables"
-    return findings.at(name, section, variable, "values", value, index)

@@ -5,6 +5,7 @@ And whoever says a title says one of a vocabulary that somebody has.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from itertools import chain
 
 from ivr.dialogue.checker.findings import Findings
@@ -28,8 +29,7 @@ def check_company(findings: Findings) -> None:
 class _Company:
     def __init__(self, findings: Findings, company: CompanyFile) -> None:
         self.findings, self.company, self.add = findings, company, findings.add
-        parsed = next(p for p in findings.library.parsed.values() if p.kind == "company")
-        self.at, self.key = parsed.positions.value, parsed.positions.key
+        self.at, self.key = findings.company, partial(findings.company, key=True)
         self.facts = FACTS | {fact for s in findings.library.signatures.values() for fact in s.facts}
 
     def check(self) -> None:

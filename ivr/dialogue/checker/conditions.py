@@ -7,9 +7,11 @@ whole numbers, days and words change nowhere else. What may be anything is tried
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
+from functools import partial
 from itertools import product
+from math import prod
 
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.value_types import WHOLE, type_of
@@ -17,7 +19,7 @@ from ivr.dialogue.flows.condition import read
 from ivr.dialogue.flows.expression import WORDS, Expression, parse_expression
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.model_errors import listing
-from ivr.dialogue.flows.prompt import items_of
+from ivr.dialogue.flows.prompt import TaperedPrompt, items_of
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.spoken.clock import DAY, clock_time, minutes_of
 from ivr.identity import CALLER_IDENTITY, IdentityLevel
@@ -55,17 +57,15 @@ class _Flow:
                 if (expression := self.condition(transition.condition, place, earlier)) is not None:
                     earlier.append(expression)
             for _, prompt, path in state.prompts():
-                for item, here in items_of(prompt):
-                    if item.condition:
-                        place = self.findings.at(self.name, "states", sid, *path, *here, "if")
-                        self.condition(item.condition, place, ())
+                self.prompt(prompt, partial(self.findings.at, self.name, "states", sid, *path))
         for key, wording in self.findings.library.wordings.items():
-            if key[0] == self.name:
-                for prompt_id, prompt in wording.prompts.items():
-                    for item, here in items_of(prompt):
-                        if item.condition:
-                            place = self.findings.overlay(key, "prompts", prompt_id, *here, "if")
-                            self.condition(item.condition, place, ())
+            for prompt_id, prompt in wording.prompts.items() if key[0] == self.name else ():
+                self.prompt(prompt, partial(self.findings.overlay, key, "prompts", prompt_id))
+
+    def prompt(self, prompt: TaperedPrompt, at: Callable[..., Place]) -> None:
+        for item, here in items_of(prompt):
+            if item.condition:
+                self.condition(item.condition, at(*here, "if"), ())
 
     def condition(self, text: str, place: Place, before: Sequence[Expression]) -> Expression | None:
         expression = read(text)
@@ -110,10 +110,9 @@ class _Flow:
         if any(c in expression.text for expression in expressions for c in "+-"):
             numbers |= {a + sign * b for a in numbers for b in numbers for sign in (1, -1)}
         values = [self.values(name, literals, numbers) for name in names]
-        count = 1
-        for each in values:
-            count *= len(each)
-        return [dict(zip(names, each, strict=True)) for each in product(*values)] if count <= MOST_TRIED else []
+        if prod(map(len, values)) > MOST_TRIED:
+            return []
+        return [dict(zip(names, each, strict=True)) for each in product(*values)]
 
     def values(self, name: str, literals: Sequence[object], numbers: set[int | float]) -> list[object]:
         """What a variable or fact may be, None (not filled) included."""
@@ -158,16 +157,15 @@ class _Flow:
 
     def constants(self, name: str) -> list[object]:
         """What is set as it stands in the file."""
-        found = [parse_expression(v).evaluate({}) if isinstance(v, str) and read(v) else v for v in self._set(name)]
+        found = [
+            parse_expression(v).evaluate({}) if isinstance(v, str) and read(v) else v for v in self.given.get(name, [])
+        ]
         return [value for value in found if value is not None]
 
     def open(self, name: str) -> bool:
         """Whether a variable is given values that the file doesn't show."""
-        given = (read(v) for v in self._set(name) if isinstance(v, str))
+        given = (read(v) for v in self.given.get(name, []) if isinstance(v, str))
         return name in self.flow.parameters or any(each is None or not each.literal for each in given)
-
-    def _set(self, name: str) -> list[object]:
-        return self.given.get(name, [])
 
     def because(self, expression: Expression) -> str:
         said = []

@@ -38,8 +38,7 @@ class Said:
 
 def check_confusable(findings: Findings) -> None:
     library = findings.library
-    languages = dict.fromkeys([library.universals.language, *(language for language, _ in library.voices)])
-    for language in languages:
+    for language in library.languages:
         words = Wordings(library, language, "neutral")
         everywhere = list(_everywhere(findings, words, language))
         _among(findings, everywhere)
@@ -164,11 +163,8 @@ class _Flow:
 
     def _place(self, said: Said) -> Place:
         _, intent, _, index = said.place
-        key = (self.name, self.language, "neutral")
-        overlay = self.findings.library.wordings.get(key)
-        if overlay is not None and intent in overlay.intents:
-            return self.findings.overlay(key, "intents", intent, index)
-        return self.findings.at(self.name, *said.place)
+        own = self.findings.translated(self.name, self.language, "intents", intent, index)
+        return own or self.findings.at(self.name, *said.place)
 
 
 def _expand(phrase: str, variables: Mapping[str, VariableSpec], language: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ivr.dialogue.checker.facts import LineFacts
@@ -63,6 +64,23 @@ class Findings:
         """A place in the universals file."""
         parsed = next(p for p in self.library.parsed.values() if p.kind == UNIVERSALS_FILE)
         return parsed.positions.key(*path) if key else parsed.positions.value(*path)
+
+    def company(self, *path: str | int, key: bool = False) -> Place:
+        """A place in the company file, where there is one."""
+        parsed = next(p for p in self.library.parsed.values() if p.kind == "company")
+        return parsed.positions.key(*path) if key else parsed.positions.value(*path)
+
+    def translated(self, owner: str, language: str, section: str, *path: str | int) -> Place | None:
+        """The place at ``path`` of a section of ``owner``'s words in another language; None where its own are said."""
+        overlay = (owner, language, "neutral")
+        words: object = getattr(self.library.wordings.get(overlay), section, {})
+        for step in path:
+            if not isinstance(words, Mapping):
+                break
+            if step not in words:
+                return None
+            words = words[step]
+        return self.overlay(overlay, section, *path)
 
     def overlay(self, overlay: OverlayKey, *path: str | int, key: bool = False) -> Place:
         """A place in the file that holds these words: the flow's own overlay, or its fragment's."""

@@ -30,10 +30,9 @@ def check_paths(findings: Findings) -> None:
                     why = f"{variable} may have no digit at all, and that part of the path would be empty"
                     findings.add("empty-in-path", place, why, f"give {variable} a length from 1", text=path)
     if (company := findings.library.company) is not None:
-        parsed = next(p for p in findings.library.parsed.values() if p.kind == "company")
         blank = {fact for fact, spec in company.facts.items() if spec.blank}
         for name, action in company.actions.items():
-            place = parsed.positions.value("actions", name, "path")
+            place = findings.company("actions", name, "path")
             _empty(findings, action.path, place)
             for fact in dict.fromkeys(names_in(action.path)):
                 if fact in blank:
@@ -41,7 +40,7 @@ def check_paths(findings: Findings) -> None:
                     findings.add("empty-in-path", place, why, "send it in query: or body:", text=action.path)
         for name, vocabulary in company.vocabularies.items():
             if vocabulary.service:
-                _empty(findings, vocabulary.path, parsed.positions.value("vocabularies", name, "path"))
+                _empty(findings, vocabulary.path, findings.company("vocabularies", name, "path"))
 
 
 def _empty(findings: Findings, path: str, place: Place) -> None:

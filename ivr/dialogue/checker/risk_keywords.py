@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.flows.library import UNIVERSALS_FILE
-from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.normalisation import fold
 
 
 def check_risk_keywords(findings: Findings) -> None:
     library = findings.library
-    for language in dict.fromkeys((library.universals.language, *(language for language, _ in library.voices))):
+    for language in library.languages:
         words = Wordings(library, language, "neutral")
         for risk in library.universals.risks:
             for index, keyword in enumerate(words.risk_keywords(risk)):
@@ -21,7 +20,8 @@ def check_risk_keywords(findings: Findings) -> None:
                 for owner, phrases in _ordinary(words):
                     taken = [phrase for phrase in phrases if said and _within(said, tuple(fold(phrase, language)))]
                     for phrase in taken[:1] if 2 * len(taken) >= len(phrases) else ():
-                        place = _place(findings, language, risk, index)
+                        own = findings.translated(UNIVERSALS_FILE, language, "keywords", risk, index)
+                        place = own or findings.universals("risks", risk, "keywords", index)
                         if findings.first("risk-keyword", place):
                             why = f"“{phrase}” ({owner}) has “{keyword}” in it: who says more than that is asked about"
                             remedy = f"make the keyword of {risk} a longer phrase, or take it out"
@@ -43,11 +43,3 @@ def _ordinary(words: Wordings) -> Iterator[tuple[str, list[str]]]:
 def _within(keyword: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
     size = len(keyword)
     return any(phrase[at : at + size] == keyword for at in range(len(phrase) - size + 1))
-
-
-def _place(findings: Findings, language: str, risk: str, index: int) -> Place:
-    key = (UNIVERSALS_FILE, language, "neutral")
-    overlay = findings.library.wordings.get(key)
-    if overlay is not None and risk in overlay.keywords:
-        return findings.overlay(key, "keywords", risk, index)
-    return findings.universals("risks", risk, "keywords", index)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ivr.dialogue.flows.company_file import CompanyFile
+from ivr.dialogue.flows.company_file import CompanyFile, VocabularySpec
 from ivr.dialogue.flows.confirm_defaults import confirmed
 from ivr.dialogue.flows.finding import Finding, ordered
 from ivr.dialogue.flows.model import Flow, Fragment, Universals, Wording
@@ -65,6 +65,12 @@ class FlowLibrary:
         base = [(self.universals.language, self.universals.persona)]
         base += [(f.language, f.persona) for f in self.flows.values()]
         return tuple(dict.fromkeys(base + [(k[1], k[2]) for k in self.wordings]))
+
+    @property
+    def sourced(self) -> Sequence[tuple[str, VocabularySpec]]:
+        """The vocabularies that the company's services have, by name."""
+        company = self.company
+        return [] if company is None else [(n, spec) for n, spec in company.vocabularies.items() if spec.service]
 
     def callers_of(self, flow: str) -> Iterator[tuple[str, str]]:
         """(flow, state) of each state that calls ``flow``."""

@@ -85,7 +85,6 @@ class Lexicon:
         self._near: dict[str, bool] = {}
         self.by_id = {term.id: term for term in terms}
         self.longest = max((key.count(" ") + 1 for key in self.forms), default=0)
-        self.first_words = frozenset(key.partition(" ")[0] for key in self.forms)
 
     @cached_property
     def keys(self) -> list[str]:
@@ -130,9 +129,9 @@ class Lexicon:
 
     def prepare(self) -> None:
         """Make what is else made when first asked for: for whoever has time."""
-        assert self.alike.keys() <= set(self.sounds) and self.beginning.keys() == self.first_words
-        if len(self.keys) > LONG_LIST:
-            assert self.sounding and self.having
+        indexes = ("alike", "beginning", "sounding") if len(self.keys) > LONG_LIST else ("alike", "beginning")
+        for index in indexes:
+            getattr(self, index)
 
     def near(self, term: Term) -> bool:
         """Whether another term could be taken for this one (Alien, Aliens; Toy Story, Toy Story Two)."""
@@ -229,7 +228,7 @@ class Vocabulary:
         return self.lookup(" ".join((*words[at:end], words[following]))) if following < len(words) else ()
 
     def starts(self, word: str) -> bool:
-        return any(word in lex.first_words for lex in self.lexicons)
+        return any(word in lex.beginning for lex in self.lexicons)
 
     def near(self, term: Term) -> bool:
         return any(lex.near(term) for lex in self.lexicons if term.id in lex.by_id)

@@ -13,6 +13,7 @@ from array import array
 from itertools import pairwise
 
 from ivr.config import PromptVoiceConfig
+from ivr.media.wav import wav_file
 from ivr.speech.endpoints.connection import EndpointFailed, HttpConnection
 
 _LARGEST = 16 * 1024 * 1024
@@ -53,7 +54,7 @@ def pcm_wav(pcm: bytes) -> bytes:
     pcm = pcm[: len(pcm) & ~1]
     if pcm[:4] in (b"RIFF", b"ID3\x03", b"ID3\x04", b"OggS", b"fLaC") or pcm.lstrip()[:1] in (b"{", b"<"):
         raise EndpointFailed("its answer is no bare PCM", remedy='try response_format = "wav"')
-    return _checked(_file(pcm, 1, 2, _PCM_RATE))
+    return _checked(wav_file(pcm, _PCM_RATE))
 
 
 def whole_wav(answer: bytes) -> bytes:
@@ -92,7 +93,7 @@ def _checked(file: bytes) -> bytes:
         raise EndpointFailed("it made nothing but silence", remedy="check model and voice")
     if width == 2 and not _sounds(array("h", pcm[: 2 * _LOOKED_AT]), channels):
         raise EndpointFailed("its answer is noise, as what is compressed sounds: MP3, say", remedy="see its log")
-    return _file(pcm, *shape)
+    return wav_file(pcm, rate, channels, width)
 
 
 def _sounds(samples: array[int], channels: int) -> bool:
@@ -104,13 +105,3 @@ def _sounds(samples: array[int], channels: int) -> bool:
     energy = sum((sample - mean) ** 2 for sample in one)
     alike = sum((left - mean) * (right - mean) for left, right in pairwise(one))
     return energy > 0 and alike >= _ALIKE * energy
-
-
-def _file(pcm: bytes, channels: int, width: int, rate: int) -> bytes:
-    written = io.BytesIO()
-    with wave.open(written, "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(width)
-        file.setframerate(rate)
-        file.writeframes(pcm)
-    return written.getvalue()

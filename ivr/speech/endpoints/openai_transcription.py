@@ -6,9 +6,7 @@ Self-hosted servers (Speaches, LocalAI, vLLM, …) speak it too. Whisper writes 
 
 from __future__ import annotations
 
-import io
 import json
-import wave
 from collections.abc import Collection
 from typing import Any
 
@@ -16,6 +14,7 @@ import aiohttp
 
 from ivr.config import SecondEarConfig
 from ivr.dialogue.spoken.language import primary
+from ivr.media.wav import wav_file
 from ivr.speech.endpoints.connection import EndpointFailed, HttpConnection
 
 _RATE = 8000
@@ -35,7 +34,7 @@ class OpenAiTranscription:
         """The transcript of 8 kHz PCM; none where nobody spoke. Raises EndpointFailed."""
         config = self._config
         form = aiohttp.FormData()
-        form.add_field("file", _wav(pcm), filename="utterance.wav", content_type="audio/wav")
+        form.add_field("file", wav_file(pcm), filename="utterance.wav", content_type="audio/wav")
         form.add_field("model", config.model)
         form.add_field("language", primary(language))
         form.add_field("response_format", config.response_format)
@@ -70,13 +69,3 @@ def _silent(segment: dict[str, Any]) -> bool:
     if not isinstance(silence, int | float) or not isinstance(likely, int | float):
         return False
     return silence > _SILENCE and likely < _UNLIKELY
-
-
-def _wav(pcm: bytes) -> bytes:
-    written = io.BytesIO()
-    with wave.open(written, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(_RATE)
-        file.writeframes(pcm)
-    return written.getvalue()

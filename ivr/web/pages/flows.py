@@ -7,12 +7,11 @@ import secrets
 from aiohttp import web
 from markupsafe import Markup
 
-from ivr.ports.accounts import LOCAL
 from ivr.web.api.flows import HISTORY, rolled_back
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.bodies import form
 from ivr.web.rendering import page
-from ivr.web.rules import account_of, may, needs
+from ivr.web.rules import author_of, may, needs
 
 PARTS = ("recogniser", "synthesiser", "store", "agent")  # what a designer may break
 
@@ -35,9 +34,7 @@ async def flows(request: web.Request) -> web.Response:
 @needs("designer", scope="flows:publish")
 async def rollback(request: web.Request) -> web.Response:
     """A form of the page of all flows."""
-    account = account_of(request)
-    by = account.name if account is not LOCAL else "console"
-    await rolled_back(request, by, (await form(request)).get("version", ""))
+    await rolled_back(request, author_of(request), (await form(request)).get("version", ""))
     raise web.HTTPSeeOther("/flows")
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
 
 from ivr.errors import FlowError, UnavailableError
-from ivr.ports.accounts import LOCAL
 from ivr.web.backend import BACKEND, Words
 from ivr.web.bodies import json_object
 from ivr.web.formats import json_response
 from ivr.web.query import DEEPEST, USUAL, address, given, number
 from ivr.web.rendering import page
-from ivr.web.rules import account_of, may, needs
+from ivr.web.rules import author_of, may, needs
 
 NAMES = ("language", "persona", "owner", "status", "text")
 STATUSES = ("missing", "out of date", "recording out of date", "ok", "shared")
@@ -56,10 +56,8 @@ async def words(request: web.Request) -> web.Response:
 @needs("designer", "translator", scope="flows:read")
 async def sheet(request: web.Request) -> web.Response:
     """The same texts as CSV."""
-    try:
+    with _refusing():
         text = await _words(request).sheet(given(request, NAMES))
-    except FlowError as error:
-        raise web.HTTPConflict(text=str(error)) from error
     return web.Response(
         body=text.encode(),
         headers={"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": 'attachment; filename="words.csv"'},
@@ -72,10 +70,8 @@ async def read_sheet(request: web.Request) -> web.Response:
     data = await request.read()
     if len(data) > LARGEST_SHEET:
         raise web.HTTPRequestEntityTooLarge(LARGEST_SHEET, len(data))
-    try:
+    with _refusing():
         changes, told = await _words(request).read_sheet(data)
-    except FlowError as error:
-        raise web.HTTPConflict(text=str(error)) from error
     return json_response({"changes": list(changes), "told": list(told)})
 
 
@@ -86,20 +82,16 @@ async def save(request: web.Request) -> web.Response:
     if not isinstance(listed, list) or not 0 < len(listed) <= MOST_CHANGES:
         raise web.HTTPBadRequest(text=USAGE)
     changes = [_change(each) for each in listed]
-    try:
-        told = await _words(request).save(_by(request), changes)
-    except FlowError as error:
-        raise web.HTTPConflict(text=str(error)) from error
+    with _refusing():
+        told = await _words(request).save(author_of(request), changes)
     return json_response({"told": list(told)})
 
 
 @needs("designer", "translator", scope="flows:publish")
 async def undo(request: web.Request) -> web.Response:
     """The last save of who asks, taken back."""
-    try:
-        return json_response({"files": list(await _words(request).undo(_by(request)))})
-    except FlowError as error:
-        raise web.HTTPConflict(text=str(error)) from error
+    with _refusing():
+        return json_response({"files": list(await _words(request).undo(author_of(request)))})
 
 
 @needs("designer", "translator", scope="flows:read")
@@ -109,9 +101,8 @@ async def sound(request: web.Request) -> web.Response:
     if len(text) > LONGEST_TEXT:
         raise web.HTTPBadRequest(text=f"text must have at most {LONGEST_TEXT:,} characters")
     try:
-        wav = await _words(request).sound(key, text)
-    except FlowError as error:
-        raise web.HTTPConflict(text=str(error)) from error
+        with _refusing():
+            wav = await _words(request).sound(key, text)
     except UnavailableError as error:
         raise web.HTTPServiceUnavailable(text=str(error)) from error
     if wav is None:
@@ -129,9 +120,13 @@ def _change(told: object) -> Mapping[str, Any]:
     raise web.HTTPBadRequest(text=USAGE)
 
 
-def _by(request: web.Request) -> str:
-    account = account_of(request)
-    return account.name if account is not LOCAL else "console"
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What can't be done is a 409 that says why."""
+    try:
+        yield
+    except FlowError as error:
+        raise web.HTTPConflict(text=str(error)) from error
 
 
 ROUTES = (

@@ -18,7 +18,8 @@ from ivr.workshop.lines.opening_hours import OpeningHours
 
 FIRST, SPANISH = "en-US", "es-ES"
 LANGUAGES = (FIRST, SPANISH)
-USUAL = OpeningHours.of("mon-fri 09:00-17:00")
+HOURS, HUMAN, ZONE = "mon-fri 09:00-17:00", "sip:agent@127.0.0.1:5090", "America/Los_Angeles"
+"""What is taken where nothing is said."""
 _MARK = re.compile(r"^(.*?)\s*#es$")
 _PLACE = re.compile(r"@([A-Z_]+)@")
 _COMPANY = re.compile(r"[^\x00-\x1f\"\\{}<>@#\[\]|*_`]{1,60}\Z")
@@ -49,10 +50,10 @@ class NewLine:
     company: str
     template: str
     languages: Sequence[str] = (FIRST,)
-    hours: OpeningHours = USUAL
-    human: str = "sip:agent@127.0.0.1:5090"
+    hours: OpeningHours = OpeningHours.of(HOURS)  # noqa: RUF009 - frozen
+    human: str = HUMAN
     number: str = ""
-    time_zone: str = "America/Los_Angeles"
+    time_zone: str = ZONE
 
     def __post_init__(self) -> None:
         """Raises ConfigError for what can't be."""

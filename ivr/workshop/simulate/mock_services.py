@@ -7,7 +7,7 @@ answers to one request, the first that fits is given.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -192,7 +192,7 @@ class MockServices:
 
     def vocabularies(self, library: FlowLibrary) -> Mapping[str, tuple[Term, ...]]:
         """Those that the company's services have, as far as something is said of them."""
-        return {name: terms for name, spec in _sourced(library) if (terms := self._terms(spec)) is not None}
+        return {name: terms for name, spec in library.sourced if (terms := self._terms(spec)) is not None}
 
     def _terms(self, spec: VocabularySpec) -> tuple[Term, ...] | None:
         found = self.exchange(spec.service, "GET", spec.path, spec.query)
@@ -204,16 +204,11 @@ class MockServices:
             return None
 
 
-def _sourced(library: FlowLibrary) -> Iterator[tuple[str, VocabularySpec]]:
-    company = library.company
-    yield from ((name, spec) for name, spec in company.vocabularies.items() if spec.service) if company else ()
-
-
 def services_of(library: FlowLibrary) -> frozenset[str]:
     """Every service that the flows or the company file name."""
     states = (state for flow in library.flows.values() for state in flow.states.values())
     named = {state.http.service for state in states if state.http is not None}
     if (company := library.company) is not None:
         named |= {action.service for action in company.actions.values()}
-        named |= {spec.service for spec in company.vocabularies.values() if spec.service}
+        named |= {spec.service for _, spec in library.sourced}
     return frozenset(named)

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
+from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary, load_library
 from ivr.dialogue.flows.model import Flow, Fragment, Universals, Wording
 from ivr.dialogue.flows.prompt import PromptItem, TaperedPrompt, prompt_texts
+from ivr.dialogue.flows.signature import ActionSignature
 from ivr.dialogue.flows.source import Parsed
 from ivr.dialogue.flows.wording import RISK_PROMPT, SLOT
 from ivr.dialogue.spoken.language import primary, same_language
 from ivr.dialogue.spoken.languages import LANGUAGES, SYSTEM_PROMPTS, words_for
+from ivr.release.releases import Release
 from ivr.workshop.words.layout import Layout, Part, RawPath
 
 Section = Literal["prompts", "labels"]
@@ -29,6 +31,7 @@ Status = Literal["ok", "missing", "out of date", "shared"]
 
 _LETTER = re.compile(r"[^\W\d_]")
 NEUTRAL = "neutral"
+EARLIER = 10  # releases that are asked what was said before
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +347,12 @@ class Catalogue:
                 text = next((text for each, _, text in parts(prompt) if each == part), "")
                 if text and text != now:
                     yield text
+
+
+def served(releases: Iterable[Release], signatures: Mapping[str, ActionSignature]) -> Sequence[Catalogue]:
+    """Of what was published, as far as it still can be read."""
+    loaded = (load_library(release.files, signatures).library for release in releases)
+    return [Catalogue(library) for library in loaded if library is not None]
 
 
 def parts(prompt: TaperedPrompt) -> Iterator[tuple[Part, PromptItem, str]]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import wave
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from ivr.company import company_of
@@ -14,6 +12,7 @@ from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.library import load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.errors import FlowError, UnavailableError
+from ivr.media.wav import wav_file
 from ivr.ports import AuditEvent, AuditLog, Clip
 from ivr.release.candidate import Check
 from ivr.release.live import aside
@@ -21,14 +20,13 @@ from ivr.release.releases import Releases
 from ivr.speech.prompt_lengths import PromptLengths
 from ivr.web.backend import WordsFound
 from ivr.workshop.edits import EditConflict, digest_of, write
-from ivr.workshop.words.catalogue import Catalogue
+from ivr.workshop.words.catalogue import EARLIER, Catalogue, served
 from ivr.workshop.words.changes import Change, planned
 from ivr.workshop.words.examples import example
 from ivr.workshop.words.review import Reviewed, Wanted, reviewed
-from ivr.workshop.words.saving import checked, save
+from ivr.workshop.words.saving import checked, put
 from ivr.workshop.words.sheet import exported, imported
 
-EARLIER = 10  # releases that are asked what was said before
 MOST_RENDERED = 4  # at once: the voices are the callers'
 LONGEST_LIST = 20  # of changes, in the audit log
 
@@ -89,11 +87,11 @@ class WordingDesk:
             plan = await aside(planned, catalogue, [Change(**change) for change in changes])
             if not plan.edits:
                 return ()
-            await aside(checked, catalogue.library.sources, plan, self._facts(), self._check)
-            await self._note(by, "words.changed", [edit.file for edit in plan.edits], plan.told)
             before = catalogue.library.sources
-            written = await aside(save, self._folder, plan, self._facts(), self._check)
-            self._undo[by] = {name: (before.get(name), digest_of(text)) for name, text in written.items()}
+            changed = await aside(checked, before, plan, self._facts(), self._check)
+            await self._note(by, "words.changed", [edit.file for edit in plan.edits], plan.told)
+            await aside(put, self._folder, plan, changed)
+            self._undo[by] = {name: (before.get(name), digest_of(text)) for name, text in changed.items()}
             return plan.told
 
     async def undo(self, by: str) -> Sequence[str]:
@@ -135,7 +133,7 @@ class WordingDesk:
             clip = await self._render(said, language, found.voice, "" if other else found.audio)
         finally:
             self._rendering -= 1
-        return _wav(clip.pcm)
+        return wav_file(clip.pcm)
 
     # -- what there is -----------------------------------------------------------------------------------------------
 
@@ -163,14 +161,8 @@ class WordingDesk:
     async def _served(self, head: object) -> Sequence[Catalogue]:
         if self._earlier[0] != head:
             releases = await self._releases.earlier(EARLIER)
-            self._earlier = head, await aside(lambda: list(self._loaded(r.files for r in releases)))
+            self._earlier = head, await aside(served, releases, self._company.all_signatures)
         return self._earlier[1]
-
-    def _loaded(self, files: Iterator[Mapping[str, str]]) -> Iterator[Catalogue]:
-        for sources in files:
-            library = load_library(sources, self._company.all_signatures).library
-            if library is not None:
-                yield Catalogue(library)
 
     def _rows(self, catalogue: Catalogue, wanted: Mapping[str, str]) -> list[Reviewed]:
         fits = Wanted(**wanted).fits
@@ -194,13 +186,3 @@ def _shown(row: Reviewed) -> Mapping[str, Any]:
         "was": "" if missing else text.digest, "of": text.of, "said_in": text.said_in,
         "right": text.status == "out of date",
     }  # fmt: skip
-
-
-def _wav(pcm: bytes) -> bytes:
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(pcm)
-    return out.getvalue()

@@ -12,7 +12,6 @@ from ivr.workshop.words.examples import example
 LengthOf = Callable[[str, str, str, str, tuple[str, ...]], Length]
 """(text, language, voice, recording, earlier texts)."""
 RECORDING = "recording out of date"
-STATUSES = ("ok", "missing", "out of date", RECORDING, "shared")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,16 +27,29 @@ def checked(sources: Mapping[str, str], plan: Plan, facts: LineFacts, check: Che
 
 def save(folder: Path, plan: Plan, facts: LineFacts, check: Check | None = None) -> Mapping[str, str]:
     """What was written, file name -> text. Raises ChangesRefused, EditConflict where a file isn't the one that the plan
-    is for, FlowError where it can't be written."""
+    is for, FlowError where it can't be read or written."""
+    changed = checked(_read(folder), plan, facts, check)
+    put(folder, plan, changed)
+    return changed
+
+
+def put(folder: Path, plan: Plan, changed: Mapping[str, str]) -> None:
+    """Writes what was ``checked``, which took its time. Raises EditConflict where a file isn't the one that the plan is
+    for any more, FlowError where it can't be written."""
+    applied(_read(folder), plan.edits)
     try:
-        changed = checked(read_directory(folder), plan, facts, check)
-        applied(read_directory(folder), plan.edits)  # checking took its time
         write(folder, changed)
     except OSError as error:
         raise FlowError(
             f"{error.filename or folder}: {error.strerror}", remedy="let the line's user write the flows"
         ) from error
-    return changed
+
+
+def _read(folder: Path) -> Mapping[str, str]:
+    try:
+        return read_directory(folder)
+    except OSError as error:
+        raise FlowError(f"the flows can't be read: {error.strerror}") from error
 
 
 def _same(finding: Finding) -> tuple[str, str, str]:
