@@ -58,11 +58,6 @@ def replaced(text: str, replacements: Sequence[Replacement]) -> str:
     return "".join((*parts, text[at:]))
 
 
-def whole(file: str, before: str | None, after: str) -> FileEdit:
-    """The edit that makes ``after`` of ``before``, as an editor of whole files saves it."""
-    return FileEdit(file, digest_of(before), (Replacement(0, len(before or ""), after),))
-
-
 def applied(sources: Mapping[str, str], edits: Sequence[FileEdit]) -> dict[str, str]:
     """The texts of the files that change, by name; all of them or none. Raises EditConflict."""
     changed: dict[str, str] = {}
