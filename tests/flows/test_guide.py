@@ -18,6 +18,7 @@ from ivr.dialogue.flows.wording import FILTERS
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS
 from ivr.reference import COMPANY
 from tests.flows.reference import FLOWS
+from tests.unit.dialogue.talk import Talk
 
 GUIDE = (FLOWS / "README.md").read_text()
 
@@ -75,6 +76,20 @@ def test_the_company_file_of_the_guide_is_one() -> None:
     assert [f.render() for f in findings if f.file in ("company.yaml", "dentists.csv")] == []
     assert loaded.library.signatures["visit.cancel"].risk == "irreversible"
     assert [term.spoken for term in loaded.library.vocabularies["dentists"]] == [("molar", "the doctor")]
+
+
+def test_the_bounds_of_the_guide_hold() -> None:
+    sources = {**read_directory(FLOWS), "cleaning.yaml": block("bounds")}
+    loaded = load_library(sources, COMPANY.all_signatures)
+    assert loaded.library is not None, "\n".join(f.render() for f in loaded.findings)
+    facts = LineFacts(skills=("general", "retention", "discs"), services=("deliveries",))
+    findings = check(loaded.library, facts)
+    assert {f.code for f in findings if f.file == "cleaning.yaml"} <= {"missing-wording", "unused-flow"}
+    talk = Talk(loaded.library, entry="cleaning")  # on 3 March 2026
+    for said in ("December twentieth", "last year", "May first", "half past three"):
+        talk.say(said)
+    assert "on Saturday, December twentieth, twenty twenty five." in talk.said
+    assert "on Friday, May first, at three thirty in the afternoon." in talk.said
 
 
 def test_every_example_is_yaml() -> None:

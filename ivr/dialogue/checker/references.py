@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
+from ivr.dialogue.checker.bounds import bad_bounds
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.graph import HANDOFF_OUTCOMES, HTTP_OUTCOMES
 from ivr.dialogue.engine.contract import PLACE_FACTS
@@ -19,8 +20,6 @@ from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES, NOT_VERIFIED, Action
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.state import EdgeSpec, Path, State, Transition
 from ivr.dialogue.flows.wording import FILTERS, slots_in
-from ivr.dialogue.spoken.bounded_days import days_within
-from ivr.dialogue.spoken.clock import minutes_of
 from ivr.events import RECORDING_ON
 from ivr.identity import CALLER_TRUSTED, IDENTITY_FACTS, IdentityLevel
 
@@ -99,33 +98,11 @@ class _Names:
             self.add("no-vocabulary", place, why, "add from: [VOCABULARY]")
         if spec.type == "choice" and not spec.values:
             self.add("no-values", place, f"the choice {name} has no values", "add values: with phrases for each")
-        self._times(spec, place, name)
+        for bad in bad_bounds(name, spec):
+            self.add(bad.code, self.key(section, name, bad.key), bad.why, bad.remedy)
         low, high = spec.length if isinstance(spec.length, tuple) else (spec.minimum, spec.maximum)
         if low is not None and high is not None and low > high:
             self.add("bad-range", place, f"{name} reaches from {low} to {high}", "put the smaller number first")
-
-    def _times(self, spec: VariableSpec, place: Place, name: str) -> None:
-        for key in ("direction", "within"):
-            if getattr(spec, key) and spec.type != "date":
-                self.add("unused-key", place, f"{name} is a {spec.type}, and {key}: is of a date", "remove it")
-        try:
-            days_within(spec.within or "1y")
-        except ValueError as error:
-            self.add("bad-range", place, f"{name}: {error}", "say how far from today: within: 90d")
-        bounds = [bound for bound in (spec.earliest, spec.latest) if bound]
-        if bounds and spec.type != "time":
-            why = f"{name} is a {spec.type}, and earliest: and latest: are of a time"
-            self.add("unused-key", place, why, "remove them")
-            return
-        try:
-            found = [minutes_of(bound) for bound in bounds]
-        except ValueError as error:
-            self.add("bad-range", place, f"{name}: {error}", 'write a time of the day as "08:00"')
-            return
-        if found != sorted(found):
-            self.add(
-                "bad-range", place, f"{name} reaches from {bounds[0]} to {bounds[1]}", "put the earlier time first"
-            )
 
     def phrase(self, text: str, place: Place) -> None:
         try:

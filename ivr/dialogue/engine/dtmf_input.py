@@ -92,7 +92,7 @@ class DtmfEntry:
             case TimeSlot():
                 return len(keys) == 4 or (len(keys) == 3 and keys[0] not in "12")
             case BoundedDateSlot(full=True):
-                return len(keys) == 8
+                return len(keys) == 8 or (len(keys) == 7 and keys[0] != "1")
         return self.slot.type == "date" and (len(keys) == 4 or (len(keys) == 3 and keys[0] != "1"))
 
     def values(self, keys: str) -> Entered:

@@ -231,10 +231,11 @@ def _keyed(call: Conversation, gather: Gather, pressed: Pressed) -> Next:
             return _no_such(call, gather, pressed)
         case Entered(keys=keys, values=values):
             call.transcribe("key", MASK if gather.secret else keys)
-            readings = [Reading(Meaning(ANSWER, {call.state.ask: value}), value.label, 1.0) for value in values[:2]]
+            asked = call.state.ask
+            readings = [Reading(Meaning(ANSWER, {asked: value}), value.label, 1.0) for value in values[:2]]
             if len(readings) == 1:
                 return answer(call, gather, readings[0])
-            return did_you_mean.ask(call, gather, readings, keyed=True)
+            return did_you_mean.ask(call, gather, readings, keyed=isinstance(gather.grammar.slots.get(asked), WHEN))
         case Stray():
             by = handlers(call, gather)
             if by.nomatch is not None:

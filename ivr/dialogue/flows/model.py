@@ -28,9 +28,9 @@ class VariableSpec(Node):
     """Something a flow remembers.
 
     title: a Term id of the vocabularies in ``from`` (tried in order). number, ordinal: int within min..max. digits: a
-    string of ``length`` (a count, or [min, max]). date: ISO 8601 day, in ``direction`` and
-    ``within`` so many days ("90d") of today. time: HH:MM within ``earliest``..``latest``. boolean. choice: a key of
-    ``values``, whose phrases mean it. text: whatever is said where a state asks for it. money: only from actions, never spoken."""
+    string of ``length`` (a count, or [min, max]). date: ISO 8601 day, in ``direction`` and ``within`` so many days
+    ("90d") of today. time: HH:MM within earliest..latest. boolean. choice: a key of ``values``, whose phrases mean it.
+    text: whatever is said where a state asks for it. money: only from actions, never spoken."""
 
     type: SlotType
     about: str = ""

@@ -40,7 +40,7 @@ class KnownDays:
 def days_within(text: str) -> int:
     """ "90d" -> 90 days; "12w" and "120y" go too. Raises ValueError for anything else."""
     number, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not (number.isdecimal() and number.isascii()) or not 0 < len(number) <= 4:
+    if unit not in _UNITS or not (number.isdecimal() and number.isascii() and len(number) <= 4 and int(number)):
         raise ValueError(f"{text!r} is no span of days: write 90d, 12w or 2y")
     return min(int(number) * _UNITS[unit], MOST_DAYS)
 

@@ -48,8 +48,11 @@ class TimeSlot:
 
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
         for end in range(min(len(words), start + MOST_WORDS), start, -1):
-            if values := self.within(times_of(words[start:end], self.language)):
+            times = times_of(words[start:end], self.language)
+            if values := self.within(times):
                 yield Fill(end, values[0], len(values) == 1, values[1:], open=len(values) > 1)
+            elif times:  # "three thirty", out of bounds, isn't "three"
+                return
 
     @property
     def bounds(self) -> tuple[str, str]:
@@ -107,10 +110,19 @@ class BoundedDateSlot:
             return value
 
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
-        for end in range(min(len(words), start + MOST_DATE_WORDS), start, -1):
+        most = min(len(words), start + MOST_DATE_WORDS)
+        for end in range(most, start, -1):
             if days := days_of(words[start:end], self.today, self.first, self.last, self.language):
+                if any(self._outside(words[at:to]) for at in range(start + 1, end) for to in range(end + 1, most + 1)):
+                    return  # "on the fourth | of July"
                 values = self._told(days)
                 yield Fill(end, values[0], len(values) == 1, values[1:], open=len(values) > 1)
+            elif self._outside(words[start:end]):  # "the fourth of July", out of bounds, isn't "the fourth"
+                return
+
+    def _outside(self, words: Sequence[str]) -> bool:
+        wide = self.unbounded
+        return bool(days_of(words, self.today, wide.first, wide.last, self.language))
 
     def _told(self, days: Sequence[date]) -> tuple[SlotValue, ...]:
         years = len({day.year for day in days}) > 1

@@ -32,7 +32,7 @@ def visit(bounds: str, language: str = "en-US") -> Talk:
 
 
 def booked(talk: Talk) -> object:
-    talk.say("sí" if talk.dialogue.call.language.startswith("es") else "yes")
+    talk.key("1")
     return talk.performed[-1].arguments["day"]
 
 
@@ -95,13 +95,13 @@ def test_dos_años() -> None:
     assert booked(talk) == "2025-07-04"
 
 
-@pytest.mark.parametrize("keyed", [False, True])
-def test_out_of_bounds_names_both(keyed: bool) -> None:
+@pytest.mark.parametrize("said", ["July fourth", "the fourth of July", "on the fourth of july please", ""])
+def test_out_of_bounds_names_both(said: str) -> None:
     talk = visit("direction: future, within: 90d")
-    if keyed:
+    if not said:
         talk.key("704")
     else:
-        talk.say("July fourth")
+        talk.say(said)
     assert "between Tuesday, March third and Monday, June first" in talk.said
     talk.say("May first")
     assert booked(talk) == "2026-05-01"
@@ -125,7 +125,7 @@ def test_wide_bounds_are_keyed_with_the_year() -> None:
     talk.silence()
     talk.silence()
     assert "four for the year" in talk.said
-    talk.key("07041984")
+    talk.key("7041984")
     assert booked(talk) == "1984-07-04"
 
 
