@@ -13,6 +13,7 @@ from typing import Any
 
 from ivr.actions.registry import Invocation
 from ivr.dialogue.flows.signature import FAILED
+from ivr.dialogue.spoken.date_spans import span_of
 from ivr.events import ActionResult, Term
 
 REFUSED = "refused"
@@ -105,6 +106,8 @@ def fitted(value: object, kind: str) -> object:
             return text
         case "date":
             return date.fromisoformat(str(value)[:10]).isoformat()
+        case "date_range":
+            return span_of(str(value)).text
         case "time":
             return time.fromisoformat(str(value)).strftime("%H:%M")
     return ("true" if value else "false") if isinstance(value, bool) else str(value)

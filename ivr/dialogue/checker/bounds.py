@@ -9,7 +9,7 @@ from ivr.dialogue.flows.model import VariableSpec
 from ivr.dialogue.spoken.bounded_days import days_within
 from ivr.dialogue.spoken.clock import minutes_of
 
-DAYS = frozenset({"date"})
+DAYS = frozenset({"date", "date_range"})
 TIMES = frozenset({"time"})
 _OF: dict[str, tuple[frozenset[str], str]] = {
     "direction": (DAYS, "a date"),

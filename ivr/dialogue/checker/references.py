@@ -28,7 +28,7 @@ FACTS = frozenset({
     "hours.open", "hours.next_opening", "desk.announcement", "desk.closed_reason", RECORDING_ON,
     CALLER_TRUSTED, *IDENTITY_FACTS, *WAIT_FACTS, *PLACE_FACTS,
 })  # fmt: skip
-SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "time", "boolean", "choice"})
+SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "date_range", "time", "boolean", "choice"})
 ASKED_TYPES = SPOKEN_TYPES | {"text"}  # text is dictated: all that is said, so it is no part of a phrase
 _ALIKE = (  # types that pass for one another
     {"number", "ordinal", "money"}, {"digits", "number", "text"}, {"choice", "text", "boolean"}, {"title", "text"},
@@ -144,10 +144,10 @@ class _Names:
         return self.expression(value, place, optional=optional)
 
     def named(self, name: str, place: Place) -> None:
-        if name in self.variables or name in self.facts:
+        if name in self.variables or name in self.facts or name in self.flow.parts:
             return
         if "." in name:
-            self.unknown("fact", place, name, self.facts)
+            self.unknown("fact", place, name, {*self.facts, *self.flow.parts})
             return
         otherwise = f"variables here: {listing(sorted(self.variables))}; quote texts: \"'{name}'\""
         remedy = suggestion(name, {*self.variables, *self.facts}, otherwise)
@@ -272,9 +272,10 @@ class _Names:
                 why = f"{signature.name} needs {name}, and {value} may be left out"
                 remedy = f"come here only if filled({found.bare}), and write {found.bare}"
                 self.add("missing-parameter", place, why, remedy, text=str(value))
-            if found.bare not in self.variables:
+            typed = {**self.variables, **self.flow.parts}
+            if found.bare not in typed:
                 continue
-            given, wanted = self.variables[found.bare].type, parameter.type
+            given, wanted = typed[found.bare].type, parameter.type
             if given != wanted and wanted != "text" and not any(given in a and wanted in a for a in _ALIKE):
                 why = f"{signature.name} wants a {wanted} for {name}, and {found.bare} is a {given}"
                 self.add("wrong-type", place, why, f"pass a variable of type {wanted}")

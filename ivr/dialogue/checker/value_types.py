@@ -20,6 +20,7 @@ SAID_AS: Mapping[str, frozenset[str]] = {
     "digits": frozenset({"digits", "number", "ordinal", "plural", "spell", "label"}),
     "date": frozenset({"date", "label"}),
     "time": frozenset({"time", "label"}),
+    "date_range": frozenset({"label"}),
     "boolean": frozenset({"label"}),
     "choice": frozenset({"spell", "label"}),
     "title": frozenset({"spell", "label"}),
@@ -40,6 +41,8 @@ def type_of(findings: Findings, flow: Flow, name: str) -> str:
     """The type of a variable or fact; "" where it isn't known."""
     if name in flow.slots:
         return flow.slots[name].type
+    if (part := flow.parts.get(name)) is not None:
+        return part.type
     company = findings.library.company
     if company is not None and name in company.facts:
         return company.facts[name].type

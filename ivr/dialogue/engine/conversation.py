@@ -25,6 +25,7 @@ from ivr.dialogue.flows.wording import at_count, interpolated, masking, words_of
 from ivr.dialogue.spoken.language import served
 from ivr.dialogue.understanding.attempts import Attempt
 from ivr.dialogue.understanding.grammar import Reading, SlotValue
+from ivr.dialogue.understanding.range_slots import part_of
 from ivr.dialogue.understanding.risk import Temper
 from ivr.dialogue.understanding.slots import Slot, titled
 from ivr.dialogue.understanding.time_slots import BoundedDateSlot
@@ -108,7 +109,7 @@ class Conversation:
         self.deaf = start.keys_led  # whatever the language
         self.keys_led = start.keys_led or not self.hears(start.language)
         self.terms = KnownTerms(start.language)
-        self._slots: dict[tuple[str, str, date], tuple[Slot, Hashable] | None] = {}
+        self._slots: dict[tuple[str, str, date, date | None], tuple[Slot, Hashable] | None] = {}
         self.learn({**start.vocabularies, **library.vocabularies})
 
     # -- the language -----------------------------------------------------------------------------------------
@@ -139,7 +140,7 @@ class Conversation:
         """A value as it is called in the language now spoken; titles and texts keep their names."""
         spec = self.variable(name, flow)
         match spec:
-            case VariableSpec(type="number" | "ordinal" | "digits" | "date" | "time"):
+            case VariableSpec(type="number" | "ordinal" | "digits" | "date" | "date_range" | "time"):
                 return self.fitted(value.value, spec) or value
             case VariableSpec(type="choice") if isinstance(value.value, str):
                 phrases = self.words.values(flow, name, spec.values).get(value.value, ())
@@ -229,6 +230,8 @@ class Conversation:
         """A variable of the current flow, else a fact; None when neither is there."""
         if (value := self.frame.variables.get(name)) is not None:
             return value
+        if (part := self._part(name)) is not None:
+            return part
         if name in PLACE_FACTS and self.start.place_source is not None:
             return self.start.place_source(self.facts, self.start.call_id).get(name)
         if self.start.fact_source is not None and "." in name:
@@ -236,6 +239,14 @@ class Conversation:
             if found is not None:
                 return found
         return self._fact(name)
+
+    def _part(self, name: str) -> SlotValue | None:
+        """What a range also tells: "stay.nights"."""
+        whole, _, part = name.rpartition(".")
+        value = self.frame.variables.get(whole)
+        if value is None or name not in self.flow.parts:
+            return None
+        return part_of(str(value.value), part, self.language)
 
     def _fact(self, name: str) -> object:
         """With a label to say it, where the company file gives it a type."""
@@ -343,11 +354,12 @@ class Conversation:
         """A variable ("name" of the current flow, "flow.name" of another) as something to be spoken, and what tells
         this binding from another."""
         flow, _, name = name.rpartition(".")
-        key = (flow or self.frame.flow, name, self.today)
+        begun = None if flow else self.frame.begun(name)
+        key = (flow or self.frame.flow, name, self.today, begun)
         if key not in self._slots:
             spec = self.variable(name, flow)
             self._slots[key] = (
-                None if spec is None else bound(spec, key[:2], self.words, self.terms.lexicon, self.today)
+                None if spec is None else bound(spec, key[:2], self.words, self.terms.lexicon, self.today, begun)
             )
         return self._slots[key]
 
@@ -358,7 +370,12 @@ class Conversation:
     def names_in(self, value: object) -> frozenset[str]:
         """What a value in a file draws on, also inside lists and mappings."""
         texts = [text for text, _ in leaves(value, ()) if isinstance(text, str)]
-        return frozenset[str]().union(*(parse_expression(text).names for text in texts))
+        named = frozenset[str]().union(*(parse_expression(text).names for text in texts))
+        return frozenset(map(self.whole, named))
+
+    def whole(self, name: str) -> str:
+        """The range that ``name`` is a part of ("stay.nights"); else the name itself."""
+        return name.rpartition(".")[0] if name in self.flow.parts else name
 
     def optional(self, text: object) -> bool:
         """Whether a value that isn't known is left out."""

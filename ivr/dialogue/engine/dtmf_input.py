@@ -10,6 +10,7 @@ from ivr.dialogue.spoken.normalisation import next_on
 from ivr.dialogue.spoken.similarity import unaccented
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Vocabulary
+from ivr.dialogue.understanding.range_slots import DateRangeSlot
 from ivr.dialogue.understanding.slots import (
     ChoiceSlot,
     DigitSlot,
@@ -91,9 +92,9 @@ class DtmfEntry:
                 return len(keys) >= maximum
             case TimeSlot():
                 return len(keys) == 4 or (len(keys) == 3 and keys[0] not in "12")
-            case BoundedDateSlot(full=True):
+            case BoundedDateSlot(full=True) | DateRangeSlot(full=True):
                 return len(keys) == 8 or (len(keys) == 7 and keys[0] != "1")
-        return self.slot.type == "date" and (len(keys) == 4 or (len(keys) == 3 and keys[0] != "1"))
+        return self.slot.type in ("date", "date_range") and (len(keys) == 4 or (len(keys) == 3 and keys[0] != "1"))
 
     def values(self, keys: str) -> Entered:
         match self.slot:
@@ -111,7 +112,7 @@ class DtmfEntry:
                 return Entered(keys, (digited(keys, self.language),) if fits else ())
             case TitleSlot(vocabulary=vocabulary):
                 return Entered(keys, self._titles(keys, vocabulary))
-            case TimeSlot() | BoundedDateSlot() as when:
+            case TimeSlot() | BoundedDateSlot() | DateRangeSlot() as when:
                 found = when.keyed(keys)
                 return Entered(keys, found, when.bounds if not found and when.unbounded.keyed(keys) else None)
         return Entered(keys, self._date(keys))

@@ -31,8 +31,8 @@ from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, 
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.n_best import dictated, understand, words_of
 from ivr.dialogue.understanding.out_of_vocabulary import unknown_title
+from ivr.dialogue.understanding.range_slots import WHEN
 from ivr.dialogue.understanding.second_ear import SECOND
-from ivr.dialogue.understanding.time_slots import WHEN
 from ivr.events import Cause, Recognition
 from ivr.record import Keyed, Understood
 

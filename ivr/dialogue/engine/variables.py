@@ -12,6 +12,7 @@ from ivr.dialogue.spoken.bounded_days import day_bounds
 from ivr.dialogue.spoken.clock import DAY, minutes_of
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
+from ivr.dialogue.understanding.range_slots import DateRangeSlot, HalfSpan, spanned
 from ivr.dialogue.understanding.slots import (
     ChoiceSlot,
     DateSlot,
@@ -51,11 +52,25 @@ class Frame:
 
     def fill(self, name: str, value: SlotValue | None, *, doubt: bool = False) -> None:
         """A blank text fills nothing: what is filled names something."""
+        if isinstance(value, HalfSpan):
+            self.clear(name)
+            name, value = f"{name}.start", SlotValue(value.value, value.label)
+        elif f"{name}.start" in self.doubtful:  # the first day of a range
+            doubt = True
+        self.clear(f"{name}.start")
         if value is None or (isinstance(value.value, str) and not value.value.strip()):
             self.clear(name)
             return
         self.variables[name] = value
         (self.doubtful.add if doubt else self.doubtful.discard)(name)
+
+    def begun(self, name: str) -> date | None:
+        """The first day of the range ``name``, where that is all that is known of it."""
+        first = self.variables.get(f"{name}.start")
+        try:
+            return None if first is None else date.fromisoformat(str(first.value))
+        except ValueError:
+            return None
 
     def answer(self, values: Mapping[str, SlotValue], doubtful: Collection[str]) -> None:
         """Fill what the caller answered to the latest question: going back to it forgets that again."""
@@ -66,8 +81,9 @@ class Frame:
 
     def clear(self, *names: str) -> None:
         for name in names:
-            self.variables.pop(name, None)
-            self.doubtful.discard(name)
+            for each in (name, f"{name}.start"):
+                self.variables.pop(each, None)
+                self.doubtful.discard(each)
 
 
 def fitted(value: object, kind: str, language: str, term: Callable[[str], Term | None]) -> SlotValue | None:
@@ -90,6 +106,11 @@ def fitted(value: object, kind: str, language: str, term: Callable[[str], Term |
             return dated(date.fromisoformat(str(value)[:10]), language)
         except ValueError:
             return SlotValue(str(value), str(value))
+    if kind == "date_range":
+        try:
+            return spanned(str(value), language)
+        except ValueError:
+            return SlotValue(str(value), str(value))
     if kind == "time":
         try:
             return timed(minutes_of(str(value)[:5]), language)
@@ -105,10 +126,15 @@ def fitted(value: object, kind: str, language: str, term: Callable[[str], Term |
 
 
 def bound(
-    spec: VariableSpec, name: tuple[str, str], words: Wordings, lexicon: Callable[[str], Lexicon], today: date
+    spec: VariableSpec,
+    name: tuple[str, str],
+    words: Wordings,
+    lexicon: Callable[[str], Lexicon],
+    today: date,
+    begun: date | None = None,
 ) -> tuple[Slot, Hashable] | None:
     """A variable ``name`` (flow, variable) as a slot, and what tells this binding from another; None where it can't
-    be spoken."""
+    be spoken. ``begun``: the first day of a range, once it is known."""
     low, high, language = spec.minimum, spec.maximum, words.language
     match spec.type:
         case "title":
@@ -127,6 +153,10 @@ def bound(
             return BoundedDateSlot(today, language, first, last), ("date", today, first, last)
         case "date":
             return DateSlot(today, language), today
+        case "date_range":
+            first, last = day_bounds(today, spec.direction or ("" if spec.within else "future"), spec.within)
+            range_ = DateRangeSlot(today, language, first, last, begun)
+            return range_, ("date_range", today, first, last, begun)
         case "time":
             times = TimeSlot(language, *_times(spec))
             return times, ("time", times.earliest, times.latest)

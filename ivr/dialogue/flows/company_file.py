@@ -17,7 +17,9 @@ from ivr.identity import Identity, IdentityLevel, LevelWord
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 FactType = Literal["text", "number", "digits", "date", "time", "boolean", "money"]
-ParameterType = Literal["title", "number", "ordinal", "digits", "date", "time", "text", "boolean", "choice", "money"]
+ParameterType = Literal[
+    "title", "number", "ordinal", "digits", "date", "date_range", "time", "text", "boolean", "choice", "money",
+]  # fmt: skip
 
 FACT_TYPES: tuple[str, ...] = get_args(FactType)
 BODILESS = ("GET", "DELETE")

@@ -57,6 +57,19 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpanWords:
+    """How ranges of days are said: what comes before the ``first`` and the ``last`` day, how many ``nights``
+    (``night``: one), back again (``said``: {first}, {last}). ``articles``: that a day may lack after them."""
+
+    first: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+    night: tuple[str, ...] = ()
+    nights: tuple[str, ...] = ()
+    said: str = "{first} - {last}"
+    articles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
     """How times are said. ``hour``: ways to say an hour, 0 to 23; ``said``: (hour, minute) said back. {h} is the hour
     and {m} the minutes. ``past`` and ``to``: by the minutes, "to" the hour that comes. ``named``: a name -> HH:MM.
@@ -121,6 +134,7 @@ class Language:
     year_alone_forms: tuple[str, ...] = ("{}",)  # one by itself
     near_years: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by how far they are: "-1" is last year
     dated_year: str = "{day}, {year}"
+    spans: SpanWords = SpanWords()
     clock: Clock | None = None  # None: no times are understood
     money: Money
     joiner: str  # "and" in a list

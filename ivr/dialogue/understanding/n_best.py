@@ -25,10 +25,10 @@ from ivr.dialogue.understanding.grammar import (
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, inferred, wants_human
 from ivr.dialogue.understanding.paraphrase import likely
+from ivr.dialogue.understanding.range_slots import WHEN
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.second_ear import weighed
 from ivr.dialogue.understanding.slots import DateSlot, DigitSlot, NumberSlot, digited
-from ivr.dialogue.understanding.time_slots import WHEN
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 
 CLOSE = 0.06  # confidences of hypotheses closer than this are a close call,

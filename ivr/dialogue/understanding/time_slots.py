@@ -178,9 +178,6 @@ def _days(today: date, first: date, last: date, language: str) -> Forms:
     return replace(forms, shapes=(("",), ("", "year")), parts={"year": years})
 
 
-WHEN = (TimeSlot, BoundedDateSlot)  # slots with bounds, whose words may mean two values
-
-
 @lru_cache(maxsize=4)
 def _times(language: str) -> Forms:
     known = clock_words(language)

@@ -50,6 +50,8 @@ def _value(
         return _AMOUNT
     if chosen == "date" or kind == "date":
         return _DAY
+    if spec is None and flow is not None and name in flow.parts:  # of a range
+        return _DAY if flow.parts[name].type == "date" else _NUMBER
     if chosen == "time" or kind == "time":
         return (spec.earliest if spec is not None else "") or _TIME
     if chosen == "list":

@@ -18,8 +18,8 @@ from ivr.dialogue.engine.states import risk_question
 from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import OPTION, Meaning, Reading
+from ivr.dialogue.understanding.range_slots import WHEN
 from ivr.dialogue.understanding.slots import TitleSlot
-from ivr.dialogue.understanding.time_slots import WHEN
 from ivr.record import Decided
 
 KEYS = {"1": 0, "2": 1, "3": 2}  # the third: neither
