@@ -14,6 +14,7 @@ from typing import Any
 from ivr.actions.registry import Invocation
 from ivr.dialogue.flows.signature import FAILED
 from ivr.dialogue.spoken.date_spans import span_of
+from ivr.dialogue.spoken.phone import phone_number
 from ivr.events import ActionResult, Term
 
 REFUSED = "refused"
@@ -88,8 +89,8 @@ def read(payload: Any, invocation: Invocation) -> ActionResult:
 
 
 def fitted(value: object, kind: str) -> object:
-    """A JSON value as one of a declared type: text, number, digits, date (its day in ISO 8601), boolean, money (cents).
-    Raises ValueError: it is not there, or another thing."""
+    """A JSON value as one of a declared type: text, number, digits, phone, date (its day in ISO 8601), boolean, money
+    (cents). Raises ValueError: it is not there, or another thing."""
     if value is None or isinstance(value, list | dict) or (isinstance(value, str) and not value.strip()):
         raise ValueError("nothing is there")
     match kind:
@@ -104,6 +105,8 @@ def fitted(value: object, kind: str) -> object:
             if isinstance(value, bool) or not (text.isascii() and text.isdigit()):
                 raise ValueError("no digits")
             return text
+        case "phone":
+            return phone_number(value)
         case "date":
             return date.fromisoformat(str(value)[:10]).isoformat()
         case "date_range":

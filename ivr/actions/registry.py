@@ -13,6 +13,7 @@ from ivr.dialogue.flows.assurance import Assurance
 from ivr.dialogue.flows.signature import NOT_VERIFIED, ActionSignature, Parameter
 from ivr.dialogue.spoken.clock import clock_time, minutes_of
 from ivr.dialogue.spoken.date_spans import span_of
+from ivr.dialogue.spoken.phone import phone_number
 from ivr.errors import ActionError, StoreUnavailable
 from ivr.events import CALLER_ID, ActionResult, Term
 from ivr.identity import Identity
@@ -93,6 +94,8 @@ def _parsed(parameter: Parameter, value: object) -> Any:
             if not (isinstance(value, (str, int)) and str(value).isascii() and str(value).isdigit()):
                 raise ValueError
             return str(value)
+        case "phone":
+            return phone_number(value)
         case "date":
             return value if type(value) is date else date.fromisoformat(str(value))
         case "date_range":

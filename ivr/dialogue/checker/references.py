@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 from ivr.dialogue.checker.bounds import bad_bounds
+from ivr.dialogue.checker.declarations import misused
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.graph import HANDOFF_OUTCOMES, HTTP_OUTCOMES
 from ivr.dialogue.engine.contract import PLACE_FACTS
@@ -28,10 +29,13 @@ FACTS = frozenset({
     "hours.open", "hours.next_opening", "desk.announcement", "desk.closed_reason", RECORDING_ON,
     CALLER_TRUSTED, *IDENTITY_FACTS, *WAIT_FACTS, *PLACE_FACTS,
 })  # fmt: skip
-SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "date_range", "time", "boolean", "choice"})
+SPOKEN_TYPES = frozenset(
+    {"title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "boolean", "choice"}
+)
 ASKED_TYPES = SPOKEN_TYPES | {"text"}  # text is dictated: all that is said, so it is no part of a phrase
 _ALIKE = (  # types that pass for one another
-    {"number", "ordinal", "money"}, {"digits", "number", "text"}, {"choice", "text", "boolean"}, {"title", "text"},
+    {"number", "ordinal", "money"}, {"digits", "number", "text"}, {"digits", "phone", "text"},
+    {"choice", "text", "boolean"}, {"title", "text"},
 )  # fmt: skip
 _KEYS = {  # what a state may say besides prompt, set, clear, about and universals, by its kind
     "question": {"ask", "choices", "noinput", "nomatch", "help", "key_entry", "timeout", "hangover", "bargein", "goto"},
@@ -103,6 +107,8 @@ class _Names:
         low, high = spec.length if isinstance(spec.length, tuple) else (spec.minimum, spec.maximum)
         if low is not None and high is not None and low > high:
             self.add("bad-range", place, f"{name} reaches from {low} to {high}", "put the smaller number first")
+        for key, why, remedy in misused(spec, name):
+            self.add("bad-range" if key == "bounds" else "unused-key", place, why, remedy)
 
     def phrase(self, text: str, place: Place) -> None:
         try:

@@ -18,6 +18,7 @@ SAID_AS: Mapping[str, frozenset[str]] = {
     "ordinal": frozenset({"number", "ordinal", "plural", "digits", "spell", "label"}),
     "money": frozenset({"money", "number", "label"}),
     "digits": frozenset({"digits", "number", "ordinal", "plural", "spell", "label"}),
+    "phone": frozenset({"phone", "digits", "spell", "label"}),
     "date": frozenset({"date", "label"}),
     "time": frozenset({"time", "label"}),
     "date_range": frozenset({"label"}),

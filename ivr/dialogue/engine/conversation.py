@@ -140,7 +140,7 @@ class Conversation:
         """A value as it is called in the language now spoken; titles and texts keep their names."""
         spec = self.variable(name, flow)
         match spec:
-            case VariableSpec(type="number" | "ordinal" | "digits" | "date" | "date_range" | "time"):
+            case VariableSpec(type="number" | "ordinal" | "digits" | "phone" | "date" | "date_range" | "time"):
                 return self.fitted(value.value, spec) or value
             case VariableSpec(type="choice") if isinstance(value.value, str):
                 phrases = self.words.values(flow, name, spec.values).get(value.value, ())
@@ -358,10 +358,12 @@ class Conversation:
         key = (flow or self.frame.flow, name, self.today, begun)
         if key not in self._slots:
             spec = self.variable(name, flow)
-            self._slots[key] = (
-                None if spec is None else bound(spec, key[:2], self.words, self.terms.lexicon, self.today, begun)
-            )
+            self._slots[key] = None if spec is None else self._bound(spec, key[:2], begun)
         return self._slots[key]
+
+    def _bound(self, spec: VariableSpec, name: tuple[str, str], begun: date | None) -> tuple[Slot, Hashable] | None:
+        caller = str(self.facts.get("call.caller") or "")
+        return bound(spec, name, self.words, self.terms.lexicon, self.today, begun, caller)
 
     def vocabulary_order(self, spec: VariableSpec) -> tuple[SlotValue, ...]:
         """The titles of a variable's first vocabulary, in the order the caller hears them."""

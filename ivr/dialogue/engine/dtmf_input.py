@@ -10,6 +10,7 @@ from ivr.dialogue.spoken.normalisation import next_on
 from ivr.dialogue.spoken.similarity import unaccented
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Vocabulary
+from ivr.dialogue.understanding.phone_slot import PhoneSlot
 from ivr.dialogue.understanding.range_slots import DateRangeSlot
 from ivr.dialogue.understanding.slots import (
     ChoiceSlot,
@@ -88,7 +89,7 @@ class DtmfEntry:
                 return self.single
             case NumberSlot(maximum=int() as maximum):
                 return len(keys) >= len(str(maximum))  # not earlier: who keys 99 of 50 must not get 9
-            case DigitSlot(maximum=maximum):
+            case DigitSlot(maximum=maximum) | PhoneSlot(maximum=maximum):
                 return len(keys) >= maximum
             case TimeSlot():
                 return len(keys) == 4 or (len(keys) == 3 and keys[0] not in "12")
@@ -110,6 +111,8 @@ class DtmfEntry:
             case DigitSlot(minimum=minimum, maximum=maximum):
                 fits = minimum <= len(keys) <= maximum
                 return Entered(keys, (digited(keys, self.language),) if fits else ())
+            case PhoneSlot() as phone:
+                return Entered(keys, (phone.value(keys),) if phone.fits(keys) else ())
             case TitleSlot(vocabulary=vocabulary):
                 return Entered(keys, self._titles(keys, vocabulary))
             case TimeSlot() | BoundedDateSlot() | DateRangeSlot() as when:

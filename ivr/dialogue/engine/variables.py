@@ -10,8 +10,10 @@ from ivr.dialogue.flows.model import VariableSpec
 from ivr.dialogue.flows.wording import Wordings, filtered, labelled
 from ivr.dialogue.spoken.bounded_days import day_bounds
 from ivr.dialogue.spoken.clock import DAY, minutes_of
+from ivr.dialogue.spoken.phone import LONGEST, SHORTEST, phone_number
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
+from ivr.dialogue.understanding.phone_slot import PhoneSlot, phoned
 from ivr.dialogue.understanding.range_slots import DateRangeSlot, HalfSpan, spanned
 from ivr.dialogue.understanding.slots import (
     ChoiceSlot,
@@ -101,6 +103,11 @@ def fitted(value: object, kind: str, language: str, term: Callable[[str], Term |
         return counted(value, language, kind == "ordinal")
     if kind == "digits":
         return digited(str(value), language)
+    if kind == "phone":
+        try:
+            return phoned(phone_number(value), language)
+        except ValueError:
+            return SlotValue(str(value), str(value))
     if kind == "date":
         try:
             return dated(date.fromisoformat(str(value)[:10]), language)
@@ -132,6 +139,7 @@ def bound(
     lexicon: Callable[[str], Lexicon],
     today: date,
     begun: date | None = None,
+    caller: str = "",
 ) -> tuple[Slot, Hashable] | None:
     """A variable ``name`` (flow, variable) as a slot, and what tells this binding from another; None where it can't
     be spoken. ``begun``: the first day of a range, once it is known."""
@@ -151,6 +159,10 @@ def bound(
         case "date" if spec.direction or spec.within:
             first, last = day_bounds(today, spec.direction, spec.within)
             return BoundedDateSlot(today, language, first, last), ("date", today, first, last)
+        case "phone":
+            length = (SHORTEST, LONGEST) if spec.length is None else spec.length
+            shortest, longest = (length, length) if isinstance(length, int) else length
+            return PhoneSlot(language, shortest, longest, caller), ("phone", shortest, longest, caller)
         case "date":
             return DateSlot(today, language), today
         case "date_range":

@@ -22,7 +22,7 @@ UNIVERSALS = (HUMAN, "repeat", "help", "back", "start_over", "goodbye")
 AGITATION = "agitation"  # the risk that a caller's manner stands for
 
 SlotType = Literal[
-    "title", "number", "ordinal", "digits", "date", "date_range", "time", "boolean", "choice", "money", "text",
+    "title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "boolean", "choice", "money", "text",
 ]  # fmt: skip
 RANGE_PARTS: Mapping[str, SlotType] = {"start": "date", "end": "date", "nights": "number"}
 
@@ -31,10 +31,11 @@ class VariableSpec(Node):
     """Something a flow remembers.
 
     title: a Term id of the vocabularies in ``from`` (tried in order). number, ordinal: int within min..max. digits: a
-    string of ``length`` (a count, or [min, max]). date: ISO 8601 day, in ``direction`` and ``within`` so many days
-    ("90d") of today. date_range: two such days, "A/B"; its ``.start``, ``.end`` and ``.nights`` are known too. time:
-    HH:MM within earliest..latest. boolean. choice: a key of ``values``, whose phrases mean it. text: whatever is said
-    where a state asks for it. money: only from actions, never spoken."""
+    string of ``length`` (a count, or [min, max]). phone: the same, a "+" before it where the country was said. date:
+    ISO 8601 day, in ``direction`` and ``within`` so many days ("90d") of today. date_range: two such days, "A/B"; its
+    ``.start``, ``.end`` and ``.nights`` are known too. time: HH:MM within earliest..latest. boolean. choice: a key of
+    ``values``, whose phrases mean it. text: whatever is said where a state asks for it. money: only from actions,
+    never spoken."""
 
     type: SlotType
     about: str = ""

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from ivr.identity import Identity, IdentityLevel
 
 ValueType = Literal[
-    "title", "number", "ordinal", "digits", "date", "date_range", "time", "text", "boolean", "choice", "money",
+    "title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "text", "boolean", "choice", "money",
     "object",
 ]  # fmt: skip
 Risk = Literal["none", "reversible", "irreversible"]

@@ -25,13 +25,16 @@ from ivr.dialogue.spoken.normalisation import (
     ordinal_words,
     spelt,
 )
+from ivr.dialogue.spoken.phone import phone_number, phone_words
 from ivr.events import Term
 
 SLOT = re.compile(r"\{([^{}|]+)(?:\|([^{}:|]+)(?::([^{}|]*))?)?\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 MASK = "•••"
 RISK_PROMPT = "risk."  # and the risk's name: the id of its question
-FILTERS = frozenset({"ordinal", "number", "plural", "list", "digits", "date", "time", "money", "spell", "label"})
+FILTERS = frozenset(
+    {"ordinal", "number", "plural", "list", "digits", "phone", "date", "time", "money", "spell", "label"}
+)
 
 T = TypeVar("T")
 Look = Callable[[str], object]
@@ -329,6 +332,11 @@ def filtered(value: object, name: str, argument: str, language: str) -> str:
             return listed((labelled(item, language) for item in raw), language, argument.strip())
         case "digits" if raw is not None:
             return digit_words("".join(c for c in str(raw) if c.isdecimal()), language)
+        case "phone" if raw is not None:
+            try:
+                return phone_words(phone_number(raw), language)
+            except ValueError:
+                return str(raw)
         case "money" if number is not None:
             return money_words(number, language)
         case "date" if isinstance(value, SlotValue) and value.label != raw:

@@ -113,6 +113,9 @@ class Language:
     digit_names: Mapping[str, str] = field(default_factory=dict)  # besides the numbers' own: "oh" is 0
     repeats: Mapping[str, int] = field(default_factory=dict)  # "double" is 2
     twos: tuple[str, ...] = ()  # what a sequel's name may end with, unheard
+    phone: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # of telephone numbers: "plus", words "between" its groups, and the number they are "calling" from
     # dates, money, lists
     months: tuple[str, ...]
     weekdays: tuple[str, ...]

@@ -29,6 +29,7 @@ from ivr.dialogue.understanding.grammar import (
     slot_name,
     slot_names,
 )
+from ivr.dialogue.understanding.phone_slot import PhoneSlot
 from ivr.dialogue.understanding.slots import DigitSlot, Forms, NumberSlot, Slot, TitleSlot
 
 
@@ -213,13 +214,13 @@ class StateGrammar:
         return max((fill.end for slot in titles for fill in slot.fills(words, at)), default=at)
 
     @cached_property
-    def digit_slot(self) -> tuple[str, str, DigitSlot] | None:
-        """(intent, name, slot) of a bare digits slot: what spoken digit strings fill."""
+    def digit_slot(self) -> tuple[str, str, DigitSlot | PhoneSlot] | None:
+        """(intent, name, slot) of a bare slot of digits, or of a telephone number: what spoken digit strings fill."""
         for entry in self.outline.entries:
             for variant in entry.template.variants:
                 if len(variant) == 1 and (name := slot_name(variant[0])) is not None:
                     slot = self.slots.get(name)
-                    if isinstance(slot, DigitSlot):
+                    if isinstance(slot, DigitSlot | PhoneSlot):
                         return entry.intent, name, slot
         return None
 

@@ -25,16 +25,17 @@ from ivr.dialogue.understanding.grammar import (
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, inferred, wants_human
 from ivr.dialogue.understanding.paraphrase import likely
+from ivr.dialogue.understanding.phone_slot import PhoneSlot
 from ivr.dialogue.understanding.range_slots import WHEN
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.second_ear import weighed
-from ivr.dialogue.understanding.slots import DateSlot, DigitSlot, NumberSlot, digited
+from ivr.dialogue.understanding.slots import DateSlot, DigitSlot, NumberSlot
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 
 CLOSE = 0.06  # confidences of hypotheses closer than this are a close call,
 CLOSE_GUESSES = 0.1  # and those of paraphrases
 _BARE = frozenset(("yes", "no"))
-_COUNTED = (NumberSlot, DigitSlot, DateSlot, *WHEN)
+_COUNTED = (NumberSlot, DigitSlot, PhoneSlot, DateSlot, *WHEN)
 MOST_CHARACTERS = 600
 MOST_REPAIRED = 15  # words that may be taken back
 MOST_WORDS = 60  # of an utterance; nobody asks for anything in more
@@ -267,7 +268,7 @@ def _of(hypothesis: Hypothesis, grammar: StateGrammar) -> list[Reading]:
     digits = hypothesis.text.replace(" ", "")
     if hypothesis.phrase is None and digits.isdecimal() and grammar.digit_slot is not None:
         intent, name, slot = grammar.digit_slot
-        value = digited(digits, grammar.language)
+        value = slot.value(digits)
         fits = slot.minimum <= len(digits) <= slot.maximum
         return [Reading(Meaning(intent, {name: value}), digits, hypothesis.confidence)] if fits else []
     fixed, known, text = grammar.outline.fixed, hypothesis.phrase, hypothesis.text

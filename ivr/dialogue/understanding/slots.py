@@ -171,6 +171,9 @@ class DigitSlot:
     language: str
     type: str = "digits"
 
+    def value(self, digits: str) -> SlotValue:
+        return digited(digits, self.language)
+
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
         for end in range(len(words), start, -1):
             digits = digits_of(words[start:end], self.language)

@@ -142,6 +142,8 @@ def _samples(words: Wordings, flow: str, name: str, spec: VariableSpec) -> Seque
             return (ordinal_words(3, language), ordinal_words(2, language))
         case "digits":
             return (digit_words("123", language),)
+        case "phone":
+            return (digit_words("6175550134", language),)
         case "date":
             spoken = words_for(language)
             return tuple(spoken.day_forms(1, spoken.months[5]))[:1]

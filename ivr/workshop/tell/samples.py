@@ -42,6 +42,10 @@ class Samples:
             case "digits":
                 length = spec.length if isinstance(spec.length, int) else 10
                 return digit_words((_DIGITS * 10)[:length], language)
+            case "phone":
+                shortest = spec.length or (10, 10)
+                length = shortest if isinstance(shortest, int) else max(shortest[0], min(shortest[1], 10))
+                return digit_words((_DIGITS * 10)[:length], language)
             case "date":
                 return date_words(_DAY, language).rpartition(", ")[2]
             case "date_range":

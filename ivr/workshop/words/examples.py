@@ -44,6 +44,8 @@ def _value(
     kind = spec.type if spec is not None else str(getattr(fact, "type", ""))
     if chosen in _NUMBERS or kind in ("number", "ordinal") or (spec is None and name.endswith(_COUNTED)):
         return max(spec.minimum or 1, _NUMBER) if spec is not None else _NUMBER
+    if chosen == "phone" or kind == "phone":
+        return "6175550134"
     if chosen == "digits":
         return _DIGITS[: _length(spec)]
     if chosen == "money" or kind == "money":

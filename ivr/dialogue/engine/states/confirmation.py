@@ -21,7 +21,7 @@ from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.range_slots import WHEN, HalfSpan, moved
 from ivr.record import Decided
 
-CORRECTABLE = ("title", "number", "ordinal", "digits", "date", "date_range", "time", "choice")
+CORRECTABLE = ("title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "choice")
 
 
 def due(call: Conversation) -> bool:

@@ -37,6 +37,7 @@ from ivr.events import Cause, Recognition
 from ivr.record import Decided, Keyed
 
 DIGIT_HANGOVER_S = 0.8
+SLOWLY_SAID = ("digits", "phone")  # in groups, with pauses between
 
 
 def enter(call: Conversation) -> Next:
@@ -167,7 +168,7 @@ def question(call: Conversation) -> Gather:
     picks = {state.choices[i].key: i for i in active if state.choices[i].key}
     grammar = state_grammar(call, (call.here, active, questions), build)
     gather = new_gather(call, Mode.QUESTION, grammar, picks, _entry(call, state.ask) if state.ask else None)
-    if spec is not None and spec.type == "digits" and state.hangover is None:
+    if spec is not None and spec.type in SLOWLY_SAID and state.hangover is None:
         gather.hangover_s = max(gather.hangover_s, DIGIT_HANGOVER_S)
     gather.hotword = not (call.flow.defaults.bargein if state.bargein is None else state.bargein)
     gather.secret = state.ask in call.secrets

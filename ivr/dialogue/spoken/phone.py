@@ -1,0 +1,91 @@
+"""Telephone numbers in words and back: digits, pairs ("thirty four"), "double five", "plus one"; said in groups."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from ivr.dialogue.spoken.language import Language
+from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.spoken.normalisation import digit_names, digit_words, number_forms
+from ivr.dialogue.spoken.similarity import unaccented
+
+SHORTEST, LONGEST = 7, 15  # of E.164 the longest; the shortest is one without its area
+_LARGEST = 9999  # four figures that were written are read as one number
+_MOST_WORDS = 7  # of such a number
+_BETWEEN = re.compile(r"[\s().\-/]+")
+_NUMBER = re.compile(r"\+?[0-9]+")
+
+
+def phone_number(value: object) -> str:
+    """ "+1 (617) 555-0134" -> "+16175550134". Raises ValueError: no number, or longer than there is one."""
+    text = _BETWEEN.sub("", str(value))
+    if isinstance(value, bool) or not _NUMBER.fullmatch(text) or len(text.lstrip("+")) > LONGEST:
+        raise ValueError("no telephone number")
+    return text
+
+
+def phone_words(number: str, language: str) -> str:
+    """ "6175550134" -> "six one seven, five five five, zero one three four"; with its country "plus one, six …"."""
+    rest, said = number.lstrip("+"), []
+    country = 1 if rest[:1] in ("1", "7") else 2
+    if number.startswith("+"):
+        plus = words_for(language).phone.get("plus", ("+",))[0]
+        said.append(f"{plus} {digit_words(rest[:country], language)}")
+        rest = rest[country:]
+    elif len(rest) == 11 and rest[0] == "1":
+        said.append(digit_words(rest[0], language))
+        rest = rest[1:]
+    return ", ".join([*said, *(digit_words(group, language) for group in _groups(rest))])
+
+
+def _groups(digits: str) -> list[str]:
+    """Threes, and never one alone: the last is of four, or there are two of two."""
+    groups = []
+    while len(digits) > 4:
+        groups.append(digits[:3])
+        digits = digits[3:]
+    return [*groups, digits] if digits else groups
+
+
+def phone_readings(words: Sequence[str], language: str) -> tuple[str, ...]:
+    """What all these words may be as one number, the likeliest first: "twenty five" is 25 before it is 205. One of each
+    length; () when another word is among them."""
+    spoken = words_for(language)
+    signs = (unaccented(sign).split() for sign in spoken.phone.get("plus", ()))
+    plus = next((len(sign) for sign in signs if list(words[: len(sign)]) == sign), 0)
+    rest = words[plus:]
+    if not rest or rest[0] in spoken.phone.get("between", ()) or rest[-1] in spoken.phone.get("between", ()):
+        return ()
+    known: list[dict[int, str]] = [{} for _ in rest] + [{0: ""}]
+    for at in range(len(rest) - 1, -1, -1):
+        for end, digits in _pieces(rest, at, spoken):
+            for length, following in known[end].items():
+                if length + len(digits) <= LONGEST:
+                    known[at].setdefault(length + len(digits), digits + following)
+    sign = "+" if plus else ""
+    return tuple(sign + number for number in known[0].values())
+
+
+def _pieces(words: Sequence[str], at: int, spoken: Language) -> list[tuple[int, str]]:
+    """What may begin at this word: where it ends, and its digits; the longest first."""
+    if words[at] in spoken.phone.get("between", ()):
+        return [(at + 1, "")]
+    times = spoken.repeats.get(words[at])
+    if times is not None:
+        digit = digit_names(spoken).get(words[at + 1]) if at + 1 < len(words) else None
+        return [] if digit is None else [(at + 2, digit * times)]
+    if words[at] in spoken.digit_names:
+        return [(at + 1, spoken.digit_names[words[at]])]
+    table, ends = _numbers(spoken), range(min(len(words), at + _MOST_WORDS), at, -1)
+    return [(end, digits) for end in ends if (digits := table.get(" ".join(words[at:end]))) is not None]
+
+
+@lru_cache(maxsize=4)
+def _numbers(spoken: Language) -> Mapping[str, str]:
+    table: dict[str, str] = {}
+    for n in range(_LARGEST + 1):
+        for form in number_forms(n, spoken.tag):
+            table.setdefault(unaccented(form), str(n))
+    return table

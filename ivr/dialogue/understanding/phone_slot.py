@@ -1,0 +1,61 @@
+"""Slot of a telephone number: said in digits, pairs and tens, or as the one that the caller calls from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.spoken.normalisation import fold
+from ivr.dialogue.spoken.phone import LONGEST, SHORTEST, phone_number, phone_readings, phone_words
+from ivr.dialogue.understanding.grammar import SlotValue
+from ivr.dialogue.understanding.slots import Fill, Forms, spoken_forms
+
+MOST_WORDS = 24
+
+
+def phoned(number: str, language: str) -> SlotValue:
+    return SlotValue(number, phone_words(number, language))
+
+
+@dataclass(frozen=True, eq=False)
+class PhoneSlot:
+    """``minimum``..``maximum``: how many digits, its country's included. ``caller``: the number that the call came
+    from, "" where it is withheld."""
+
+    language: str
+    minimum: int = SHORTEST
+    maximum: int = LONGEST
+    caller: str = ""
+    type: str = "phone"
+
+    def value(self, number: str) -> SlotValue:
+        return phoned(number, self.language)
+
+    def fits(self, number: str) -> bool:
+        return self.minimum <= len(number.lstrip("+")) <= self.maximum
+
+    @property
+    def calling(self) -> SlotValue | None:
+        try:
+            number = phone_number(self.caller)
+        except ValueError:
+            return None
+        return self.value(number) if self.fits(number) else None
+
+    def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
+        if (calling := self.calling) is not None:
+            for phrase in words_for(self.language).phone.get("calling", ()):
+                said = fold(phrase, self.language)
+                if tuple(words[start : start + len(said)]) == said:
+                    yield Fill(start + len(said), calling)
+        for end in range(min(len(words), start + MOST_WORDS), start, -1):
+            fitting = list(filter(self.fits, phone_readings(tuple(words[start:end]), self.language)))
+            if fitting:
+                yield Fill(end, self.value(fitting[0]), len(fitting) == 1)
+
+    def forms(self) -> Forms:
+        """The number that they call from; any other is a run of digits."""
+        calling = self.calling
+        said = words_for(self.language).phone.get("calling", ()) if calling is not None else ()
+        return spoken_forms((form, calling) for form in said if calling is not None)
