@@ -114,14 +114,15 @@ class DateRangeSlot:
 
     def forms(self) -> Forms:
         days = BoundedDateSlot(self.today, self.language, self.first, self.last).forms()
-        return replace(days, shapes=_SHAPES, parts={**days.parts, **_parts(self.language)})
+        return replace(days, shapes=_SHAPES, parts={**days.parts, **_parts(self.language), "last": days.said})
 
 
+# "last" is a day again: no part stands twice in one row
 _DAYS = (("",), ("", "year"))
-_TO = tuple((*first, "to", *last) for first in _DAYS for last in _DAYS)
-_NIGHTS = tuple(row for day in _DAYS for row in ((*day, "nights"), ("nights", *day), ("nights", "from", *day)))
-_FROM = tuple(("from", *row) for row in (*_DAYS, *_TO, *((*day, "nights") for day in _DAYS)))
-_SHAPES = (*_DAYS, *_TO, *_NIGHTS, *_FROM, ("nights",), *(("to", *day) for day in _DAYS))
+_TO = (("", "to", "last"), ("", "to", "last", "year"))
+_FROM = tuple(("from", *row) for row in (*_DAYS, *_TO, ("", "nights")))
+_NIGHTS = (("", "nights"), ("nights", ""), ("nights", "from", ""), ("nights",))
+_SHAPES = (*_DAYS, *_TO, *_FROM, *_NIGHTS, *(("to", *row) for row in _DAYS))
 
 
 @lru_cache(maxsize=4)

@@ -6,7 +6,9 @@ import pytest
 
 from ivr.dialogue.checker.check import check_sources
 from ivr.dialogue.checker.facts import LineFacts
+from ivr.dialogue.engine.contract import Listen
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
+from ivr.dialogue.understanding.grammar import slot_names
 from tests.unit.dialogue.talk import HUMAN, ROOT, Talk, made
 
 FLOW = """
@@ -204,3 +206,19 @@ def test_a_range_follows_the_language() -> None:
     talk.say("from May third to May seventh")
     talk.say("español")
     assert "de domingo, tres de mayo a jueves, siete de mayo" in talk.said
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en-US", "from may third to may seventh"),
+        ("en-US", "three nights from friday"),
+        ("en-US", "from friday"),
+        ("es-ES", "desde el viernes hasta el lunes"),
+    ],
+)
+def test_a_recogniser_expects_ranges(language: str, said: str) -> None:
+    talk = hotel(language=language)
+    grammar = next(effect.grammar for effect in reversed(talk.effects) if isinstance(effect, Listen)).speech
+    assert grammar.covers(said)
+    assert all(len(set(names)) == len(names) for names in map(slot_names, grammar.templates))
