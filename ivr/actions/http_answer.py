@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, time
 from typing import Any
 
 from ivr.actions.registry import Invocation
 from ivr.dialogue.flows.signature import FAILED
+from ivr.dialogue.spoken.date_spans import span_of
 from ivr.dialogue.spoken.phone import phone_number
 from ivr.events import ActionResult, Term
 
@@ -108,6 +109,10 @@ def fitted(value: object, kind: str) -> object:
             return phone_number(value)
         case "date":
             return date.fromisoformat(str(value)[:10]).isoformat()
+        case "date_range":
+            return span_of(str(value)).text
+        case "time":
+            return time.fromisoformat(str(value)).strftime("%H:%M")
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 

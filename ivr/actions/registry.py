@@ -11,6 +11,8 @@ import structlog
 
 from ivr.dialogue.flows.assurance import Assurance
 from ivr.dialogue.flows.signature import NOT_VERIFIED, ActionSignature, Parameter
+from ivr.dialogue.spoken.clock import clock_time, minutes_of
+from ivr.dialogue.spoken.date_spans import span_of
 from ivr.dialogue.spoken.phone import phone_number
 from ivr.errors import ActionError, StoreUnavailable
 from ivr.events import CALLER_ID, ActionResult, Term
@@ -96,6 +98,10 @@ def _parsed(parameter: Parameter, value: object) -> Any:
             return phone_number(value)
         case "date":
             return value if type(value) is date else date.fromisoformat(str(value))
+        case "date_range":
+            return span_of(str(value)).text
+        case "time":
+            return clock_time(minutes_of(str(value)))
         case "boolean":
             if not isinstance(value, bool):
                 raise TypeError

@@ -18,6 +18,7 @@ from ivr.dialogue.flows.wording import FILTERS, Wordings
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS
 from ivr.reference import COMPANY
 from tests.flows.reference import FLOWS
+from tests.unit.dialogue.talk import Talk
 
 GUIDE = (FLOWS / "README.md").read_text()
 
@@ -90,6 +91,35 @@ def test_the_universals_of_another_language_are_as_the_guide_has_them() -> None:
     assert not missing & {"human", "yes", "no", "start_over", "cancellation", "risk.cancellation", "noinput"}
     words = Wordings(loaded.library, "es-ES", "neutral")
     assert "claro" in words.universal("yes") and "quiero cancelar mi membresía" in words.universal("cancellation")
+
+
+def test_the_bounds_of_the_guide_hold() -> None:
+    sources = {**read_directory(FLOWS), "cleaning.yaml": block("bounds")}
+    loaded = load_library(sources, COMPANY.all_signatures)
+    assert loaded.library is not None, "\n".join(f.render() for f in loaded.findings)
+    facts = LineFacts(skills=("general", "retention", "discs"), services=("deliveries",))
+    findings = check(loaded.library, facts)
+    assert {f.code for f in findings if f.file == "cleaning.yaml"} == {"missing-wording"}
+    talk = Talk(loaded.library, entry="cleaning")  # on 3 March 2026
+    for said in ("December twentieth", "last year", "May first", "half past three"):
+        talk.say(said)
+    assert "on Saturday, December twentieth, twenty twenty five." in talk.said
+    assert "on Friday, May first, at three thirty in the afternoon." in talk.said
+
+
+def test_the_range_of_the_guide_holds() -> None:
+    sources = {**read_directory(FLOWS), "room.yaml": block("range")}
+    loaded = load_library(sources, COMPANY.all_signatures)
+    assert loaded.library is not None, "\n".join(f.render() for f in loaded.findings)
+    facts = LineFacts(skills=("general", "retention", "discs"), services=("deliveries",))
+    findings = check(loaded.library, facts)
+    assert {f.code for f in findings if f.file == "room.yaml"} == {"missing-wording"}
+    talk = Talk(loaded.library, entry="room")  # on 3 March 2026
+    talk.say("from the first to the thirtieth of May")
+    assert "no room for twenty nine nights" in talk.said
+    talk.say("from the third to the seventh of May")
+    said = "A room from Sunday, May third to Thursday, May seventh. Be here by six on Sunday, May third."
+    assert said in talk.said
 
 
 def test_the_flow_of_the_guide_that_takes_a_message_is_one() -> None:

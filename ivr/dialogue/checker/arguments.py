@@ -29,6 +29,8 @@ def check_arguments(findings: Findings) -> None:
     for name, flow in findings.library.flows.items():
         for sid, state in flow.states.items():
             for fact, path in _facts(findings, state):
+                if fact in flow.parts:  # of a range: a variable, which has to be filled
+                    continue
                 known = fact not in blank and _known(findings, state, fact, brought)
                 if not known and not _asked_about(flow, sid, fact):
                     why = f"{fact} is used here, and may not be known"

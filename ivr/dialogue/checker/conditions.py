@@ -21,10 +21,12 @@ from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.prompt import TaperedPrompt, items_of
 from ivr.dialogue.flows.source import Place
+from ivr.dialogue.spoken.clock import DAY, clock_time, minutes_of
 from ivr.identity import CALLER_IDENTITY, IdentityLevel
 
 MOST_TRIED = 4_000  # combinations of values; beyond that nothing is said
 _FAR = 10**9
+_TIMES = ("00:00", "12:00", "23:59")
 _DAYS = ("0001-01-01", "2026-06-15", "9999-12-31")
 
 
@@ -126,6 +128,10 @@ class _Flow:
         elif kind == "date":
             days = {*_DAYS, *(day for text in texts for day in _around(text))}
             found += sorted(days)
+        elif kind == "time":
+            clocks = {*_TIMES, *(clock for text in texts for clock in _beside(text))}
+            first, last = self.clocks(name)
+            found += sorted(clock for clock in clocks | {first, last} if first <= clock <= last)
         elif kind == "boolean":
             found += [True, False]
         elif kind == "choice" and name in self.flow.slots and not self.open(name):
@@ -141,6 +147,13 @@ class _Flow:
         if spec is None or spec.type not in WHOLE or name in self.given:
             return (None, None)
         return (spec.minimum, spec.maximum)
+
+    def clocks(self, name: str) -> tuple[str, str]:
+        """The first and the last time of the day that a variable may be."""
+        spec = self.flow.slots.get(name)
+        if spec is None or name in self.given or name in self.flow.parameters:
+            return (_TIMES[0], _TIMES[-1])
+        return (spec.earliest or _TIMES[0], spec.latest or _TIMES[-1])
 
     def constants(self, name: str) -> list[object]:
         """What is set as it stands in the file."""
@@ -164,6 +177,8 @@ class _Flow:
             elif low is not None or high is not None:
                 reach = f"from {low} to {high}" if None not in (low, high) else f"{low} or more"
                 said.append(f"{name} is {reach if low is not None else f'{high} or less'}")
+            elif kind == "time" and self.clocks(name) != (_TIMES[0], _TIMES[-1]):
+                said.append(f"{name} is from {' to '.join(self.clocks(name))}")
             elif kind:
                 said.append(f"{name} is a {kind}")
         return "; ".join(said) or "its parts exclude each other"
@@ -172,6 +187,8 @@ class _Flow:
         kinds = {type_of(self.findings, self.flow, name) for name in expression.names}
         if "choice" in kinds:
             return "compare it with one of its values"
+        if "time" in kinds:
+            return "compare a time with a time of its bounds, as '15:30'"
         if "date" in kinds:
             return "compare a day with a day, as '2026-12-24'"
         return "compare it with what it can be, or correct its range"
@@ -197,6 +214,13 @@ def _literals(text: str) -> Iterator[object]:
             yield node.value
         elif isinstance(node, ast.Name) and node.id in WORDS:
             yield WORDS[node.id]
+
+
+def _beside(text: str) -> Iterator[str]:
+    try:
+        yield from (clock_time((minutes_of(text) + step) % DAY) for step in (-1, 0, 1))
+    except ValueError:
+        return
 
 
 def _around(text: str) -> Iterator[str]:

@@ -22,7 +22,8 @@ _FAINT = 60.0  # phrases less alike than this by letters are not looked at, unle
 _FEW = 3  # titles named in a note
 _SAMPLES: Mapping[str, str] = {
     "title": "casablanca", "number": "three", "ordinal": "third", "digits": "one two three four", "date": "july fourth",
-    "boolean": "yes", "phone": "six one seven five five five zero one three four",
+    "boolean": "yes", "time": "three thirty", "date_range": "from july fourth to july sixth",
+    "phone": "six one seven five five five zero one three four",
 }  # fmt: skip
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.references import SPOKEN_TYPES
 from ivr.dialogue.flows.condition import leaves, names_of
-from ivr.dialogue.flows.model import AGITATION, Flow, VariableSpec
+from ivr.dialogue.flows.model import AGITATION, RANGE_PARTS, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
 from ivr.dialogue.flows.state import EdgeSpec, Path, State
@@ -35,7 +35,15 @@ def _used(state: State, variables: Mapping[str, VariableSpec]) -> list[str]:
     """The variables an action draws on that callers speak."""
     values = [*state.arguments.values(), *(value for value, _ in leaves(state.http.body if state.http else {}, ()))]
     names = set[str]().union(*map(names_of, values), names_in(state.http.path if state.http else ""))
-    return [v for v in variables if v in names and variables[v].type in SPOKEN_TYPES]
+    wholes = {name.rpartition(".")[0] for name in names}
+    drawn_on = names | {v for v in wholes if v in variables and variables[v].type == "date_range"}
+    return [v for v in variables if v in drawn_on and variables[v].type in SPOKEN_TYPES]
+
+
+def _names(said: Collection[str], variable: str) -> bool:
+    """Whether what is said tells a variable: a range also by its first day and how far it reaches."""
+    parts = {part for part in RANGE_PARTS if f"{variable}.{part}" in said}
+    return variable in said or ("start" in parts and len(parts) > 1)
 
 
 def _confirmed(findings: Findings, name: str, flow: Flow, sid: str, state: State) -> None:
@@ -62,7 +70,7 @@ def _confirmed(findings: Findings, name: str, flow: Flow, sid: str, state: State
         if not prompt and policy == "explicit":
             why = f"the caller is asked to confirm {what} without hearing what that is"
             findings.add("confirm-unnamed", place, why, "add a prompt that names it", severity="warning")
-        elif prompt and (unnamed := [v for v in spoken if v not in slot_names(prompt)]):
+        elif prompt and (unnamed := [v for v in spoken if not _names(slot_names(prompt), v)]):
             where = findings.key(name, "states", sid, "confirm", "prompt")
             why = f"the caller confirms without hearing {listing(unnamed)}"
             findings.add("confirm-unnamed", where, why, f"name it: {{{unnamed[0]}}}", severity="warning")
@@ -74,7 +82,7 @@ def _implicit(findings: Findings, name: str, flow: Flow, sid: str, state: State,
         if outcome in IMPLICIT_OUTCOMES or edge.goto == "human":
             continue
         named = _next_words(flow, edge)
-        if unnamed := [v for v in spoken if v not in named]:
+        if unnamed := [v for v in spoken if not _names(named, v)]:
             place = findings.key(name, "states", sid, "on", outcome)
             why = f"{listing(unnamed)} is confirmed only implicitly, but what is said after {outcome} does not name it"
             remedy = f"name it in the next prompt: {{{unnamed[0]}}}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ivr.dialogue.checker.bounds import timely
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.value_types import SAID_AS, WHOLE, literal_fits, passes_for, type_of
 from ivr.dialogue.flows.condition import read
@@ -62,6 +63,10 @@ def _given(findings: Findings, flow: Flow, callee: Flow, name: str, value: objec
         elif spec.type in WHOLE and _beyond(spec, one):
             why = f"{name}{of} is given {one}, and reaches from {spec.minimum} to {spec.maximum}"
             findings.add("out-of-range", place, why, "give it a value within, or widen min: and max:", text=str(value))
+        elif spec.type == "time" and not timely(spec, one):
+            why = f"{name}{of} is given {one}, and reaches from {spec.earliest or '00:00'} to {spec.latest or '23:59'}"
+            remedy = "give it a time within, or widen earliest: and latest:"
+            findings.add("out-of-range", place, why, remedy, text=str(value))
         elif spec.type == "text" and callee is not flow and (known := _asked_for(callee, name)) and one not in known:
             why = f"no branch of {callee.flow} knows {name} = {one}"
             remedy = suggestion(str(one), known, f"it knows {listing(known)}; or add a case for {one}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
+from ivr.dialogue.checker.bounds import bad_bounds
 from ivr.dialogue.checker.declarations import misused
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.graph import HANDOFF_OUTCOMES, HTTP_OUTCOMES
@@ -29,7 +30,9 @@ FACTS = frozenset({
     "hours.open", "hours.next_opening", "desk.announcement", "desk.closed_reason", RECORDING_ON,
     CALLER_TRUSTED, *IDENTITY_FACTS, *WAIT_FACTS, *PLACE_FACTS,
 })  # fmt: skip
-SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "phone", "date", "boolean", "choice"})
+SPOKEN_TYPES = frozenset(
+    {"title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "boolean", "choice"}
+)
 ASKED_TYPES = SPOKEN_TYPES | {"text"}  # text is dictated: all that is said, so it is no part of a phrase
 _KEYS = {  # what a state may say besides prompt, set, clear, about and universals, by its kind
     "question": {"ask", "choices", "noinput", "nomatch", "help", "key_entry", "timeout", "hangover", "bargein", "goto"},
@@ -96,6 +99,8 @@ class _Names:
             self.add("no-vocabulary", place, why, "add from: [VOCABULARY]")
         if spec.type == "choice" and not spec.values:
             self.add("no-values", place, f"the choice {name} has no values", "add values: with phrases for each")
+        for bad in bad_bounds(name, spec):
+            self.add(bad.code, self.key(section, name, bad.key), bad.why, bad.remedy)
         low, high = spec.length if isinstance(spec.length, tuple) else (spec.minimum, spec.maximum)
         if low is not None and high is not None and low > high:
             self.add("bad-range", place, f"{name} reaches from {low} to {high}", "put the smaller number first")
@@ -142,10 +147,10 @@ class _Names:
         return self.expression(value, place, optional=optional)
 
     def named(self, name: str, place: Place) -> None:
-        if name in self.variables or name in self.facts:
+        if name in self.variables or name in self.facts or name in self.flow.parts:
             return
         if "." in name:
-            self.unknown("fact", place, name, self.facts)
+            self.unknown("fact", place, name, {*self.facts, *self.flow.parts})
             return
         otherwise = f"variables here: {listing(sorted(self.variables))}; quote texts: \"'{name}'\""
         remedy = suggestion(name, {*self.variables, *self.facts}, otherwise)
@@ -270,9 +275,10 @@ class _Names:
                 why = f"{signature.name} needs {name}, and {value} may be left out"
                 remedy = f"come here only if filled({found.bare}), and write {found.bare}"
                 self.add("missing-parameter", place, why, remedy, text=str(value))
-            if found.bare not in self.variables:
+            typed = {**self.variables, **self.flow.parts}
+            if found.bare not in typed:
                 continue
-            given, wanted = self.variables[found.bare].type, parameter.type
+            given, wanted = typed[found.bare].type, parameter.type
             if given != wanted and wanted != "text" and not passes_for(given, wanted):
                 why = f"{signature.name} wants a {wanted} for {name}, and {found.bare} is a {given}"
                 self.add("wrong-type", place, why, f"pass a variable of type {wanted}")

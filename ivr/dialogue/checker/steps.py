@@ -90,7 +90,7 @@ class _Compiler:
         """The mask of those names that are variables."""
         need = 0
         for name in names:
-            need |= self.bits.get(name, 0)
+            need |= self.bits.get(name.rpartition(".")[0] if name in self.flow.parts else name, 0)
         return need
 
     def _prompt_uses(self, state: str, part: str, prompt: TaperedPrompt, path: Path) -> list[Use]:

@@ -22,6 +22,8 @@ SAID_AS: Mapping[str, frozenset[str]] = {
     "digits": frozenset({"digits", "number", "ordinal", "plural", "spell", "label"}),
     "phone": frozenset({"phone", "digits", "spell", "label"}),
     "date": frozenset({"date", "label"}),
+    "time": frozenset({"time", "label"}),
+    "date_range": frozenset({"label"}),
     "boolean": frozenset({"label"}),
     "choice": frozenset({"spell", "label"}),
     "title": frozenset({"spell", "label"}),
@@ -30,6 +32,7 @@ SAID_AS: Mapping[str, frozenset[str]] = {
 
 USUAL: Mapping[str, str] = {
     "number": "number", "ordinal": "ordinal", "money": "money", "digits": "digits", "date": "date",
+    "time": "time",
 }  # fmt: skip
 """The filter that says a type best; without one the name by itself does."""
 
@@ -69,6 +72,8 @@ def type_of(findings: Findings, flow: Flow, name: str) -> str:
     """The type of a variable or fact; "" where it isn't known."""
     if name in flow.slots:
         return flow.slots[name].type
+    if (part := flow.parts.get(name)) is not None:
+        return part.type
     company = findings.library.company
     if company is not None and name in company.facts:
         return company.facts[name].type

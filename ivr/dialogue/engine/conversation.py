@@ -25,8 +25,10 @@ from ivr.dialogue.flows.wording import at_count, interpolated, masking, words_of
 from ivr.dialogue.spoken.language import served
 from ivr.dialogue.understanding.attempts import Attempt
 from ivr.dialogue.understanding.grammar import Reading, SlotValue
+from ivr.dialogue.understanding.range_slots import part_of
 from ivr.dialogue.understanding.risk import Temper
 from ivr.dialogue.understanding.slots import Slot, titled
+from ivr.dialogue.understanding.time_slots import BoundedDateSlot
 from ivr.events import Recognition, Term
 from ivr.identity import Identity
 from ivr.record import NOTHING, Decided, Utterance
@@ -107,7 +109,7 @@ class Conversation:
         self.deaf = start.keys_led  # whatever the language
         self.keys_led = start.keys_led or not self.hears(start.language)
         self.terms = KnownTerms(start.language)
-        self._slots: dict[tuple[str, str, date], tuple[Slot, Hashable] | None] = {}
+        self._slots: dict[tuple[str, str, date, date | None], tuple[Slot, Hashable] | None] = {}
         self.learn({**start.vocabularies, **library.vocabularies})
 
     # -- the language -----------------------------------------------------------------------------------------
@@ -138,7 +140,7 @@ class Conversation:
         """A value as it is called in the language now spoken; titles and texts keep their names."""
         spec = self.variable(name, flow)
         match spec:
-            case VariableSpec(type="number" | "ordinal" | "digits" | "phone" | "date"):
+            case VariableSpec(type="number" | "ordinal" | "digits" | "phone" | "date" | "date_range" | "time"):
                 return self.fitted(value.value, spec) or value
             case VariableSpec(type="choice") if isinstance(value.value, str):
                 phrases = self.words.values(flow, name, spec.values).get(value.value, ())
@@ -228,6 +230,8 @@ class Conversation:
         """A variable of the current flow, else a fact; None when neither is there."""
         if (value := self.frame.variables.get(name)) is not None:
             return value
+        if (part := self._part(name)) is not None:
+            return part
         if name in PLACE_FACTS and self.start.place_source is not None:
             return self.start.place_source(self.facts, self.start.call_id).get(name)
         if self.start.fact_source is not None and "." in name:
@@ -235,6 +239,14 @@ class Conversation:
             if found is not None:
                 return found
         return self._fact(name)
+
+    def _part(self, name: str) -> SlotValue | None:
+        """What a range also tells: "stay.nights"."""
+        whole, _, part = name.rpartition(".")
+        value = self.frame.variables.get(whole)
+        if value is None or name not in self.flow.parts:
+            return None
+        return part_of(str(value.value), part, self.language)
 
     def _fact(self, name: str) -> object:
         """With a label to say it, where the company file gives it a type."""
@@ -250,7 +262,11 @@ class Conversation:
 
     def fitted(self, value: object, spec: VariableSpec | None) -> SlotValue | None:
         """Any value as a slot's: with a label to say it back. Never raises; what does not fit is text."""
-        return fitted(value, spec.type if spec is not None else "text", self.language, self.terms.term)
+        found = fitted(value, spec.type if spec is not None else "text", self.language, self.terms.term)
+        if spec is None or found is None or found is value or not (spec.direction or spec.within):
+            return found
+        days = bound(spec, ("", ""), self.words, self.terms.lexicon, self.today)
+        return days[0].named(found) if days is not None and isinstance(days[0], BoundedDateSlot) else found
 
     # -- words ------------------------------------------------------------------------------------------------------
 
@@ -338,15 +354,16 @@ class Conversation:
         """A variable ("name" of the current flow, "flow.name" of another) as something to be spoken, and what tells
         this binding from another."""
         flow, _, name = name.rpartition(".")
-        key = (flow or self.frame.flow, name, self.today)
+        begun = None if flow else self.frame.begun(name)
+        key = (flow or self.frame.flow, name, self.today, begun)
         if key not in self._slots:
             spec = self.variable(name, flow)
-            self._slots[key] = None if spec is None else self._bound(spec, key[:2])
+            self._slots[key] = None if spec is None else self._bound(spec, key[:2], begun)
         return self._slots[key]
 
-    def _bound(self, spec: VariableSpec, name: tuple[str, str]) -> tuple[Slot, Hashable] | None:
+    def _bound(self, spec: VariableSpec, name: tuple[str, str], begun: date | None) -> tuple[Slot, Hashable] | None:
         caller = str(self.facts.get("call.caller") or "")
-        return bound(spec, name, self.words, self.terms.lexicon, self.today, caller)
+        return bound(spec, name, self.words, self.terms.lexicon, self.today, begun, caller)
 
     def vocabulary_order(self, spec: VariableSpec) -> tuple[SlotValue, ...]:
         """The titles of a variable's first vocabulary, in the order the caller hears them."""
@@ -355,7 +372,12 @@ class Conversation:
     def names_in(self, value: object) -> frozenset[str]:
         """What a value in a file draws on, also inside lists and mappings."""
         texts = [text for text, _ in leaves(value, ()) if isinstance(text, str)]
-        return frozenset[str]().union(*(parse_expression(text).names for text in texts))
+        named = frozenset[str]().union(*(parse_expression(text).names for text in texts))
+        return frozenset(map(self.whole, named))
+
+    def whole(self, name: str) -> str:
+        """The range that ``name`` is a part of ("stay.nights"); else the name itself."""
+        return name.rpartition(".")[0] if name in self.flow.parts else name
 
     def optional(self, text: object) -> bool:
         """Whether a value that isn't known is left out."""

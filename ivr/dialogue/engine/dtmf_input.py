@@ -11,6 +11,7 @@ from ivr.dialogue.spoken.similarity import unaccented
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Vocabulary
 from ivr.dialogue.understanding.phone_slot import PhoneSlot
+from ivr.dialogue.understanding.range_slots import DateRangeSlot
 from ivr.dialogue.understanding.slots import (
     ChoiceSlot,
     DigitSlot,
@@ -22,6 +23,7 @@ from ivr.dialogue.understanding.slots import (
     digited,
     titled,
 )
+from ivr.dialogue.understanding.time_slots import BoundedDateSlot, TimeSlot
 
 INTERDIGIT_S = 3.0
 ALWAYS_HUMAN = ("0", "*0", "#0")  # whatever the universals say
@@ -49,7 +51,7 @@ class Entered:
 
     keys: str
     values: tuple[SlotValue, ...]
-    range: tuple[int, int] | None = None  # what a number out of it should have been
+    range: tuple[int, int] | tuple[str, str] | None = None  # what a value out of it should have been
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,11 @@ class DtmfEntry:
                 return len(keys) >= len(str(maximum))  # not earlier: who keys 99 of 50 must not get 9
             case DigitSlot(maximum=maximum) | PhoneSlot(maximum=maximum):
                 return len(keys) >= maximum
-        return self.slot.type == "date" and (len(keys) == 4 or (len(keys) == 3 and keys[0] != "1"))
+            case TimeSlot():
+                return len(keys) == 4 or (len(keys) == 3 and keys[0] not in "12")
+            case BoundedDateSlot(full=True) | DateRangeSlot(full=True):
+                return len(keys) == 8 or (len(keys) == 7 and keys[0] != "1")
+        return self.slot.type in ("date", "date_range") and (len(keys) == 4 or (len(keys) == 3 and keys[0] != "1"))
 
     def values(self, keys: str) -> Entered:
         match self.slot:
@@ -109,6 +115,9 @@ class DtmfEntry:
                 return Entered(keys, (phone.value(keys),) if phone.fits(keys) else ())
             case TitleSlot(vocabulary=vocabulary):
                 return Entered(keys, self._titles(keys, vocabulary))
+            case TimeSlot() | BoundedDateSlot() | DateRangeSlot() as when:
+                found = when.keyed(keys)
+                return Entered(keys, found, when.bounds if not found and when.unbounded.keyed(keys) else None)
         return Entered(keys, self._date(keys))
 
     def _date(self, keys: str) -> tuple[SlotValue, ...]:

@@ -13,6 +13,7 @@ from ivr.dialogue.engine.gather import say_again
 from ivr.dialogue.engine.next import BACK, STAY, Answer, Ask, Gather, Goto, Mode, Next, to_human
 from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
 from ivr.dialogue.engine.states import (
+    confirmation,
     did_you_mean,
     flow_control,
     handlers,
@@ -27,8 +28,10 @@ from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.attempts import attempt, fused, undenied
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, Interpretation, Meaning, Reading
+from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.n_best import dictated, understand, words_of
 from ivr.dialogue.understanding.out_of_vocabulary import unknown_title
+from ivr.dialogue.understanding.range_slots import WHEN
 from ivr.dialogue.understanding.second_ear import SECOND
 from ivr.events import Cause, Recognition
 from ivr.record import Keyed, Understood
@@ -47,12 +50,16 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
     if gather.mode == Mode.QUESTION:
         found = undenied(found, before.denied if before is not None else ())
         call.attempt = attempt(call.here, recognition, found, gather.grammar, before)
+    if gather.mode in (Mode.CONFIRM, Mode.CONSENT):
+        found = confirmation.settled(call, found)
     _record(call, gather, recognition, found)
     found = risk_question.undeclined(call, found)
     best = found.best
     call.temper.heard(recognition.manner)
     if call.temper.enough and (best is None or not best.leads_out) and (upset := handoff.agitated(call)) is not None:
         return upset
+    if (bounds := _out_of_bounds(call, gather, recognition, found)) is not None:
+        return _no_such(call, gather, Entered("", (), bounds))
     running = gather.mode == Mode.RUNNING
     if best is None or (running and not best.sure and not best.leads_out):
         if running and recognition.transcript:
@@ -80,6 +87,25 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
     if not handlers(call, gather).asks:  # a question about a question helps nobody
         return reprompt.nomatch(call, gather)
     return did_you_mean.ask(call, gather, (best, found.rival))
+
+
+def _out_of_bounds(
+    call: Conversation, gather: Gather, recognition: Recognition, found: Interpretation
+) -> tuple[str, str] | None:
+    """The bounds of the value that was asked for or corrected, where what was said is one beyond them."""
+    best = found.best
+    if gather.mode not in (Mode.QUESTION, Mode.CONFIRM, Mode.CONSENT) or (best is not None and best.meaning.slots):
+        return None
+    slots = gather.grammar.slots
+    when = {name: slot for name, slot in slots.items() if isinstance(slot, WHEN)}
+    if not when or (best is not None and (best.leads_out or best.risk or (best.sure and found.how == "grammar"))):
+        return None
+    wide = {**slots, **{name: slot.unbounded for name, slot in when.items()}}
+    grammar = StateGrammar(gather.grammar.outline, wide, call.language)
+    beyond = understand(recognition, grammar, call.words.risks).best
+    if beyond is None or beyond.inferred or beyond.lacks:
+        return None
+    return next((when[name].bounds for name in beyond.meaning.slots if name in when), None)
 
 
 def _at_once(reading: Reading) -> bool:
@@ -205,10 +231,11 @@ def _keyed(call: Conversation, gather: Gather, pressed: Pressed) -> Next:
             return _no_such(call, gather, pressed)
         case Entered(keys=keys, values=values):
             call.transcribe("key", MASK if gather.secret else keys)
-            readings = [Reading(Meaning(ANSWER, {call.state.ask: value}), value.label, 1.0) for value in values[:2]]
+            asked = call.state.ask
+            readings = [Reading(Meaning(ANSWER, {asked: value}), value.label, 1.0) for value in values[:2]]
             if len(readings) == 1:
                 return answer(call, gather, readings[0])
-            return did_you_mean.ask(call, gather, readings)
+            return did_you_mean.ask(call, gather, readings, keyed=isinstance(gather.grammar.slots.get(asked), WHEN))
         case Stray():
             by = handlers(call, gather)
             if by.nomatch is not None:

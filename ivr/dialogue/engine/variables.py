@@ -8,10 +8,13 @@ from datetime import date
 
 from ivr.dialogue.flows.model import VariableSpec
 from ivr.dialogue.flows.wording import Wordings, filtered, labelled
+from ivr.dialogue.spoken.bounded_days import day_bounds
+from ivr.dialogue.spoken.clock import DAY, minutes_of
 from ivr.dialogue.spoken.phone import LONGEST, SHORTEST, phone_number
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
 from ivr.dialogue.understanding.phone_slot import PhoneSlot, phoned
+from ivr.dialogue.understanding.range_slots import DateRangeSlot, HalfSpan, spanned
 from ivr.dialogue.understanding.slots import (
     ChoiceSlot,
     DateSlot,
@@ -24,6 +27,7 @@ from ivr.dialogue.understanding.slots import (
     digited,
     titled,
 )
+from ivr.dialogue.understanding.time_slots import BoundedDateSlot, TimeSlot, timed
 from ivr.events import Term
 
 MOST_ASKED = 50  # questions of a flow that "back" remembers
@@ -50,11 +54,25 @@ class Frame:
 
     def fill(self, name: str, value: SlotValue | None, *, doubt: bool = False) -> None:
         """A blank text fills nothing: what is filled names something."""
+        if isinstance(value, HalfSpan):
+            self.clear(name)
+            name, value = f"{name}.start", SlotValue(value.value, value.label)
+        elif f"{name}.start" in self.doubtful:  # the first day of a range
+            doubt = True
+        self.clear(f"{name}.start")
         if value is None or (isinstance(value.value, str) and not value.value.strip()):
             self.clear(name)
             return
         self.variables[name] = value
         (self.doubtful.add if doubt else self.doubtful.discard)(name)
+
+    def begun(self, name: str) -> date | None:
+        """The first day of the range ``name``, where that is all that is known of it."""
+        first = self.variables.get(f"{name}.start")
+        try:
+            return None if first is None else date.fromisoformat(str(first.value))
+        except ValueError:
+            return None
 
     def answer(self, values: Mapping[str, SlotValue], doubtful: Collection[str]) -> None:
         """Fill what the caller answered to the latest question: going back to it forgets that again."""
@@ -65,8 +83,9 @@ class Frame:
 
     def clear(self, *names: str) -> None:
         for name in names:
-            self.variables.pop(name, None)
-            self.doubtful.discard(name)
+            for each in (name, f"{name}.start"):
+                self.variables.pop(each, None)
+                self.doubtful.discard(each)
 
 
 def fitted(value: object, kind: str, language: str, term: Callable[[str], Term | None]) -> SlotValue | None:
@@ -94,6 +113,16 @@ def fitted(value: object, kind: str, language: str, term: Callable[[str], Term |
             return dated(date.fromisoformat(str(value)[:10]), language)
         except ValueError:
             return SlotValue(str(value), str(value))
+    if kind == "date_range":
+        try:
+            return spanned(str(value), language)
+        except ValueError:
+            return SlotValue(str(value), str(value))
+    if kind == "time":
+        try:
+            return timed(minutes_of(str(value)[:5]), language)
+        except ValueError:
+            return SlotValue(str(value), str(value))
     if kind == "money" and isinstance(value, int) and not isinstance(value, bool):
         return SlotValue(value, filtered(value, "money", "", language))
     if isinstance(value, str) and kind in ("title", "text") and (found := term(value)) is not None:
@@ -109,10 +138,11 @@ def bound(
     words: Wordings,
     lexicon: Callable[[str], Lexicon],
     today: date,
+    begun: date | None = None,
     caller: str = "",
 ) -> tuple[Slot, Hashable] | None:
     """A variable ``name`` (flow, variable) as a slot, and what tells this binding from another; None where it can't
-    be spoken."""
+    be spoken. ``begun``: the first day of a range, once it is known."""
     low, high, language = spec.minimum, spec.maximum, words.language
     match spec.type:
         case "title":
@@ -126,12 +156,22 @@ def bound(
             length = (1, 20) if spec.length is None else spec.length
             shortest, longest = (length, length) if isinstance(length, int) else length
             return DigitSlot(shortest, longest, language), (shortest, longest)
+        case "date" if spec.direction or spec.within:
+            first, last = day_bounds(today, spec.direction, spec.within)
+            return BoundedDateSlot(today, language, first, last), ("date", today, first, last)
         case "phone":
             length = (SHORTEST, LONGEST) if spec.length is None else spec.length
             shortest, longest = (length, length) if isinstance(length, int) else length
             return PhoneSlot(language, shortest, longest, caller), ("phone", shortest, longest, caller)
         case "date":
             return DateSlot(today, language), today
+        case "date_range":
+            first, last = day_bounds(today, spec.direction or ("" if spec.within else "future"), spec.within)
+            range_ = DateRangeSlot(today, language, first, last, begun)
+            return range_, ("date_range", today, first, last, begun)
+        case "time":
+            times = TimeSlot(language, *_times(spec))
+            return times, ("time", times.earliest, times.latest)
         case "boolean":
             both: dict[str | bool, tuple[str, ...]] = {True: words.universal("yes"), False: words.universal("no")}
             return ChoiceSlot(both, language, "boolean"), "boolean"
@@ -139,3 +179,10 @@ def bound(
             values: dict[str | bool, tuple[str, ...]] = dict(words.values(*name, spec.values).items())
             return ChoiceSlot(values, language), name
     return None
+
+
+def _times(spec: VariableSpec) -> tuple[int, int]:
+    try:
+        return minutes_of(spec.earliest or "00:00"), minutes_of(spec.latest or "23:59")
+    except ValueError:  # the checker has refused it
+        return 0, DAY - 1

@@ -16,8 +16,10 @@ from ivr.events import Term
 from ivr.identity import Identity, IdentityLevel, LevelWord
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-FactType = Literal["text", "number", "digits", "phone", "date", "boolean", "money"]
-ParameterType = Literal["title", "number", "ordinal", "digits", "phone", "date", "text", "boolean", "choice", "money"]
+FactType = Literal["text", "number", "digits", "phone", "date", "time", "boolean", "money"]
+ParameterType = Literal[
+    "title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "text", "boolean", "choice", "money",
+]  # fmt: skip
 
 FACT_TYPES: tuple[str, ...] = get_args(FactType)
 BODILESS = ("GET", "DELETE")

@@ -21,22 +21,31 @@ from ivr.dialogue.flows.state import HUMAN, Confirm, State
 UNIVERSALS = (HUMAN, "repeat", "help", "back", "start_over", "goodbye")
 AGITATION = "agitation"  # the risk that a caller's manner stands for
 
-SlotType = Literal["title", "number", "ordinal", "digits", "phone", "date", "boolean", "choice", "money", "text"]
+SlotType = Literal[
+    "title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "boolean", "choice", "money", "text",
+]  # fmt: skip
+RANGE_PARTS: Mapping[str, SlotType] = {"start": "date", "end": "date", "nights": "number"}
 
 
 class VariableSpec(Node):
     """Something a flow remembers.
 
     title: a Term id of the vocabularies in ``from`` (tried in order). number, ordinal: int within min..max. digits: a
-    string of ``length`` (a count, or [min, max]). phone: the same, a "+" before it where the country was said.
-    date: ISO 8601 day. boolean. choice: a key of ``values``, whose
-    phrases mean it. text: whatever is said where a state asks for it. money: only from actions, never spoken."""
+    string of ``length`` (a count, or [min, max]). phone: the same, a "+" before it where the country was said. date:
+    ISO 8601 day, in ``direction`` and ``within`` so many days ("90d") of today. date_range: two such days, "A/B"; its
+    ``.start``, ``.end`` and ``.nights`` are known too. time: HH:MM within earliest..latest. boolean. choice: a key of
+    ``values``, whose phrases mean it. text: whatever is said where a state asks for it. money: only from actions,
+    never spoken."""
 
     type: SlotType
     about: str = ""
     vocabularies: tuple[str, ...] = Field((), alias="from")
     minimum: int | None = Field(None, alias="min")
     maximum: int | None = Field(None, alias="max")
+    earliest: str = ""
+    latest: str = ""
+    direction: Literal["", "future", "past"] = ""
+    within: str = ""
     length: int | tuple[int, int] | None = None
     values: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     survive: bool = False  # kept for the caller's next call when this one drops
@@ -106,6 +115,12 @@ class Flow(Node):
     def slots(self) -> Mapping[str, VariableSpec]:
         """Everything it remembers: its parameters and its own variables."""
         return {**self.parameters, **self.variables}
+
+    @property
+    def parts(self) -> Mapping[str, VariableSpec]:
+        """What else its ranges tell: "stay.start", "stay.end", "stay.nights"."""
+        ranges = [name for name, spec in self.slots.items() if spec.type == "date_range"]
+        return {f"{name}.{part}": VariableSpec(type=kind) for name in ranges for part, kind in RANGE_PARTS.items()}
 
     @property
     def secrets(self) -> frozenset[str]:

@@ -15,6 +15,8 @@ def secret_variables(flows: Mapping[str, Flow]) -> Mapping[str, frozenset[str]]:
         more = {name: set(secret) for name, secret in found.items()}
         for flow, variable in _passed_on(flows, found):
             more[flow].add(variable)
+        for name, each in flows.items():
+            more[name] |= {part for part in each.parts if part.rpartition(".")[0] in found[name]}
         if all(len(more[name]) == len(found[name]) for name in found):
             return found
         found = {name: frozenset(secret) for name, secret in more.items()}

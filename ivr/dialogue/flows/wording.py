@@ -13,6 +13,7 @@ from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
 from ivr.dialogue.flows.model import IntentSpec, Risk, Universal, Universals, Wording
 from ivr.dialogue.flows.phrases import SlotValue
 from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt, items_of, prompt_texts
+from ivr.dialogue.spoken.clock import minutes_of, time_words
 from ivr.dialogue.spoken.language import same_language
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS, words_for
 from ivr.dialogue.spoken.normalisation import (
@@ -31,7 +32,9 @@ SLOT = re.compile(r"\{([^{}|]+)(?:\|([^{}:|]+)(?::([^{}|]*))?)?\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 MASK = "•••"
 RISK_PROMPT = "risk."  # and the risk's name: the id of its question
-FILTERS = frozenset({"ordinal", "number", "plural", "list", "digits", "phone", "date", "money", "spell", "label"})
+FILTERS = frozenset(
+    {"ordinal", "number", "plural", "list", "digits", "phone", "date", "time", "money", "spell", "label"}
+)
 
 T = TypeVar("T")
 Look = Callable[[str], object]
@@ -336,11 +339,18 @@ def filtered(value: object, name: str, argument: str, language: str) -> str:
                 return str(raw)
         case "money" if number is not None:
             return money_words(number, language)
+        case "date" if isinstance(value, SlotValue) and value.label != raw:
+            return value.label  # with its year where it is far off
         case "date" if isinstance(raw, str | date):
             try:
                 return date_words(raw if isinstance(raw, date) else date.fromisoformat(raw[:10]), language)
             except ValueError:
                 return str(raw)
+        case "time" if isinstance(raw, str):
+            try:
+                return time_words(minutes_of(raw[:5]), language)
+            except ValueError:
+                return raw
         case "spell":
             return spelt(labelled(raw, language) if not isinstance(raw, str) else raw)
     return labelled(value, language)

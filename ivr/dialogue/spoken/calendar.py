@@ -39,13 +39,14 @@ def last_of_month(day: date) -> date:
 def next_holiday(written: str, today: date) -> date:
     """The next such day, today included. Raises ValueError for what is not written so, or is in no calendar."""
     for year in range(today.year - 1, today.year + LEAP_YEARS):
-        found = _in_year(written, year)
+        found = holiday_in(written, year)
         if found is not None and found >= today:
             return found
     raise ValueError(f"{written} is in no calendar")
 
 
-def _in_year(written: str, year: int) -> date | None:
+def holiday_in(written: str, year: int) -> date | None:
+    """The holiday of a year; None where that year has none. Raises ValueError for what is not written so."""
     known = _WRITTEN.fullmatch(written)
     if known is None:
         raise ValueError(f"{written} is no holiday")

@@ -55,6 +55,38 @@ def _day_forms(day: int, month: str) -> tuple[str, ...]:
     return f"{month} {nth}", f"{month} the {nth}", f"the {nth} of {month}", f"{month} {_cardinal(day)}"
 
 
+def _years(year: int) -> Iterator[str]:
+    century, rest = divmod(year, 100)
+    if 2000 <= year < 2010:
+        yield _cardinal(year)
+    if rest >= 10:
+        yield f"{_cardinal(century)} {_cardinal(rest)}"
+    elif rest:
+        yield f"{_cardinal(century)} oh {_cardinal(rest)}"
+    elif century % 10:
+        yield f"{_cardinal(century)} hundred"
+
+
+def _hour(hour: int) -> tuple[str, ...]:
+    return () if hour == 0 else (_cardinal(hour),)
+
+
+def _time(hour: int, minute: int) -> str:
+    if minute == 0 and hour in (0, 12):
+        return "noon" if hour else "midnight"
+    part = (
+        "at night"
+        if hour == 0
+        else "in the morning"
+        if hour < 12
+        else "in the afternoon"
+        if hour < 17
+        else "in the evening"
+    )
+    clock = [_cardinal(hour % 12 or 12), *(["oh"] if 0 < minute < 10 else []), *([_cardinal(minute)] if minute else [])]
+    return f"{' '.join(clock)} {part}"
+
+
 ENGLISH = read_language(
     "en",
     "english.yaml",
@@ -65,5 +97,7 @@ ENGLISH = read_language(
     date=lambda weekday, day, month: f"{weekday.capitalize()}, {month.capitalize()} {_ordinal(day)}",
     day_forms=_day_forms,
     before_noun=_cardinal,
+    years=_years,
+    clock={"hour": _hour, "said": _time},
     sound=jellyfish.metaphone,
 )

@@ -56,6 +56,36 @@ class Money:
     joiner: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanWords:
+    """How ranges of days are said: what comes before the ``first`` and the ``last`` day, how many ``nights``
+    (``night``: one), back again (``said``: {first}, {last}). ``articles``: that a day may lack after them."""
+
+    first: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+    night: tuple[str, ...] = ()
+    nights: tuple[str, ...] = ()
+    said: str = "{first} - {last}"
+    articles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """How times are said. ``hour``: ways to say an hour, 0 to 23; ``said``: (hour, minute) said back. {h} is the hour
+    and {m} the minutes. ``past`` and ``to``: by the minutes, "to" the hour that comes. ``named``: a name -> HH:MM.
+    ``parts``: the hours of a part of the day ("19-4") -> what it is called."""
+
+    hour: Callable[[int], Iterable[str]]
+    said: Callable[[int, int], str]
+    whole: tuple[str, ...]
+    minutes: tuple[str, ...]
+    under_ten: str
+    past: Mapping[str, tuple[str, ...]]
+    to: Mapping[str, tuple[str, ...]]
+    named: Mapping[str, str]
+    parts: Mapping[str, tuple[str, ...]]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Language:
     """What is known about one language. Whatever has a default may be left out: then less is understood.
@@ -99,6 +129,16 @@ class Language:
     day_of_month_forms: tuple[str, ...] = ()  # "the fifth"
     month_days: Callable[[int], str] | None = None  # how such a day is said; None: by its ordinal
     holidays: Mapping[str, str] = field(default_factory=dict)  # a name, and when it is (see ``calendar``)
+    past_forms: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # "yesterday", "before_yesterday", "a_day", "a_week", "days" and the like: so many ago; "weekday": the last one
+    years: Callable[[int], Iterable[str]] = _no_forms  # ways to say a year besides its number, the usual one first
+    year_forms: tuple[str, ...] = ("{}",)  # a year after a day, and
+    year_alone_forms: tuple[str, ...] = ("{}",)  # one by itself
+    near_years: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by how far they are: "-1" is last year
+    dated_year: str = "{day}, {year}"
+    spans: SpanWords = SpanWords()
+    clock: Clock | None = None  # None: no times are understood
     money: Money
     joiner: str  # "and" in a list
     # small words
@@ -169,4 +209,6 @@ def read_language(tag: str, name: str, **rules: object) -> Language:
     """The language of ``rules`` and a file of words. Raises pydantic.ValidationError for what doesn't fit the type."""
     text = files(__package__).joinpath(name).read_text("utf-8")
     written = yaml.load(text, yaml.CBaseLoader)  # noqa: S506  # makes nothing but texts, of "no" and "2" as well
+    if clock := rules.pop("clock", None):
+        written["clock"] = {**written["clock"], **clock}  # type: ignore[dict-item]
     return TypeAdapter(Language).validate_python({"tag": tag, **written, **rules})

@@ -86,6 +86,20 @@ def _day_forms(day: int, month: str) -> Iterator[str]:
         yield f"{said} de {month}"
 
 
+def _hour(hour: int) -> tuple[str, ...]:
+    if hour == 1:
+        return "la una", "una"
+    return f"las {_cardinal(hour)}", _cardinal(hour)
+
+
+def _time(hour: int, minute: int) -> str:
+    part = "de la noche" if hour in (0, 20, 21, 22, 23) else "de la mañana" if hour < 12 else "de la tarde"
+    if (hour, minute) == (12, 0):
+        part = "del mediodía"
+    past = {0: "", 15: " y cuarto", 30: " y media"}.get(minute, f" y {_cardinal(minute)}")
+    return f"{_hour(hour % 12 or 12)[0]}{past} {part}"
+
+
 SPANISH = read_language(
     "es",
     "spanish.yaml",
@@ -97,5 +111,6 @@ SPANISH = read_language(
     day_forms=_day_forms,
     month_days=_cardinal,
     before_noun=lambda n: _short_one(_cardinal(n)),
+    clock={"hour": _hour, "said": _time},
     sound=_sound,
 )

@@ -127,19 +127,19 @@ class Outline:
         at: int,
         slots: Mapping[str, Slot],
         values: dict[str, SlotValue],
-        doubts: tuple[tuple[str, tuple[SlotValue, ...]], ...],
+        doubts: tuple[tuple[str, tuple[SlotValue, ...], bool], ...],
         literals: int,
     ) -> Iterator[tuple[tuple[int, int], list[Reading]]]:
         """Each way through the trie: how specific it is, lowest first, and its readings with what they leave open."""
         if at == len(words):
             for entry, variant in node.ends:
-                text, doubtful = rendered(variant, values), frozenset(name for name, _ in doubts)
-                shared = [{**values, name: rival} for name, rivals in doubts for rival in rivals]
+                text, doubtful = rendered(variant, values), frozenset(name for name, _, _ in doubts)
+                shared = [({**values, name: rival}, asked) for name, rivals, asked in doubts for rival in rivals]
                 yield (
                     (entry.rank, -literals),
                     [
-                        Reading(Meaning(entry.intent, meant), text, 1.0, not place, doubtful)
-                        for place, meant in enumerate([dict(values), *shared])
+                        Reading(Meaning(entry.intent, meant), text, 1.0, sure, doubtful)
+                        for meant, sure in ((dict(values), True), *shared)
                     ],
                 )
             return
@@ -151,8 +151,29 @@ class Outline:
                 continue
             for fill in slot.fills(words, at):
                 sure = fill.sure and not (isinstance(slot, TitleSlot) and _goes_on(words, at, fill.end, slots))
-                more = doubts if sure else (*doubts, (name, fill.rivals))
+                more = doubts if sure else (*doubts, (name, fill.rivals, fill.open))
                 yield from self._walk(following, words, fill.end, slots, {**values, name: fill.value}, more, literals)
+
+
+def _shaped(fixed: _Fixed, spoken: Mapping[str, Forms]) -> tuple[tuple[Pieces, ...], tuple[int, ...]]:
+    """The templates with the slots that are put together from parts, in every shape of these; and what each means."""
+    plain = len(fixed.phrases)
+    if not any(forms.parts for forms in spoken.values()):
+        return fixed.templates, fixed.means
+    made: list[Pieces] = []
+    means = list(fixed.means[:plain])
+    for template, meant in zip(fixed.templates, fixed.means[plain:], strict=True):
+        for pieces in product(*(_shapes(piece, spoken) for piece in template)):
+            made.append(tuple(word for piece in pieces for word in piece))
+            means.append(meant)
+    return tuple(made), tuple(means)
+
+
+def _shapes(piece: str, spoken: Mapping[str, Forms]) -> list[Pieces]:
+    name = slot_name(piece)
+    if name is None or name not in spoken:
+        return [(piece,)]
+    return [tuple(f"{{{name}.{part}}}" if part else piece for part in shape) for shape in spoken[name].shapes]
 
 
 def _goes_on(words: Sequence[str], at: int, end: int, slots: Mapping[str, Slot]) -> bool:
@@ -215,15 +236,17 @@ class StateGrammar:
         content = hashlib.blake2s(fixed.digest, digest_size=12)
         values = (name + self.slots[name].type + forms.digest for name, forms in spoken.items())
         content.update("\n".join((self.language, repr(digits), *values)).encode())
+        templates, means = _shaped(fixed, spoken)
+        parts = ((f"{name}.{part}", said) for name, forms in spoken.items() for part, said in forms.parts.items())
         return SpeechGrammar(
             content.hexdigest(),
             self.language,
             fixed.phrases,
             digits,
-            fixed.templates,
-            tuple((name, forms.said) for name, forms in spoken.items()),
+            templates,
+            (*((name, forms.said) for name, forms in spoken.items()), *parts),
             frozenset(name for name in spoken if isinstance(self.slots[name], NumberSlot)),
-            fixed.means,
+            means,
         )
 
     def ways(self, intent: str, labels: Mapping[str, str]) -> Iterator[str]:
@@ -234,6 +257,7 @@ class StateGrammar:
                 yield phrase
         known = {
             name: [said for said, value in forms.pairs() if value.label == labels.get(name)]
+            or ([labels[name]] if forms.parts and name in labels else [])
             for name, forms in self._forms.items()
         }
         for template, asked in zip(fixed.templates, fixed.intents, strict=True):

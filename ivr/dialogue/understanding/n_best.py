@@ -26,6 +26,7 @@ from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, inferred, wants_human
 from ivr.dialogue.understanding.paraphrase import likely
 from ivr.dialogue.understanding.phone_slot import PhoneSlot
+from ivr.dialogue.understanding.range_slots import WHEN
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.second_ear import weighed
 from ivr.dialogue.understanding.slots import DateSlot, DigitSlot, NumberSlot
@@ -34,7 +35,7 @@ from ivr.events import Accept, Cause, Hypothesis, Recognition
 CLOSE = 0.06  # confidences of hypotheses closer than this are a close call,
 CLOSE_GUESSES = 0.1  # and those of paraphrases
 _BARE = frozenset(("yes", "no"))
-_COUNTED = (NumberSlot, DigitSlot, PhoneSlot, DateSlot)
+_COUNTED = (NumberSlot, DigitSlot, PhoneSlot, DateSlot, *WHEN)
 MOST_CHARACTERS = 600
 MOST_REPAIRED = 15  # words that may be taken back
 MOST_WORDS = 60  # of an utterance; nobody asks for anything in more

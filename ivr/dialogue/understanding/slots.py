@@ -42,15 +42,21 @@ class Fill:
     value: SlotValue
     sure: bool = True
     rivals: tuple[SlotValue, ...] = ()
+    open: bool = False  # nobody can tell which of them was meant: the caller is asked
 
 
 @dataclass(frozen=True, slots=True)
 class Forms:
-    """Recogniser's words and what each means. Made once for what doesn't change; ``digest`` identifies the words."""
+    """Recogniser's words and what each means. Made once for what doesn't change; ``digest`` identifies the words.
+
+    What would be long is put together: ``shapes`` are rows of ``parts`` ("hour", "after"), "" being the words ``said``
+    as they are. A part means nothing by itself: the whole sentence is read again."""
 
     said: tuple[str, ...]
     values: tuple[SlotValue, ...]
     digest: str
+    shapes: tuple[tuple[str, ...], ...] = (("",),)
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def pairs(self) -> Iterator[tuple[str, SlotValue]]:
         return zip(self.said, self.values, strict=True)

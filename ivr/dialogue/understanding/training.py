@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 
 from ivr.dialogue.flows.library import UNIVERSALS_FILE
 from ivr.dialogue.flows.model import VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, Variant, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.clock import time_words
+from ivr.dialogue.spoken.date_spans import Span, span_words
 from ivr.dialogue.spoken.everyday import everyday
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import digit_words, fold, number_words, ordinal_words
@@ -144,6 +147,10 @@ def _samples(words: Wordings, flow: str, name: str, spec: VariableSpec) -> Seque
         case "date":
             spoken = words_for(language)
             return tuple(spoken.day_forms(1, spoken.months[5]))[:1]
+        case "date_range":
+            return (span_words(Span(date(2026, 7, 4), date(2026, 7, 6)), language),)
+        case "time":
+            return (time_words(930, language),)
         case "boolean":
             return words.universal("yes")[:1]
         case "choice":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.clock import minutes_of, time_words
+from ivr.dialogue.spoken.date_spans import Span, span_words
 from ivr.dialogue.spoken.normalisation import date_words, digit_words, number_words, ordinal_words
 from ivr.dialogue.understanding.grammar import filled, slot_names
 
@@ -46,6 +48,10 @@ class Samples:
                 return digit_words((_DIGITS * 10)[:length], language)
             case "date":
                 return date_words(_DAY, language).rpartition(", ")[2]
+            case "date_range":
+                return span_words(Span(_DAY, _DAY + timedelta(days=2)), language)
+            case "time":
+                return time_words(minutes_of(spec.earliest or "15:30"), language)
             case "boolean":
                 return (self.words.universal("yes") or ("yes",))[0]
             case "choice":

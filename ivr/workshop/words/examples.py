@@ -12,6 +12,7 @@ from ivr.dialogue.flows.wording import SLOT, Wordings, filtered, labelled, names
 from ivr.workshop.tell.samples import Samples
 
 _DAY = date(2026, 7, 4)
+_TIME = "15:30"
 _NUMBER = 3
 _AMOUNT = 12
 _DIGITS = "5035550142"
@@ -51,6 +52,10 @@ def _value(
         return _AMOUNT
     if chosen == "date" or kind == "date":
         return _DAY
+    if spec is None and flow is not None and name in flow.parts:  # of a range
+        return _DAY if flow.parts[name].type == "date" else _NUMBER
+    if chosen == "time" or kind == "time":
+        return (spec.earliest if spec is not None else "") or _TIME
     if chosen == "list":
         return list(names[:3]) or [_told(name)]
     if flow is not None and spec is not None:

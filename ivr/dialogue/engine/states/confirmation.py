@@ -5,7 +5,8 @@ A sure yes runs it; a no takes the ``no`` edge, else goes back; a no that brings
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from ivr.dialogue.engine.compilation import correction_entries, entries, yes_no_entries
 from ivr.dialogue.engine.conversation import Conversation
@@ -15,11 +16,12 @@ from ivr.dialogue.engine.requests import open_questions, request_entries
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import names_in
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.understanding.grammar import Reading
+from ivr.dialogue.understanding.grammar import Interpretation, Reading, SlotValue
 from ivr.dialogue.understanding.grammar_compiler import Entry
+from ivr.dialogue.understanding.range_slots import WHEN, HalfSpan, moved
 from ivr.record import Decided
 
-CORRECTABLE = ("title", "number", "ordinal", "digits", "phone", "date", "choice")
+CORRECTABLE = ("title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "choice")
 
 
 def due(call: Conversation) -> bool:
@@ -37,7 +39,7 @@ def used(call: Conversation) -> frozenset[str]:
     values = [*state.arguments.values(), *(state.http.body.values() if state.http else ())]
     names = {name for value in values for name in call.names_in(value)}
     if state.http is not None:
-        names.update(names_in(state.http.path))
+        names.update(call.whole(name) for name in names_in(state.http.path))
     return frozenset(name for name in names if "." not in name)
 
 
@@ -87,10 +89,42 @@ def _gather(call: Conversation, variables: Sequence[str]) -> Gather:
     return gather
 
 
+def settled(call: Conversation, found: Interpretation) -> Interpretation:
+    """A correction that may mean two times means the one nearest to what it corrects: "no, at four"."""
+    if found.best is None or found.rival is None or found.best.meaning.intent != found.rival.meaning.intent:
+        return found
+
+    def apart(reading: Reading) -> int:
+        return sum(
+            bound[0].apart(value, current)
+            for name, value in reading.meaning.slots.items()
+            if (bound := call.slot(name)) is not None
+            and isinstance(bound[0], WHEN)
+            and (current := call.frame.variables.get(name)) is not None
+        )
+
+    both = (found.best, found.rival)
+    if apart(both[0]) == apart(both[1]):
+        return found
+    nearest = min(both, key=apart)
+    return Interpretation(replace(nearest, doubtful=nearest.doubtful - nearest.meaning.slots.keys()), how=found.how)
+
+
+def _whole(call: Conversation, values: Mapping[str, SlotValue]) -> dict[str, SlotValue]:
+    """A range of which only the first day is corrected stays as long as it is."""
+    known = call.frame.variables
+    return {
+        name: moved(str(known[name].value), str(value.value), call.language)
+        if isinstance(value, HalfSpan) and name in known
+        else value
+        for name, value in values.items()
+    }
+
+
 def declined(call: Conversation, reading: Reading) -> Next:
     """Anything but a yes."""
     if reading.meaning.slots:
-        call.frame.answer(reading.meaning.slots, reading.doubtful)
+        call.frame.answer(_whole(call, reading.meaning.slots), reading.doubtful)
         call.outbox.record(Decided("corrected", sorted(reading.meaning.slots)))
         return ask(call)
     call.outbox.record(Decided("confirmed", False))

@@ -18,27 +18,42 @@ from ivr.dialogue.engine.states import risk_question
 from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import OPTION, Meaning, Reading
+from ivr.dialogue.understanding.range_slots import WHEN
 from ivr.dialogue.understanding.slots import TitleSlot
 from ivr.record import Decided
 
 KEYS = {"1": 0, "2": 1, "3": 2}  # the third: neither
 
 
-def ask(call: Conversation, beneath: Gather, options: Sequence[Reading]) -> Ask:
-    """``options`` are two readings of an answer to ``beneath``."""
+def ask(call: Conversation, beneath: Gather, options: Sequence[Reading], *, keyed: bool = False) -> Ask:
+    """``options`` are two readings of an answer to ``beneath``. ``keyed``: who keyed it is told the keys at once."""
     labels, hidden = [_label(call, options, index) for index in (0, 1)], call.hides(*options)
     call.outbox.record(Decided("did_you_mean", [MASK if hidden else option.text for option in options]))
     call.say(call.system("did_you_mean", first=labels[0], second=labels[1], secret=hidden))
     beneath.keypad.forget()
     spoken = [_ways(call, option, label) for option, label in zip(options, labels, strict=True)]
+    for index, own in enumerate(spoken):
+        own += _telling(call, options[index], options[1 - index])
     requests = request_entries(call, open_questions(call))
     grammar = fleeting_grammar(call, [*option_entries(spoken, call.language), *requests])
     gather = new_gather(call, Mode.CHOOSE, grammar, KEYS)
     gather.options, gather.beneath, gather.secret = tuple(options), beneath.base, gather.secret or hidden
     gather.said = call.said
-    if call.keys_led:
+    if call.keys_led or keyed:
         call.say(menu(call, gather))
     return Ask(gather)
+
+
+def _telling(call: Conversation, option: Reading, other: Reading) -> list[str]:
+    """What alone tells one value from the other: "in the morning"."""
+    return [
+        way
+        for name, value in option.meaning.slots.items()
+        if (bound := call.slot(name)) is not None
+        and isinstance(bound[0], WHEN)
+        and (rival := other.meaning.slots.get(name)) is not None
+        for way in bound[0].telling(value, rival)
+    ]
 
 
 def _label(call: Conversation, options: Sequence[Reading], index: int) -> str:

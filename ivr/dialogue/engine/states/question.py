@@ -30,7 +30,9 @@ from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.understanding.grammar import ANSWER, PICK, Meaning, Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.n_best import understand
-from ivr.dialogue.understanding.slots import ChoiceSlot
+from ivr.dialogue.understanding.range_slots import DateRangeSlot
+from ivr.dialogue.understanding.slots import ChoiceSlot, Slot
+from ivr.dialogue.understanding.time_slots import BoundedDateSlot
 from ivr.events import Cause, Recognition
 from ivr.record import Decided, Keyed
 
@@ -66,7 +68,10 @@ def enter(call: Conversation) -> Next:
 
 
 def ask(call: Conversation) -> Ask:
-    call.prompt()
+    if (first := call.frame.variables.get(f"{call.state.ask}.start")) is not None:
+        call.say(call.system("until_when", day=first.label, secret=call.state.ask in call.secrets))
+    else:
+        call.prompt()
     _asked(call)
     gather = question(call)
     if call.keys_led:
@@ -203,8 +208,14 @@ def keys(call: Conversation, gather: Gather) -> list[Words]:
             label = slot.value(value).label
             said += call.system("key_entry_choice", label=label, key=_key_name(call, str(place)))
     elif slot is not None:
-        said += call.own("key_entry", call.state.key_entry) or call.system(f"key_entry_{slot.type}")
+        said += call.own("key_entry", call.state.key_entry) or call.system(_key_entry(slot))
     return said
+
+
+def _key_entry(slot: Slot) -> str:
+    if isinstance(slot, BoundedDateSlot | DateRangeSlot):
+        return "key_entry_full_date" if slot.full else "key_entry_date"
+    return f"key_entry_{slot.type}"
 
 
 def _key_name(call: Conversation, key: str) -> str:
@@ -220,6 +231,8 @@ def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:
     if reading.meaning.intent == ANSWER:
         call.frame.answer(reading.meaning.slots, reading.doubtful)
         call.outbox.record(Decided("filled", state.ask))
+        if f"{state.ask}.start" in call.frame.variables:
+            return ask(call)
         answered = state.transition("answer")
         return Goto(call.here) if answered is None else Take(answered)
     if reading.meaning.intent.startswith(PICK):
@@ -265,6 +278,9 @@ def _chosen(call: Conversation, choice: Transition, reading: Reading) -> Next:
 def back(call: Conversation) -> Goto:
     """To the question before this one, its answer forgotten; to the same one anew when there is none."""
     state, call.guess = call.state, None
+    if f"{state.ask}.start" in call.frame.variables:  # from "until when?" to the first day
+        call.frame.clear(state.ask)
+        return Goto(call.here)
     while True:
         asked = call.frame.asked
         if asked and asked[-1].state == call.frame.state and state.kinds[0] == "question":
