@@ -102,11 +102,8 @@ class DtmfEntry:
                 if n < minimum or (maximum is not None and n > maximum):
                     return Entered(keys, (), None if maximum is None else (minimum, maximum))
                 return Entered(keys, (counted(n, self.language, slot.type == "ordinal"),))
-            case DigitSlot(minimum=minimum, maximum=maximum):
-                fits = minimum <= len(keys) <= maximum
-                return Entered(keys, (digited(keys, self.language),) if fits else ())
-            case PhoneSlot() as phone:
-                return Entered(keys, (phone.value(keys),) if phone.fits(keys) else ())
+            case DigitSlot() | PhoneSlot() as run:
+                return Entered(keys, (run.value(keys),) if run.fits(keys) else ())
             case TitleSlot(vocabulary=vocabulary):
                 return Entered(keys, self._titles(keys, vocabulary))
         return Entered(keys, self._date(keys))

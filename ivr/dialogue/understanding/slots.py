@@ -168,6 +168,9 @@ class DigitSlot:
     def value(self, digits: str) -> SlotValue:
         return digited(digits, self.language)
 
+    def fits(self, digits: str) -> bool:
+        return self.minimum <= len(digits) <= self.maximum
+
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
         for end in range(len(words), start, -1):
             digits = digits_of(words[start:end], self.language)
