@@ -19,7 +19,6 @@ from ivr.dialogue.understanding.slots import (
     TitleSlot,
     counted,
     dated,
-    digited,
     titled,
 )
 

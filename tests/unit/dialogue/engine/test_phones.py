@@ -190,7 +190,9 @@ def test_values_of_services_and_the_filter() -> None:
     assert fitted("(617) 555-0134", "phone") == phone_number("617 555.0134") == "6175550134"
     assert filtered("+16175550134", "phone", "", "en-US") == phone_words("+16175550134", "en-US")
     assert phone_words("612345678", "es-ES") == "seis uno dos, tres cuatro cinco, seis siete ocho"
-    assert phone_words("+353861234567", "en-US") == "plus three five three, eight six one, two three four, five six seven"
+    assert (
+        phone_words("+353861234567", "en-US") == "plus three five three, eight six one, two three four, five six seven"
+    )
     assert phone_number("00 34 612 345 678") == "+34612345678"
     for wrong in ("alice", "1" * 16, True, "", "00"):
         with pytest.raises(ValueError):
