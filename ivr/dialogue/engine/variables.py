@@ -8,6 +8,7 @@ from datetime import date
 
 from ivr.dialogue.flows.model import VariableSpec
 from ivr.dialogue.flows.wording import Wordings, filtered, labelled
+from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.phone import LONGEST, SHORTEST, phone_number
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
@@ -134,7 +135,9 @@ def bound(
             return DateSlot(today, language), today
         case "boolean":
             both: dict[str | bool, tuple[str, ...]] = {True: words.universal("yes"), False: words.universal("no")}
-            return ChoiceSlot(both, language, "boolean"), "boolean"
+            shades = words_for(language).shades
+            soft: dict[str | bool, tuple[str, ...]] = {True: shades.get("yes", ()), False: shades.get("no", ())}
+            return ChoiceSlot(both, language, "boolean", soft), "boolean"
         case "choice":
             values: dict[str | bool, tuple[str, ...]] = dict(words.values(*name, spec.values).items())
             return ChoiceSlot(values, language), name
