@@ -22,7 +22,9 @@ HANDOFF_PRIORITY = "call.handoff_priority"
 HANDOFF_CONTEXT = "call.handoff_context"  # the token of the story that a human gets
 HANDOFF_SAID = "call.handoff_said"  # the caller's words for it
 CALLBACK_REQUEST = "callback.request"  # the action that promises a call back
-MESSAGE_LEAVE = "message.leave"  # the action for which the line records what the caller says
+MESSAGE_LEAVE = "message.leave"  # for an agent to hear
+MESSAGE_TAKE = "message.take"  # for what the flow does next
+RECORDED = frozenset({MESSAGE_LEAVE, MESSAGE_TAKE})  # the actions for which the line records what the caller says
 RECORDING_ON = "recording.on"  # conversations with agents may be recorded here, where the caller agrees
 RECORDING_AGREED = "call.recording"  # whether the caller agreed; not there before they were asked
 
@@ -73,6 +75,7 @@ class Manner:
 class Recognition:
     """A finished recognition: MRCP cause, n-best (best first) and the unconstrained transcript.
 
+    ``clarity``: how likely the recogniser finds each part of its transcript, 0..1; None where it doesn't say.
     ``seconded``: what a second, independent recogniser read, best first; empty where none was asked, or answered."""
 
     cause: Cause
@@ -82,6 +85,7 @@ class Recognition:
     took_s: float = 0.0
     engine: str = ""
     manner: Manner = field(default_factory=Manner)
+    clarity: float | None = None
     seconded: tuple[str, ...] = ()
 
     @property

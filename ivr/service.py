@@ -13,7 +13,7 @@ import structlog
 from ivr.accounts.authentication import Authentication
 from ivr.accounts.first_link import offered, withdrawn
 from ivr.accounts.oidc import Oidc
-from ivr.actions import ActionRegistry, consent
+from ivr.actions import ActionRegistry, consent, messages
 from ivr.actions.history import HistoryActions
 from ivr.actions.http import HttpActions
 from ivr.actions.plugins import plugins
@@ -162,7 +162,8 @@ async def running(
         history = HistoryActions(store.calls, clock.now)
         actions = ActionRegistry(
             *(plugin.actions for plugin in plugins()),
-            *(office.actions, waiting.actions, history.actions, consent.ACTIONS, company_http.actions),
+            *(office.actions, waiting.actions, history.actions),
+            *(consent.ACTIONS, messages.ACTIONS, company_http.actions),
         )
 
         sourced = ServiceVocabularies(company_http, lambda: serving.libraries, clock)

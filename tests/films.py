@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ivr.actions import ActionRegistry, consent
+from ivr.actions import ActionRegistry, consent, messages
 from ivr.actions.registry import parse
 from ivr.actions.waiting import WaitingActions
 from ivr.company import Times
@@ -44,4 +44,5 @@ async def done(store: Store, name: str, member: str, *, key: str, call_id: str, 
 
 def actions_on(store: Store) -> ActionRegistry:
     """The company's actions and the promise to call back, as the service puts them together."""
-    return ActionRegistry(films_on(store).actions, WaitingActions(store.callbacks).actions, consent.ACTIONS)
+    ours = (films_on(store).actions, WaitingActions(store.callbacks).actions)
+    return ActionRegistry(*ours, consent.ACTIONS, messages.ACTIONS)

@@ -57,7 +57,7 @@ from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded
 from ivr.events import (
     HANDOFF_CONTEXT,
-    MESSAGE_LEAVE,
+    RECORDED,
     Audio,
     Digit,
     Heard,
@@ -293,7 +293,7 @@ class Conductor:
                     await self._mouth.say(effect)
                 case Listen():
                     await self._gather.start(effect)
-                case Perform(name=name) if name == MESSAGE_LEAVE:
+                case Perform(name=name) if name in RECORDED:
                     self._message.prepare()
                     self._tasks.create_task(self._message.run(effect, self._facts, self._dialogue.language))
                 case Perform():

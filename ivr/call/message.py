@@ -14,7 +14,7 @@ from ivr.call.journal import Recorder
 from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import ActionDone, Perform
 from ivr.errors import IvrError, SpeechUnavailable
-from ivr.events import CALLER_ID, ActionResult, Audio, Heard
+from ivr.events import CALLER_ID, MESSAGE_LEAVE, ActionResult, Audio, Heard, Recognition
 from ivr.media.wav import wav_file
 from ivr.phones.transcription import free_grammar
 from ivr.ports import ActionCall, Clip, ListenRequest, MediaLeg
@@ -60,6 +60,7 @@ class MessageRecording:
         self._inbox = inbox
         self._pcm = bytearray()
         self._words: list[str] = []
+        self._clarity: list[float] = []  # of each of them, as far as the recogniser says
         self._begins: list[tuple[float, int]] = []  # of each piece of sound, and where it is in the recording
         self._heard_until = 0.0  # what was said before is written down
         self._last = 0.0  # the end of the last sound, on the media's clock
@@ -78,6 +79,7 @@ class MessageRecording:
         """From now on what the caller says is no answer any more."""
         self._pcm.clear()
         self._words.clear()
+        self._clarity.clear()
         self._begins.clear()
         self._heard_until = 0.0
         self._end.clear()
@@ -85,7 +87,7 @@ class MessageRecording:
         self._dropped, self.active = False, True
 
     async def run(self, perform: Perform, facts: Mapping[str, object], language: str) -> None:
-        """After ``prepare``: records, and has ``message.leave`` done with it. Raises nothing but cancellation: the
+        """After ``prepare``: records, and has the action done with it. Raises nothing but cancellation: the
         caller is gone then, and what they said is sent all the same."""
         started = self._services.clock.monotonic()
         try:
@@ -146,11 +148,16 @@ class MessageRecording:
         """Whether it is part of the message."""
         if not self.active:
             return False
-        if heard.recognition.transcript:
-            self._words.append(heard.recognition.transcript)
+        self._write(heard.recognition)
         self._heard_until = max(self._heard_until, heard.speech_ended_at)
         self._quiet_since = self._services.clock.monotonic()
         return True
+
+    def _write(self, recognition: Recognition) -> None:
+        if recognition.transcript:
+            self._words.append(recognition.transcript)
+            if recognition.clarity is not None:
+                self._clarity.append(recognition.clarity)
 
     async def key(self, key: str) -> bool:
         """Whether the key was for the message: pound ends it. Zero gives it up, for the human that it brings."""
@@ -170,13 +177,13 @@ class MessageRecording:
         services, recording = self._services, ""
         try:
             async with asyncio.timeout(KEEP_S):
-                transcript = " ".join([*self._words, *await self._last_words(language)])
+                await self._last_words(language)
                 if self._seconds >= LEAST_S:
                     if services.messages is None:
                         raise IvrError("no messages are kept here", remedy="see that the database runs")
                     caller_id = str(facts.get(CALLER_ID) or "")
                     recording = await services.messages.keep(self._call_id, wav_file(bytes(self._pcm)), caller_id)
-                arguments = {**perform.arguments, "recording": recording, "transcript": transcript}
+                arguments = {**perform.arguments, **self._told(perform.name, recording)}
                 call = ActionCall(perform.name, arguments, perform.key, self._call_id, facts, language)
                 result = await services.actions.perform(call)
         except (IvrError, TimeoutError, OSError) as error:
@@ -185,12 +192,19 @@ class MessageRecording:
         log.info("message.left", outcome=result.outcome, seconds=round(self._seconds, 1))
         return result
 
-    async def _last_words(self, language: str) -> list[str]:
-        """What was not recognised before the caller pressed the key, or hung up: they wait for no pause then."""
-        found: list[str] = []
+    def _told(self, action: str, recording: str) -> Mapping[str, object]:
+        """What the action learns of it."""
+        words = " ".join(self._words)
+        if action == MESSAGE_LEAVE:
+            return {"recording": recording, "transcript": words}
+        sureness = round(100 * sum(self._clarity) / len(self._clarity)) if self._clarity else 0
+        return {"recording": recording, "words": words, "seconds": round(self._seconds), "sureness": sureness}
+
+    async def _last_words(self, language: str) -> None:
+        """Writes down what was not recognised before the caller pressed the key, or hung up."""
         begin = next((where for at, where in self._begins if at >= self._heard_until), len(self._pcm))
         if len(self._pcm) - begin < LEAST_S * _RATE * _SAMPLE:
-            return found
+            return
         rest = bytes(self._pcm[begin:]) + bytes(int(_PAUSE_S * _RATE) * _SAMPLE)
         try:
             async with asyncio.timeout(LAST_WORDS_S):
@@ -203,11 +217,10 @@ class MessageRecording:
                             await ears.abreast(1.0)
                     async for event in ears.events():
                         if isinstance(event, Heard):
-                            found += [event.recognition.transcript] if event.recognition.transcript else []
+                            self._write(event.recognition)
                             if event.speech_ended_at >= len(rest) / (_RATE * _SAMPLE) - 2 * _PAUSE_S:
                                 break
                 finally:
                     await ears.close()
         except (SpeechUnavailable, TimeoutError) as error:
             log.info("message.unheard", seconds=round(len(rest) / (_RATE * _SAMPLE), 1), error=str(error) or "timeout")
-        return found

@@ -50,8 +50,8 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of the history. ``changed``: the flows that differ from ``previous``, what was live before (or, for a
-    canary, beside it)."""
+    """One line of the history. ``changed``: the flows, and the files that are none (company, universals, lists), that
+    differ from ``previous``, what was live before (or, for a canary, beside it)."""
 
     version: str
     previous: str
@@ -154,8 +154,13 @@ class Releases:
     async def _content(self, version: str) -> Mapping[str, str]:
         if version and version not in self._flows:
             found = _release(await self._versions.version(LIBRARY, version))
-            self._flows[version] = found.flows if found else {}
+            self._flows[version] = _parts(found) if found else {}
         return self._flows.get(version, {})
+
+
+def _parts(release: Release) -> Mapping[str, str]:
+    """What can change, by name: flows, each with all that it says, and the files that belong to none of them."""
+    return {**{name.split(".")[0]: text for name, text in release.files.items()}, **release.flows}
 
 
 def _release(found: FlowVersion | None) -> Release | None:

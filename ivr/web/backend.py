@@ -61,6 +61,9 @@ class Flows(Protocol):
     def languages(self) -> Sequence[str]:
         """What the live version speaks."""
 
+    def company(self) -> tuple[str, Mapping[str, Sequence[str]]] | None:
+        """The company file of the live version in words: a title, and lines by their heading; None without one."""
+
     def status(self) -> Mapping[str, Any]:
         """version, canary, rejected_findings, held, reloads, rejections."""
 

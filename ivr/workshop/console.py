@@ -14,6 +14,7 @@ from ivr.release.serving import ServingVersions
 from ivr.web.backend import FlowSummary, Trial
 from ivr.workshop.picture.svg import render_svg
 from ivr.workshop.simulate.simulator import Simulator
+from ivr.workshop.tell.explain_company import explain_company
 
 MOST_PICTURES = 40
 
@@ -40,6 +41,13 @@ class ConsoleWorkshop:
 
     def languages(self) -> Sequence[str]:
         return self._serving.live.languages
+
+    def company(self) -> tuple[str, Mapping[str, Sequence[str]]] | None:
+        library = self._serving.live
+        if library.company is None:
+            return None
+        told = explain_company(library, library.company)
+        return told.title, {heading: lines for heading, lines in told.sections.items() if lines}
 
     def status(self) -> Mapping[str, Any]:
         return self._live.status()

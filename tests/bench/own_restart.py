@@ -27,7 +27,7 @@ from ivr.demo.line import LineSetup, RunningLine
 from tests.bench.figures import Figure, tell
 from tests.bench.process_tree import LINE, cpu_seconds, machine_seconds, roles, settled
 from tests.wire.line.watching import until
-from tests.wire.sipp import free_port
+from tests.wire.ports import free_port
 from tests.wire.takeover.cluster import CALLER_SAYS
 from tests.wire.takeover.telephone import Telephone
 

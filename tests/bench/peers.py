@@ -34,7 +34,8 @@ from tests.bench.process_tree import settled
 from tests.bench.talkers import NUMBERS, TEXTS, called, murmur, sentence
 from tests.bench.talking_callers import Plan, Sentence
 from tests.bench.waits import Waits
-from tests.wire.sipp import free_port, start_sipp
+from tests.wire.ports import free_port
+from tests.wire.sipp import start_sipp
 
 HOST = "127.0.0.1"
 CALLS = (1, 10, 50, 100, 200)

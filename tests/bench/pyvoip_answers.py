@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from pyVoIP.VoIP import CallState, VoIPCall, VoIPPhone
 
-from tests.wire.sipp import free_port
+from tests.wire.ports import free_port
 
 HOST = "127.0.0.1"
 _CHUNK_S = 1.0

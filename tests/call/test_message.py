@@ -9,11 +9,13 @@ from typing import Literal
 import pytest
 
 from ivr.call.message import LAST_WORDS_S
-from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.library import FlowLibrary, load_library
+from ivr.dialogue.flows.source import read_directory
 from ivr.events import Audio, Cause, Heard, Recognition
 from ivr.ports import Ears
+from ivr.reference import COMPANY
 from tests.call.fakes import FakeEars, FakeSpeech
-from tests.call.test_session import library
+from tests.call.test_session import FLOWS, library
 from tests.call.test_waiting import WaitingRig
 from tests.call.virtual import run
 
@@ -124,3 +126,65 @@ def test_a_message_is_sent_though_nobody_understands_the_end_of_it(
 def test_a_cough_at_the_end_is_no_word_and_no_recogniser_is_asked(library: FlowLibrary) -> None:
     rig, ears = left(library, "hangs up", lambda speech: None, last_s=0.4)
     assert message(rig)[0] == FIRST and not isinstance(ears, Endpointing)
+
+
+@pytest.fixture(scope="module")
+def taking() -> FlowLibrary:
+    """The reference flows, but what is said after the tone is the company's own to deliver."""
+    sources = dict(read_directory(FLOWS))
+    told = {"note": ("text", "words"), "sound": ("text", "recording")}
+    told |= {"length": ("number", "seconds"), "sure": ("number", "sureness")}
+    returns = ", ".join(f"{mine}: {theirs}" for mine, (_, theirs) in told.items())
+    variables = "".join(f"  {mine}: {{type: {kind}}}\n" for mine, (kind, _) in told.items())
+    flow = sources["human.yaml"].replace("variables:\n", f"variables:\n{variables}", 1)
+    flow = flow.replace("    action: message.leave\n", f"    action: message.take\n    returns: {{{returns}}}\n")
+    sources["human.yaml"] = flow.replace("Your message is sent.", "{sound}, {length} seconds, {sure} percent: {note}.")
+    loaded = load_library(sources, COMPANY.all_signatures)
+    assert loaded.library is not None, [f.render() for f in loaded.findings]
+    return loaded.library
+
+
+def said_after_the_tone(taking: FlowLibrary, clarity: float | None, broken: bool = False) -> WaitingRig:
+    async def scenario() -> WaitingRig:
+        rig = WaitingRig(taking)
+        rig.kept.broken = broken
+        async with rig.call():
+            await rig.say("agent", 12)
+            await rig.press("2", 8)
+            for number in range(150):
+                rig.caller.post(Audio(FRAME, number * FRAME_S))
+            await asyncio.sleep(1.0)
+            for words, sure in ((FIRST, clarity), (LAST, 0.5)):
+                read = Recognition(Cause.NO_MATCH, transcript=words, clarity=sure)
+                rig.speech.ears[-1]._queue.put_nowait(Heard(read, 3.0))
+            await asyncio.sleep(0.1)
+            await rig.press("#", 8)
+        return rig
+
+    return run(scenario())
+
+
+@pytest.mark.parametrize(("clarity", "sure"), [(0.9, "seventy"), (None, "fifty")], ids=["of both", "of one"])
+def test_what_a_caller_says_is_the_flows_to_use(taking: FlowLibrary, clarity: float | None, sure: str) -> None:
+    rig = said_after_the_tone(taking, clarity)
+    (name,) = rig.kept.kept
+    assert f"{name}, three seconds, {sure} percent: {FIRST} {LAST}." in rig.said
+    assert not any(place.arrival.channel == "message" for place in rig.waiting.places.values()), "nothing for an agent"
+
+
+def test_what_can_not_be_kept_is_not_taken(taking: FlowLibrary) -> None:
+    rig = said_after_the_tone(taking, 0.9, broken=True)
+    assert "couldn't keep your message" in rig.said and "percent" not in rig.said
+
+
+def test_who_says_nothing_left_nothing(taking: FlowLibrary) -> None:
+    async def scenario() -> WaitingRig:
+        rig = WaitingRig(taking)
+        async with rig.call():
+            await rig.say("agent", 12)
+            await rig.press("2", 8)
+            await rig.press("#", 8)
+        return rig
+
+    rig = run(scenario())
+    assert "didn't hear anything" in rig.said and not rig.kept.kept

@@ -8,14 +8,14 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from ivr.actions import ActionRegistry
+from ivr.actions import ActionRegistry, messages
 from ivr.actions.history import HistoryActions
 from ivr.actions.waiting import WaitingActions
 from ivr.call.handoff import AWAY_S
 from ivr.call.session import CallSession
 from ivr.call.waiting import FIRST_TOLD_S
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.events import ActionResult, Audio, LegEnded
+from ivr.events import RECORDED, ActionResult, Audio, LegEnded
 from ivr.ports import ActionCall, Arrival, Destination
 from ivr.record import Decided
 from ivr.store.memory import MemoryCallbacks, MemoryLedger
@@ -35,11 +35,15 @@ class WaitingCallers(FakeActions):
     def __init__(self, line: FakeLine) -> None:
         super().__init__()
         self.callbacks = MemoryCallbacks(lambda: EPOCH, MemoryLedger())
-        sets = (WaitingActions(self.callbacks, line).actions, HistoryActions(None, lambda: EPOCH).actions)
+        sets = (
+            WaitingActions(self.callbacks, line).actions,
+            HistoryActions(None, lambda: EPOCH).actions,
+            messages.ACTIONS,
+        )
         self._real = ActionRegistry(*sets)
 
     async def perform(self, call: ActionCall) -> ActionResult:
-        if call.name in ("callback.request", "message.leave"):
+        if call.name in ("callback.request", *RECORDED):
             self.calls.append(call)
             return await self._real.perform(call)
         return await super().perform(call)

@@ -77,6 +77,15 @@ def test_the_company_file_of_the_guide_is_one() -> None:
     assert [term.spoken for term in loaded.library.vocabularies["dentists"]] == [("molar", "the doctor")]
 
 
+def test_the_flow_of_the_guide_that_takes_a_message_is_one() -> None:
+    sources = {**read_directory(FLOWS), "remark.yaml": block("message")}
+    loaded = load_library(sources, COMPANY.all_signatures)
+    assert loaded.library is not None, "\n".join(f.render() for f in loaded.findings)
+    facts = LineFacts(skills=("general", "retention", "discs"), services=("deliveries",))
+    found = {f.code for f in check(loaded.library, facts) if f.file == "remark.yaml"}
+    assert found == {"missing-wording", "unused-flow"}, "its Spanish is the reader's, and nobody comes there yet"
+
+
 def test_every_example_is_yaml() -> None:
     examples = re.findall(r"```yaml\n(.*?)```", GUIDE, re.S)
     assert len(examples) > 15

@@ -33,13 +33,21 @@ async def test_an_edit_goes_live_with_its_prompts_and_its_history(press: Press, 
         steps = await desk.releases.history()
         assert [(s.version, s.previous, s.kind, s.changed) for s in steps] == [
             (second, first, "publish", ("main",)),
-            (first, "", "publish", ("human", "main")),
+            (first, "", "publish", ("human", "main", "universals")),
         ]
         assert steps[1].by == getpass.getuser()
         assert steps[0].by.startswith("watcher")
         assert [s.version for s in await desk.releases.history("human")] == [first]
         with pytest.raises(FlowError, match="no version has a flow"):
             await desk.releases.history("nonsense")
+
+
+async def test_a_change_of_what_belongs_to_no_flow_is_in_the_history_too(press: Press, desk: Desk) -> None:
+    async with desk.running():
+        (press.folder / "company.yaml").write_text("company: Riverside\nfacts: {parcel.place: text}\n")
+        await desk.flows.look()
+        newest, _ = await desk.releases.history()
+        assert newest.changed == ("company",)
 
 
 async def test_a_broken_edit_never_goes_live_and_a_mended_one_does(press: Press, desk: Desk) -> None:

@@ -84,6 +84,9 @@ class FakeFlows:
     def languages(self) -> Sequence[str]:
         return ("en-US",)
 
+    def company(self) -> tuple[str, Mapping[str, Sequence[str]]] | None:
+        return None
+
     def status(self) -> Mapping[str, Any]:
         return STATUS
 

@@ -137,7 +137,7 @@ async def test_going_back_to_an_earlier_version(served: Console, shown: Window) 
     rows = page.locator("table tbody tr")
     await expect(rows).to_have_count(2)
     await expect(rows.first).to_contain_text("main")
-    await page.get_by_role("button", name=f"Go back to {first}").click()
+    await page.get_by_role("button", name=f"Go back to this: {first}").click()
     await expect(rows.first).to_contain_text("rollback")
     await expect(page.locator("h1")).to_contain_text(first)
     assert served.serving.live.version == first

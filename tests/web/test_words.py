@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
 import re
 import wave
 from collections.abc import AsyncIterator
@@ -129,6 +131,27 @@ async def test_a_sheet_goes_out_and_comes_back(tmp_path: Path) -> None:
         assert status == 409 and "CSV" in told["error"]
 
 
+async def test_all_that_the_line_says_goes_out_and_comes_back(tmp_path: Path) -> None:
+    """As the page gives it: much more than a form of the console holds."""
+    async with console(tmp_path, token="hunter2", people=PEOPLE) as served, translator(served) as (session, headers):
+        async with session.get(f"{served.base}/words/sheet") as answer:
+            sheet = (await answer.read()).decode()
+        edited = sheet.replace("Dígalo a su manera", "Dígalo como sea", 1).encode()
+        assert len(edited) > 2 * 64 * 1024
+        status, found = await post(session, f"{served.base}/words/sheet", headers, data=edited)
+        assert status == 200 and len(found["changes"]) == 1, found
+        listed = csv.DictReader(io.StringIO(sheet.removeprefix("\ufeff")))
+        rows = [row for row in listed if row["key"].startswith("main.")]
+        plain = [row for row in rows if row["language"] == "es-ES" and row["text"] and "{" not in row["text"]]
+        changes = [{"key": row["key"], "text": row["text"] + " Y nada más." * 130} for row in plain]
+        assert len(json.dumps(changes)) > 64 * 1024
+        status, saved = await post(session, f"{served.base}/words", headers, json={"changes": changes})
+        assert status == 200 and len(saved["told"]) == len(changes), saved
+        for path in ("/words/sheet", "/words"):
+            status, told = await post(session, f"{served.base}{path}", headers, data=b"k" * 2_000_001)
+            assert status == 413, told
+
+
 async def test_a_text_is_heard_as_it_stands_and_as_it_would_be(tmp_path: Path) -> None:
     async with console(tmp_path, token="hunter2", people=PEOPLE) as served, translator(served) as (session, _):
         for query, words in ({"key": HELP}, "Dígalo a su manera"), ({"key": HELP, "text": OURS}, OURS):
@@ -193,7 +216,8 @@ async def test_a_translator_edits_listens_saves_and_takes_back(tmp_path: Path, s
         await expect(page.locator("#changed")).to_be_hidden()
         await text.fill(OURS)
         await expect(page.locator("#told")).to_have_text("1 text changed, not saved yet.")
-        await row.get_by_role("button", name=re.compile("Listen")).click()
+        async with page.expect_response(re.compile("/words/sound")):
+            await row.get_by_role("button", name=re.compile("Listen")).click()
         await expect(row.locator("[data-seconds]")).to_have_text(re.compile(r"^[0-9]+\.[0-9] s$"))
         assert served.speech.rendered[-1] == ("es-ES", OURS)
         await text.press("Control+s")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import socket
 import wave
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.certificates import Credentials
+from tests.wire.ports import free_port
 
 REMEDY = "wire tests need baresip: sudo apt-get install baresip-core"
 _MODULES = (Path("/usr/lib/baresip/modules"), Path("/usr/local/lib/baresip/modules"))
@@ -36,12 +36,6 @@ module dtls_srtp.so
 module sndfile.so
 snd_path {folder}
 """
-
-
-def _free_port(kind: socket.SocketKind, host: str = "127.0.0.1") -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 class Baresip:
@@ -113,7 +107,7 @@ async def _started(
     """On ports that are free; whoever takes one of them meanwhile costs another try."""
     at = f"[{host}]" if ":" in host else host
     for _ in range(3):
-        sip, control = _free_port(socket.SOCK_DGRAM, host), _free_port(socket.SOCK_STREAM)
+        sip, control = free_port(host), free_port()
         config = _CONFIG.format(host=host, at=at, sip=sip, control=control, modules=modules, voice=voice, folder=folder)
         (folder / "config").write_text(config + extra)
         uri = f"<sip:peer@{at}:{sip}{parameters}>"

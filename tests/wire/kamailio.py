@@ -18,7 +18,7 @@ import pytest
 from ivr import deploy
 from ivr.config import Address
 from tests.certificates import Credentials
-from tests.wire.sipp import free_port
+from tests.wire.ports import free_port
 
 REMEDY = "wire tests need Kamailio: sudo apt-get install kamailio (Debian, Ubuntu); its service need not run"
 HOST = "127.0.0.4"  # the proxy's; callers are 127.0.0.1, lines have hosts of their own

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ivr.config import Address
 from tests.wire.kamailio import Kamailio, running
-from tests.wire.sipp import free_port
+from tests.wire.ports import free_port
 
 HOST = "127.0.0.5"
 USER, PASSWORD = "ivr", "s3cret"

@@ -6,7 +6,6 @@ import asyncio
 import csv
 import re
 import shutil
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ivr.config import Address
+from tests.wire.ports import free_port
 
 REMEDY = "wire tests need SIPp: sudo apt-get install sip-tester (Debian, Ubuntu), or put sipp on the PATH"
 
@@ -148,16 +148,6 @@ async def _listening(process: asyncio.subprocess.Process, port: int) -> None:
             if any(re.search(rf":{port:04X} 0+:0000 ", table.read_text()) for table in tables):
                 return
             await asyncio.sleep(0.02)
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A UDP and TCP port nobody uses now. SIPp cannot bind port 0 and tell; a loser of the race fails loudly."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family) as tcp:
-        tcp.bind((host, 0))
-        port = int(tcp.getsockname()[1])
-        udp.bind((host, port))
-        return port
 
 
 def _counts(file: Path) -> tuple[int, int]:

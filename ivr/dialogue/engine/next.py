@@ -57,7 +57,7 @@ class Gather:
 
     ``beneath`` is what a side question (CHOOSE, MEANT, GOODBYE, RISK, LANGUAGE) returns to. ``secret``: the answer
     fills a variable that nobody may read. ``dictation``: the text variable that takes whatever is said.
-    ``message``: one for an agent is being left.
+    ``message``: what the caller says is being recorded as one.
     ``options``, ``guess``, ``snapshot``, ``risk`` and ``language`` are what CHOOSE, MEANT, RESUME, RISK and LANGUAGE
     offer, ``said`` what led to it."""
 

@@ -126,14 +126,16 @@ class MoonshineRecogniser:
         self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never, *, hurried: bool = False
     ) -> Recognition:
         started = time.perf_counter()
-        evidence, transcript = self.evidence(speech, grammar, cancelled, hurried=hurried)
+        evidence, transcript, clarity = self.evidence(speech, grammar, cancelled, hurried=hurried)
         duration_s = len(speech) / TELEPHONE_RATE
-        return judge(evidence, transcript, duration_s, time.perf_counter() - started, self.name)
+        found = judge(evidence, transcript, duration_s, time.perf_counter() - started, self.name)
+        return replace(found, clarity=clarity)
 
     def evidence(
         self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never, *, hurried: bool = False
-    ) -> tuple[list[Evidence], str]:
-        """What speaks for each candidate, best first, and the free transcript. Raises Cancelled."""
+    ) -> tuple[list[Evidence], str, float]:
+        """What speaks for each candidate, best first; the free transcript, and how likely each of its tokens is on
+        average, 0..1. Raises Cancelled."""
         model = self._model()
         compiled = model.compiler.compiled(grammar)
         samples = np.ascontiguousarray(soxr.resample(speech, TELEPHONE_RATE, RATE), dtype=np.float32)
@@ -147,6 +149,7 @@ class MoonshineRecogniser:
         if cancelled():
             raise Cancelled
         transcript, free = model.tokenizer.decode(transcription.tokens), transcription.per_token
+        clarity = round(min(1.0, math.exp(free)), 3)
         if not found or found[0].v - free < _CERTAIN_LLR:
             found = _joined(model.tokenizer, utterance, compiled, found, transcript)
         found = sorted(found, key=lambda path: -path.v)[:_RANKED]
@@ -159,10 +162,10 @@ class MoonshineRecogniser:
         first = told(found)
         evidence = _weighed(first)
         if hurried or any(one.digits for one in evidence) or not bare_words(transcript):
-            return evidence, transcript
+            return evidence, transcript, clarity
         if not certain(evidence, transcript, len(speech) / TELEPHONE_RATE):
             evidence = _weighed([*first, *told(_unled(utterance, model.silence, compiled, cancelled))])
-        return evidence, transcript
+        return evidence, transcript, clarity
 
 
 @dataclass(frozen=True, slots=True)

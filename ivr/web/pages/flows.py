@@ -23,6 +23,7 @@ async def flows(request: web.Request) -> web.Response:
         request,
         "flows.html",
         canary=source.status()["canary"],
+        company=source.company(),
         findings=source.findings(),
         publishing=may(request, "flows:publish", "designer"),
         rejected_at=source.rejected_at(),

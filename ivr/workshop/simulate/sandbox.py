@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ivr.actions import ActionRegistry, consent
+from ivr.actions import ActionRegistry, consent, messages
 from ivr.actions.history import HistoryActions
 from ivr.actions.http import NAME as HTTP
 from ivr.actions.plugins import plugins
@@ -18,7 +19,7 @@ from ivr.desk import ConfiguredDesk
 from ivr.dialogue.understanding.classifier import LearningClassifiers
 from ivr.embedding.loading import rehearsing
 from ivr.errors import ActionError, StoreUnavailable
-from ivr.events import MESSAGE_LEAVE, ActionResult, Term
+from ivr.events import MESSAGE_LEAVE, MESSAGE_TAKE, ActionResult, Term
 from ivr.ports import ActionCall, Callback, Callbacks, DeskSettings, Destination, ResumePoints
 from ivr.store import Store
 from ivr.store.memory import MemoryCallbacks, MemoryLedger, MemoryResumePoints
@@ -32,6 +33,9 @@ USUAL_DESK = DeskConfig(
     agents=(Agent(name="front-desk", target="sip:agent@127.0.0.1:5090", skills=("general",), on_call=True),),
 )
 """The desk where no configuration says otherwise: the one that ships."""
+
+_A_MESSAGE = {"recording": "message", "words": "This is a message.", "seconds": 3, "sureness": 90}
+"""There is no voice to record."""
 
 
 class _NoContexts:
@@ -75,7 +79,7 @@ class Sandbox:
     def _open(self, office: OpenCompany, callbacks: Callbacks, points: ResumePoints) -> None:
         self._office, self._callbacks, self._points = office, callbacks, points
         waiting, history = WaitingActions(callbacks), HistoryActions(None, self.now)
-        ours = (office.actions, waiting.actions, history.actions, consent.ACTIONS)
+        ours = (office.actions, waiting.actions, history.actions, consent.ACTIONS, messages.ACTIONS)
         self._actions = ActionRegistry(*(plugin.rehearsed for plugin in plugins()), *ours)
 
     @property
@@ -101,6 +105,8 @@ class Sandbox:
             raise ActionError(f"{call.name}: the store is not available")
         if call.name == MESSAGE_LEAVE:  # there is no voice to record
             return ActionResult("ok")
+        if call.name == MESSAGE_TAKE:
+            call = replace(call, arguments={**call.arguments, **_A_MESSAGE})
         return await self._actions.perform(call)
 
     async def vocabularies(self) -> Mapping[str, tuple[Term, ...]]:

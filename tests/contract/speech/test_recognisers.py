@@ -200,6 +200,14 @@ def test_moonshine_writes_the_same_whatever_is_listened_for(english: Subject) ->
         assert english.recogniser.recognise(english.say(phrase), others).transcript == english.hear(phrase).transcript
 
 
+def test_moonshine_is_less_sure_of_its_words_in_noise(english: Subject) -> None:
+    free = SpeechGrammar("free", "en-US", ())
+    speech = english.say("Please call me back after three in the afternoon.")
+    noise = np.random.default_rng(1).normal(0, float(np.sqrt((speech**2).mean())), len(speech)).astype(np.float32)
+    clean, noisy = (english.recogniser.recognise(sound, free).clarity for sound in (speech, speech + noise))
+    assert clean is not None and noisy is not None and 1.0 >= clean > 0.7 > noisy > 0.0
+
+
 def test_moonshine_takes_thousands_of_phrases(english: Subject) -> None:
     words = [
         "red",

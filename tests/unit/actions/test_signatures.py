@@ -37,6 +37,7 @@ NAMES = {
     "notes.delete_all",
     "callback.request",
     "message.leave",
+    "message.take",
     "caller.earlier_calls",
     "recording.consent",
     "http.call",

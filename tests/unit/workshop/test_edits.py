@@ -15,7 +15,6 @@ from ivr.workshop.edits import (
     applied,
     digest_of,
     replaced,
-    whole,
     write,
 )
 
@@ -37,8 +36,8 @@ def test_an_edit_of_another_text_changes_nothing() -> None:
 
 
 def test_a_new_file_and_one_that_stays_as_it_is() -> None:
-    assert applied({}, [whole("new.yaml", None, "x: 1\n")]) == {"new.yaml": "x: 1\n"}
-    assert applied({"a.yaml": "x"}, [whole("a.yaml", "x", "x")]) == {}
+    assert applied({}, [FileEdit("new.yaml", ABSENT, (Replacement(0, 0, "x: 1\n"),))]) == {"new.yaml": "x: 1\n"}
+    assert applied({"a.yaml": "x"}, [FileEdit("a.yaml", digest_of("x"), (Replacement(0, 1, "x"),))]) == {}
 
 
 def test_line_ends_and_permissions_stay_and_nothing_else_is_left(tmp_path: Path) -> None:

@@ -38,6 +38,11 @@ async def history(sandbox: Sandbox) -> tuple[list[ActionResult], Mapping[str, He
     return results, await sandbox.records("10001")
 
 
+async def test_a_message_has_words_where_there_is_no_voice() -> None:
+    taken = await Sandbox().perform(ActionCall("message.take", {}, "c/1", "c", CALLER))
+    assert taken.outcome == "ok" and taken.values["words"] == "This is a message." and taken.values["sureness"] == 90
+
+
 async def test_scratch_and_disk_agree_on_everything(tmp_path: Path) -> None:
     scratch = Sandbox()
     disk = StoreSandbox(f"sqlite+aiosqlite:///{tmp_path / 'real.sqlite3'}")

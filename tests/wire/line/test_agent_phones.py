@@ -18,7 +18,7 @@ from tests.wire.line.agent_phone import AgentSockets, agent_phone
 from tests.wire.line.reloading import with_agents
 from tests.wire.line.watching import call_of, logged, mark, until
 from tests.wire.media.far_end import FarEnd
-from tests.wire.sipp import free_port
+from tests.wire.ports import free_port
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 

@@ -155,7 +155,7 @@ async def test_another_make_of_telephone_goes_on_too(line: RunningLine, tmp_path
         since = mark(line)
         await phone.press("0")
         await reached_state(line, "human.connect", call, since=since)
-        await logged(line, "handoff.trying", since=since, call_id=call)  # it was told so to the end: a second and more
+        await logged(line, "handoff.trying", since=since, call_id=call)
         await phone.command("hangup")
     ended = await logged(line, "call.end", since=since, call_id=call)
-    assert ended["packets_received"] > 20, "of those since then"
+    assert ended["packets_received"] > 0, "of those since then: the key, and what lay before it"

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ivr.demo.line import ROOT
-from tests.wire.sipp import free_port
+from tests.wire.ports import free_port
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from ivr.softphone.phone import Softphone
 from tests.postgres import PostgresServer, postgres_server, postgres_template
-from tests.wire.sipp import free_port
+from tests.wire.ports import free_port
 
 __all__ = ["postgres_server", "postgres_template"]
 

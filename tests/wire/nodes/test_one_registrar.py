@@ -17,8 +17,8 @@ from ivr.demo.line import LineSetup, RunningLine
 from tests.postgres import PostgresServer, postgres_server
 from tests.wire.kamailio import HOST as PROXY
 from tests.wire.kamailio import Kamailio, kamailio
+from tests.wire.ports import free_port
 from tests.wire.registrar import HOST, PASSWORD, USER, Registrar, registrar
-from tests.wire.sipp import free_port
 from tests.wire.takeover.telephone import Telephone
 
 __all__ = ["postgres_server"]

@@ -15,8 +15,8 @@ from ivr.sip.framing import StreamFramer
 from ivr.sip.message import SipRequest, SipResponse, parse_message
 from tests.unit.sip.messages import request, response
 from tests.wire.kamailio import Kamailio, kamailio
+from tests.wire.ports import free_port
 from tests.wire.sip.bare import BarePeer, bare_peer
-from tests.wire.sipp import free_port
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 

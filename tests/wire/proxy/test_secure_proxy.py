@@ -12,8 +12,8 @@ from tests.certificates import Authority
 from tests.wire.baresip import baresip
 from tests.wire.kamailio import HOST, ProxyTls, kamailio
 from tests.wire.line.watching import logged, mark, until_idle
+from tests.wire.ports import free_port
 from tests.wire.sip.tls_peer import client_context, refused
-from tests.wire.sipp import free_port
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 

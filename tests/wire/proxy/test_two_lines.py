@@ -22,9 +22,10 @@ from ivr.demo.line import LineSetup, RunningLine
 from tests.wire.baresip import baresip
 from tests.wire.kamailio import HOST, Kamailio, kamailio
 from tests.wire.line.watching import logged, mark
+from tests.wire.ports import free_port
 from tests.wire.sip.bare import bare_peer
 from tests.wire.sip.conftest import SCENARIOS
-from tests.wire.sipp import SippRun, free_port, start_sipp
+from tests.wire.sipp import SippRun, start_sipp
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 

@@ -15,7 +15,8 @@ import pytest_asyncio
 from ivr.demo.line import LineSetup, RunningLine
 from tests.bench.process_tree import roles
 from tests.wire.kamailio import HOST, Kamailio, kamailio
-from tests.wire.sipp import free_port, start_sipp
+from tests.wire.ports import free_port
+from tests.wire.sipp import start_sipp
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 

@@ -14,10 +14,11 @@ from ivr.errors import DialFailed
 from ivr.ports import Leg, Party
 from tests.certificates import Authority
 from tests.name_server import name_server
+from tests.wire.ports import free_port
 from tests.wire.sip.conftest import LOCAL, SCENARIOS, Line, Start
 from tests.wire.sip.test_tls import answering
 from tests.wire.sip.tls_peer import TlsServer, server_context
-from tests.wire.sipp import free_port, start_sipp
+from tests.wire.sipp import start_sipp
 
 pytestmark = pytest.mark.wire
 

@@ -14,9 +14,10 @@ from ivr.sip.agent import SipUserAgent
 from ivr.sip.message import SipRequest
 from tests.name_server import name_server
 from tests.unit.sip.messages import OFFER, request, response
+from tests.wire.ports import free_port
 from tests.wire.sip.bare import bare_peer
 from tests.wire.sip.conftest import LOCAL, SCENARIOS, Line, Start
-from tests.wire.sipp import free_port, run_sipp, start_sipp
+from tests.wire.sipp import run_sipp, start_sipp
 
 pytestmark = pytest.mark.wire
 

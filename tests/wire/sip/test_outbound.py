@@ -10,8 +10,9 @@ import pytest
 
 from ivr.errors import DialFailed
 from ivr.ports import Leg, Party
+from tests.wire.ports import free_port
 from tests.wire.sip.conftest import LOCAL, SCENARIOS, Line, Start
-from tests.wire.sipp import SippRun, free_port, start_sipp
+from tests.wire.sipp import SippRun, start_sipp
 
 pytestmark = pytest.mark.wire
 

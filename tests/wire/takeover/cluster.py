@@ -15,7 +15,7 @@ import asyncpg
 from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from tests.postgres import PostgresServer
 from tests.wire.kamailio import HOST, Kamailio, kamailio
-from tests.wire.sipp import free_port
+from tests.wire.ports import free_port
 from tests.wire.takeover.telephone import Telephone
 
 CALLER_SAYS, AGENT_SAYS = 0x20, 0x55  # of µ-law; each hears the other's, where they are bridged

@@ -19,7 +19,7 @@ from tests.postgres import PostgresServer
 from tests.wire.desk.agent_page import TONES
 from tests.wire.line.watching import until
 from tests.wire.pitches import RATE, heard_in
-from tests.wire.sipp import free_port
+from tests.wire.ports import free_port
 from tests.wire.takeover.telephone import FRAME, Telephone
 
 

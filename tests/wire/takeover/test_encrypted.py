@@ -18,7 +18,7 @@ from tests.certificates import Authority
 from tests.postgres import PostgresServer
 from tests.wire.baresip import Baresip, baresip
 from tests.wire.line.watching import logged, mark
-from tests.wire.sipp import free_port
+from tests.wire.ports import free_port
 from tests.wire.srtp.conftest import THEIR_TONE, strongest, tone
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]

@@ -8,7 +8,7 @@ import pytest
 
 from ivr.demo.line import LineSetup, RunningLine
 from tests.wire.line.watching import logged
-from tests.wire.sipp import free_port
+from tests.wire.ports import free_port
 from tests.wire.takeover.telephone import Telephone
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]

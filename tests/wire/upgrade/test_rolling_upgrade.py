@@ -16,7 +16,7 @@ import pytest
 
 from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from tests.postgres import PostgresServer, postgres_server
-from tests.wire.sipp import free_port
+from tests.wire.ports import free_port
 from tests.wire.takeover.telephone import Telephone
 from tests.wire.upgrade.wheels import Release, releases
 

@@ -20,7 +20,7 @@ from ivr.dialogue.engine.states import confirmation
 from ivr.dialogue.flows.signature import NOT_VERIFIED, ActionSignature
 from ivr.dialogue.flows.wording import MASK, masking
 from ivr.dialogue.understanding.grammar import Meaning, Reading
-from ivr.events import MESSAGE_LEAVE
+from ivr.events import RECORDED
 from ivr.record import Decided
 
 MOST_TRIED = 100  # actions remembered for the human; the oldest go first
@@ -60,7 +60,7 @@ def perform(call: Conversation) -> Next:
     shown, patience = _shown(call, signature, arguments), call.flow.defaults.action_timeout
     call.outbox.put(Perform(token, name, arguments, key, patience, shown, _hidden(call), request))
     running = meanwhile(call)
-    running.message = name == MESSAGE_LEAVE
+    running.message = name in RECORDED
     return Wait(Performing(token, name, confirmation.risk_of(call, state), first), running)
 
 

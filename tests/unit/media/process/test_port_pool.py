@@ -8,7 +8,7 @@ import pytest
 
 from ivr.errors import MediaUnavailable
 from ivr.media.process.port_pool import PortPool
-from tests.wire.sipp import free_port
+from tests.wire.ports import free_port
 
 HOST = "127.0.0.1"
 
