@@ -7,6 +7,7 @@ import pytest
 
 from ivr.dialogue.engine.contract import Perform
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
+from ivr.events import Accept, Cause, Hypothesis, Recognition
 from tests.unit.dialogue.talk import HUMAN, ROOT, Talk, made
 
 FLOW = """
@@ -121,3 +122,50 @@ def test_a_soft_yes_to_a_confirmation_in_spanish() -> None:
     assert talk.said == "¿Eso es un sí?"
     talk.say("no mucho")
     assert ordered(talk) == [] and "Shall we wrap it?" in talk.said
+
+
+def test_by_voice_the_free_ear_is_enough() -> None:
+    """No grammar has these words where the line asks to confirm: only the transcript does."""
+    talk = gift(policy="explicit")
+    talk.say("yes")
+    talk.heard(Recognition(Cause.NO_MATCH, transcript="i guess so"))
+    assert talk.said == "Is that a yes?"
+    talk.heard(Recognition(Cause.NO_MATCH, transcript="i'm not sure"))
+    assert ordered(talk) == []
+
+
+def test_a_recogniser_listens_for_soft_ones_where_a_yes_is_asked_for() -> None:
+    talk = gift()
+    talk.heard(Recognition(Cause.SUCCESS, (Hypothesis("i think so", 0.9, None, Accept.ACCEPT),)))
+    assert "Sure about" in talk.said
+
+
+def test_a_maybe_that_is_a_choice_of_the_designers_is_that() -> None:
+    flow = """
+flow: gift
+start: ready
+intents: {later: ["maybe", "later"]}
+states:
+  ready:
+    prompt: "Now?"
+    choices:
+      - {intent: "yes", key: 1, label: "yes", goto: now}
+      - {intent: "no", key: 2, label: "no", goto: never}
+      - {intent: later, key: 3, label: "later", goto: then}
+  now: {prompt: "Now.", end: resolved}
+  never: {prompt: "Never.", end: resolved}
+  then: {prompt: "Then.", end: resolved}
+"""
+    universals = {p.name: p.read_text(encoding="utf-8") for p in (ROOT / "flows").glob("universals*.yaml")}
+    library = made({"gift.yaml": flow, "human.yaml": HUMAN, **universals}, {})
+
+    def said(*answers: str) -> str:
+        talk = Talk(library, entry="gift", perform=False)
+        for answer in answers:
+            talk.say(answer)
+        return talk.said
+
+    assert said("maybe") == "Then."
+    assert said("i think so") == "Is that a yes?"
+    assert said("i think so", "yes") == "Now."
+    assert said("i think so", "no") == said("probably not") == "Never."
