@@ -325,9 +325,9 @@ def _step(call: Conversation, step: Next) -> Next:
         case Answer(gather, reading):
             call.gather = gather
             return responses.answer(call, gather, reading)
-        case NoMatch(gather, neither):
+        case NoMatch(gather, neither, shade):
             call.gather = gather
-            return reprompt.nomatch(call, gather, neither=neither)
+            return reprompt.nomatch(call, gather, neither=neither, shade=shade)
         case Anew(gather):
             return handlers(call, gather).anew(call, gather)
     return STAY

@@ -20,7 +20,6 @@ from ivr.dialogue.understanding.slots import (
     TitleSlot,
     counted,
     dated,
-    digited,
     titled,
 )
 from ivr.dialogue.understanding.time_slots import BoundedDateSlot, TimeSlot
@@ -108,11 +107,8 @@ class DtmfEntry:
                 if n < minimum or (maximum is not None and n > maximum):
                     return Entered(keys, (), None if maximum is None else (minimum, maximum))
                 return Entered(keys, (counted(n, self.language, slot.type == "ordinal"),))
-            case DigitSlot(minimum=minimum, maximum=maximum):
-                fits = minimum <= len(keys) <= maximum
-                return Entered(keys, (digited(keys, self.language),) if fits else ())
-            case PhoneSlot() as phone:
-                return Entered(keys, (phone.value(keys),) if phone.fits(keys) else ())
+            case DigitSlot() | PhoneSlot() as run:
+                return Entered(keys, (run.value(keys),) if run.fits(keys) else ())
             case TitleSlot(vocabulary=vocabulary):
                 return Entered(keys, self._titles(keys, vocabulary))
             case TimeSlot() | BoundedDateSlot() | DateRangeSlot() as when:

@@ -145,10 +145,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class NoMatch:
-    """What the caller said or keyed does not answer ``gather``. ``neither``: of two that were offered."""
+    """What the caller said or keyed does not answer ``gather``. ``neither``: of two that were offered. ``shade``: what
+    was said where a yes or a no was wanted ("soft_yes", "undecided")."""
 
     gather: Gather
     neither: bool = False
+    shade: str = ""
 
 
 @dataclass(frozen=True, slots=True)

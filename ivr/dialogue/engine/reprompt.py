@@ -9,6 +9,7 @@ from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.next import Ask, Gather, Next, to_human
 from ivr.dialogue.engine.reasons import HandoffNeed, Weight
 from ivr.dialogue.engine.states import handlers, handoff
+from ivr.dialogue.understanding import shades
 from ivr.record import Decided
 
 SILENT, NOT_UNDERSTOOD = "silent", "not understood"
@@ -23,12 +24,15 @@ def noinput(call: Conversation, gather: Gather) -> Next:
     return _failed(call, gather, SILENT, own or call.system("noinput", call.failures + 1), asks=by.asks and bool(own))
 
 
-def nomatch(call: Conversation, gather: Gather, *, neither: bool = False) -> Next:
-    """``neither``: of two that were offered, which needs no words of its own."""
+def nomatch(call: Conversation, gather: Gather, *, neither: bool = False, shade: str = "") -> Next:
+    """``neither``: of two that were offered, which needs no words of its own. ``shade``: an answer that was understood,
+    and is neither a yes nor a no; the first is asked about in words of its own."""
     by = handlers(call, gather)
     if by.nomatch is not None:
         return by.nomatch(call, gather)
     gather.keypad.forget()
+    if shade and not call.failures:
+        return _failed(call, gather, NOT_UNDERSTOOD, call.system(shade), asks=shade == shades.SOFT_YES)
     call.temper.failed()
     own = call.own("nomatch", call.state.nomatch, call.failures + 1) if by.asks and not neither else ()
     words = () if neither else own or call.system("nomatch", call.failures + 1)

@@ -10,7 +10,7 @@ from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.dtmf_input import LONGEST, Entered, Picked, Pressed, Stray, Universal
 from ivr.dialogue.engine.gather import say_again
-from ivr.dialogue.engine.next import BACK, STAY, Answer, Ask, Gather, Goto, Mode, Next, to_human
+from ivr.dialogue.engine.next import BACK, STAY, Answer, Ask, Gather, Goto, Mode, Next, NoMatch, to_human
 from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
 from ivr.dialogue.engine.states import (
     confirmation,
@@ -33,6 +33,7 @@ from ivr.dialogue.understanding.n_best import dictated, understand, words_of
 from ivr.dialogue.understanding.out_of_vocabulary import unknown_title
 from ivr.dialogue.understanding.range_slots import WHEN
 from ivr.dialogue.understanding.second_ear import SECOND
+from ivr.dialogue.understanding.shades import SOFT_NO, shade_of
 from ivr.events import Cause, Recognition
 from ivr.record import Keyed, Understood
 
@@ -60,6 +61,10 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
         return upset
     if (bounds := _out_of_bounds(call, gather, recognition, found)) is not None:
         return _no_such(call, gather, Entered("", (), bounds))
+    shade = shade_of(words_of(recognition.transcript, call.language), gather.grammar)
+    if shade and (best is None or found.how in ("likeness", "inference")):  # no more than a guess
+        no = Reading(Meaning("no"), recognition.transcript, 0.9)
+        return answer(call, gather, no) if shade == SOFT_NO else NoMatch(gather, shade=shade)
     running = gather.mode == Mode.RUNNING
     if best is None or (running and not best.sure and not best.leads_out):
         if running and recognition.transcript:

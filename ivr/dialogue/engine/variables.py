@@ -10,6 +10,7 @@ from ivr.dialogue.flows.model import VariableSpec
 from ivr.dialogue.flows.wording import Wordings, filtered, labelled
 from ivr.dialogue.spoken.bounded_days import day_bounds
 from ivr.dialogue.spoken.clock import DAY, minutes_of
+from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.phone import LONGEST, SHORTEST, phone_number
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
@@ -174,7 +175,9 @@ def bound(
             return times, ("time", times.earliest, times.latest)
         case "boolean":
             both: dict[str | bool, tuple[str, ...]] = {True: words.universal("yes"), False: words.universal("no")}
-            return ChoiceSlot(both, language, "boolean"), "boolean"
+            shades = words_for(language).shades
+            soft: dict[str | bool, tuple[str, ...]] = {True: shades.get("yes", ()), False: shades.get("no", ())}
+            return ChoiceSlot(both, language, "boolean", soft), "boolean"
         case "choice":
             values: dict[str | bool, tuple[str, ...]] = dict(words.values(*name, spec.values).items())
             return ChoiceSlot(values, language), name

@@ -162,6 +162,9 @@ class Language:
     maybes: WordSet = frozenset()  # which make a yes none
     leads: tuple[Phrase, ...] = ()  # politeness in front of a request,
     trails: tuple[Phrase, ...] = ()  # and after it
+    shades: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # of a yes, of a no, and what is "undecided" between them
     homophones: Mapping[str, str] = field(default_factory=dict)  # "to" is "two", after one of
     places: WordSet = frozenset()  # "number"
     landmarks: WordSet = frozenset()  # a title after one of these is what another comes before or after

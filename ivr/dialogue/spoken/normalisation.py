@@ -19,6 +19,7 @@ _ROMAN = {1000: "M", 900: "CM", 500: "D", 400: "CD", 100: "C", 90: "XC", 50: "L"
 _ROMAN |= {9: "IX", 5: "V", 4: "IV", 1: "I"}
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _APART = re.compile(r"[^\w']+|_")
+_SIGN = re.compile(r"(?<![\w+])\+(?=\(?\d)")  # "+1": a country
 _FIGURES = re.compile(r"\d+(?:st|nd|rd|th|º|ª)?|[^\W\d]+(?:'[^\W\d]+)*|\d+")
 
 
@@ -127,9 +128,9 @@ def speech_form(text: str, language: str = "en-US") -> str:
     in the one spelling that recognisers write.
 
     Up to four figures are a number, more are digits one by one."""
-    spellings = words_for(language).spellings
-    words = []
-    for token in _tokens(text):
+    spoken = words_for(language)
+    spellings, words = spoken.spellings, []
+    for token in _tokens(_SIGN.sub(f" {spoken.phone.get('plus', ('',))[0]} ", text)):
         figures = token.rstrip("stndrhºª") if token[0].isdigit() else ""
         if figures and figures != token and figures.isdecimal() and len(figures) <= 4:
             words.append(ordinal_words(int(figures), language))

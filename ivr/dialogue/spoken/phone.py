@@ -16,21 +16,31 @@ _LARGEST = 9999  # four figures that were written are read as one number
 _MOST_WORDS = 7  # of such a number
 _BETWEEN = re.compile(r"[\s().\-/]+")
 _NUMBER = re.compile(r"\+?[0-9]+")
+_ABROAD = "00"  # dialled for "+" nearly everywhere; the 011 of North America begins numbers elsewhere
+_COUNTRIES = re.compile(  # calling codes of one figure, then of two (ITU-T E.164); all others have three
+    r"[17]|2[07]|3[0-46-9]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]"
+)
 
 
 def phone_number(value: object) -> str:
-    """ "+1 (617) 555-0134" -> "+16175550134". Raises ValueError: no number, or longer than there is one."""
-    text = _BETWEEN.sub("", str(value))
+    """ "+1 (617) 555-0134" -> "+16175550134", "0034 612…" -> "+34612…". Raises ValueError: no number, or longer than
+    there is one."""
+    text = _signed(_BETWEEN.sub("", str(value)))
     if isinstance(value, bool) or not _NUMBER.fullmatch(text) or len(text.lstrip("+")) > LONGEST:
         raise ValueError("no telephone number")
     return text
 
 
+def _signed(number: str) -> str:
+    return f"+{number.removeprefix(_ABROAD)}" if number.startswith(_ABROAD) else number
+
+
 def phone_words(number: str, language: str) -> str:
     """ "6175550134" -> "six one seven, five five five, zero one three four"; with its country "plus one, six …"."""
     rest, said = number.lstrip("+"), []
-    country = 1 if rest[:1] in ("1", "7") else 2
     if number.startswith("+"):
+        known = _COUNTRIES.match(rest)
+        country = known.end() if known is not None else 3
         plus = words_for(language).phone.get("plus", ("+",))[0]
         said.append(f"{plus} {digit_words(rest[:country], language)}")
         rest = rest[country:]
@@ -65,7 +75,7 @@ def phone_readings(words: Sequence[str], language: str) -> tuple[str, ...]:
                 if length + len(digits) <= LONGEST:
                     known[at].setdefault(length + len(digits), digits + following)
     sign = "+" if plus else ""
-    return tuple(sign + number for number in known[0].values())
+    return tuple(_signed(sign + number) for number in known[0].values())
 
 
 def _pieces(words: Sequence[str], at: int, spoken: Language) -> list[tuple[int, str]]:

@@ -268,9 +268,9 @@ def _of(hypothesis: Hypothesis, grammar: StateGrammar) -> list[Reading]:
     digits = hypothesis.text.replace(" ", "")
     if hypothesis.phrase is None and digits.isdecimal() and grammar.digit_slot is not None:
         intent, name, slot = grammar.digit_slot
-        value = slot.value(digits)
-        fits = slot.minimum <= len(digits) <= slot.maximum
-        return [Reading(Meaning(intent, {name: value}), digits, hypothesis.confidence)] if fits else []
+        if not slot.fits(digits):
+            return []
+        return [Reading(Meaning(intent, {name: slot.value(digits)}), digits, hypothesis.confidence)]
     fixed, known, text = grammar.outline.fixed, hypothesis.phrase, hypothesis.text
     if known is not None and not 0 <= known < len(fixed.phrases):
         known = None

@@ -30,10 +30,14 @@ class PhoneSlot:
     type: str = "phone"
 
     def value(self, number: str) -> SlotValue:
-        return phoned(number, self.language)
+        return phoned(phone_number(number), self.language)
 
     def fits(self, number: str) -> bool:
-        return self.minimum <= len(number.lstrip("+")) <= self.maximum
+        """Of digits that no number has (two zeros before nothing) none do."""
+        try:
+            return self.minimum <= len(phone_number(number).lstrip("+")) <= self.maximum
+        except ValueError:
+            return False
 
     @property
     def calling(self) -> SlotValue | None:

@@ -174,6 +174,9 @@ class DigitSlot:
     def value(self, digits: str) -> SlotValue:
         return digited(digits, self.language)
 
+    def fits(self, digits: str) -> bool:
+        return self.minimum <= len(digits) <= self.maximum
+
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
         for end in range(len(words), start, -1):
             digits = digits_of(words[start:end], self.language)
@@ -212,14 +215,19 @@ def _dates(today: date, language: str) -> Forms:
 
 @dataclass(frozen=True, eq=False)
 class ChoiceSlot:
-    """One of a few values, each with its phrases (a boolean's are the yes and no of the universals)."""
+    """One of a few values, each with its phrases (a boolean's are the yes and no of the universals). ``soft``: phrases
+    that mean one with doubt ("I think so")."""
 
     phrases: Mapping[str | bool, tuple[str, ...]]
     language: str
     type: str = "choice"
+    soft: Mapping[str | bool, tuple[str, ...]] = field(default_factory=dict)
     _known: dict[str, SlotValue] = field(default_factory=dict, init=False)
+    _softly: dict[str, SlotValue] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
+        for value, phrases in self.soft.items():
+            self._softly.update((" ".join(fold(phrase, self.language)), self.value(value)) for phrase in phrases)
         for value in self.phrases:
             for phrase in self.phrases[value]:
                 self._known.setdefault(" ".join(fold(phrase, self.language)), self.value(value))
@@ -230,8 +238,11 @@ class ChoiceSlot:
 
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
         for end in range(min(len(words), start + 10), start, -1):
-            if (value := self._known.get(" ".join(words[start:end]))) is not None:
+            said = " ".join(words[start:end])
+            if (value := self._known.get(said)) is not None:
                 yield Fill(end, value)
+            elif (value := self._softly.get(said)) is not None:
+                yield Fill(end, value, False)
 
     def told_by(self, word: str) -> SlotValue | None:
         """The one value that this word gives away ("scratched"); None for words of several values, or of none."""
@@ -241,6 +252,6 @@ class ChoiceSlot:
     def forms(self) -> Forms:
         return spoken_forms(
             (speech_form(phrase, self.language), self.value(value))
-            for value, phrases in self.phrases.items()
+            for value, phrases in (*self.phrases.items(), *self.soft.items())
             for phrase in phrases
         )
