@@ -8,11 +8,10 @@ from typing import Any
 from aiohttp import web
 
 from ivr.errors import FlowError
-from ivr.ports.accounts import LOCAL
 from ivr.web.backend import BACKEND, DraftConflict, Drafts, NoDraft
 from ivr.web.bodies import json_object, taking
 from ivr.web.formats import dumps, json_response
-from ivr.web.rules import account_of, needs
+from ivr.web.rules import author_of, needs
 
 MOST_BYTES = 5_000_000  # two texts of a flow file, as JSON
 MOST_UNSAVED = 20
@@ -52,11 +51,6 @@ def _drafts(request: web.Request) -> Drafts:
     return drafts
 
 
-def by(request: web.Request) -> str:
-    account = account_of(request)
-    return account.name if account is not LOCAL else "console"
-
-
 async def _asked(request: web.Request, usage: str) -> Mapping[str, Any]:
     return await json_object(taking(request, MOST_BYTES), usage)
 
@@ -68,7 +62,7 @@ async def drafts(request: web.Request) -> web.Response:
 
 @needs("designer", scope="flows:publish")
 async def begin(request: web.Request) -> web.Response:
-    return json_response({"id": await _drafts(request).begin(by(request))})
+    return json_response({"id": await _drafts(request).begin(author_of(request))})
 
 
 @needs("designer", scope="flows:read")
@@ -81,7 +75,7 @@ async def draft(request: web.Request) -> web.Response:
 @needs("designer", scope="flows:publish")
 async def drop(request: web.Request) -> web.Response:
     with _Refusals():
-        await _drafts(request).drop(request.match_info["draft"], by(request))
+        await _drafts(request).drop(request.match_info["draft"], author_of(request))
     return json_response({})
 
 
@@ -102,7 +96,9 @@ async def save(request: web.Request) -> web.Response:
     if not (_text_or_none(text) and _text_or_none(was) and isinstance(digest, str) and isinstance(settles, str)):
         raise web.HTTPBadRequest(text=SAVE)
     name, which = request.match_info["name"], request.match_info["draft"]
-    return await _told(_drafts(request).save(which, name, by(request), text, digest=digest, was=was, settles=settles))
+    return await _told(
+        _drafts(request).save(which, name, author_of(request), text, digest=digest, was=was, settles=settles)
+    )
 
 
 @needs("designer", scope="flows:read")
@@ -132,7 +128,7 @@ async def publish(request: web.Request) -> web.Response:
     why, digest = _reason(asked, PUBLISH), asked.get("digest")
     if not isinstance(digest, str):
         raise web.HTTPBadRequest(text=PUBLISH)
-    return await _told(_drafts(request).publish(request.match_info["draft"], by(request), why, digest))
+    return await _told(_drafts(request).publish(request.match_info["draft"], author_of(request), why, digest))
 
 
 @needs("designer", scope="flows:publish")
@@ -145,14 +141,14 @@ async def canary(request: web.Request) -> web.Response:
     if len(numbers) > MOST_NUMBERS or not all(isinstance(number, str) for number in numbers):
         raise web.HTTPBadRequest(text=CANARY)
     which = request.match_info["draft"]
-    return await _told(_drafts(request).try_out(which, by(request), why, digest, percent, numbers))
+    return await _told(_drafts(request).try_out(which, author_of(request), why, digest, percent, numbers))
 
 
 @needs("designer", scope="flows:publish")
 async def end_canary(request: web.Request) -> web.Response:
     why = _reason(await _asked(request, END), END)
     with _Refusals():
-        return json_response({"version": await _drafts(request).end_canary(by(request), why)})
+        return json_response({"version": await _drafts(request).end_canary(author_of(request), why)})
 
 
 async def _told(work: Any) -> web.Response:
