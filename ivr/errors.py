@@ -6,7 +6,8 @@ IvrError
 ├── UnavailableError     the operator: a part that should run does not
 │   ├── MediaUnavailable
 │   ├── SpeechUnavailable
-│   └── StoreUnavailable
+│   ├── StoreUnavailable
+│   └── CheckUnavailable
 ├── TelephonyError       the far end, or the trunk's operator
 │   ├── DialFailed
 │   ├── ModificationRefused
@@ -59,6 +60,10 @@ class SpeechUnavailable(UnavailableError):
 
 class StoreUnavailable(UnavailableError):
     """The database does not answer."""
+
+
+class CheckUnavailable(UnavailableError):
+    """The checker does not run, or these files kept it for too long."""
 
 
 class TelephonyError(IvrError):

@@ -43,6 +43,7 @@ from ivr.log_sink import SinkStatus
 from ivr.logs import Log
 from ivr.ports import Leg, SipEndpoint
 from ivr.readiness import Life, Lifecycle, Parts, ReadinessWatch, StoreProbe
+from ivr.release.checker import Checker
 from ivr.release.entry import CallEntry, PromptPreparation, check_entries
 from ivr.release.lesson import Lesson
 from ivr.release.live import LiveFlows, aside
@@ -181,11 +182,14 @@ async def running(
         releases = Releases(store.flow_versions)
         known = KnownFacts(line_facts(config), lambda: entry.vocabularies)
         lesson = Lesson(paraphrases.classifiers, entry.voices, paraphrases.state)
+        checker = Checker()
+        lifespan.ends(checker.stop)
         flows = LiveFlows(
             *(config.flows, known.now, releases, serving, clock, sourced.before(prompts.prepare)),
             on_change=feed.touch,
             lesson=lesson,
             verdicts=Verdicts(config.speech.cache / "verdicts"),
+            checker=checker,
         )
 
         check = ReloadCheck(lambda: reload.config, serving, entry, prompts, flows, known, telemetry, engines, written)
@@ -207,7 +211,7 @@ async def running(
             ),
             store.audit_log,
         )
-        workshop = ConsoleWorkshop(config, serving, flows, releases, store.calls)
+        workshop = ConsoleWorkshop(config, serving, flows, releases, checker, store.calls)
         lifespan.ends(workshop.stop)
         probe = StoreProbe(store)
         parts = Parts(
@@ -245,7 +249,7 @@ async def running(
                 words=WordingDesk(
                     config, known.now, releases, speech.render, store.audit_log, None, flows.one_at_a_time
                 ),
-                drafts=DraftDesk(config, known.now, store.drafts, flows, serving),
+                drafts=DraftDesk(config, known.now, store.drafts, flows, serving, checker),
                 node=config.node,
             ),
             feed,

@@ -53,6 +53,11 @@ def examine(
     return Candidate(sources, checked.library, checked.findings, time.perf_counter() - began)
 
 
+def findings_of(sources: Mapping[str, str], facts: LineFacts, check: Check | None = None) -> tuple[Finding, ...]:
+    """Only what was found: that much crosses from the checker's process."""
+    return examine(sources, facts, check=check).findings
+
+
 def examine_folder(folder: Path, facts: LineFacts, check: Check | None = None) -> Candidate:
     """The same for a folder's files; a folder that can't be read is a finding too."""
     try:

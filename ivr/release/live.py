@@ -10,6 +10,7 @@ import asyncio
 import getpass
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -17,13 +18,15 @@ import structlog
 from watchfiles import Change, awatch
 
 from ivr.config import FlowsConfig
+from ivr.dialogue.checker.check import Checked
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.finding import Finding
-from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import is_of_library, read_directory
 from ivr.errors import ConfigError, FlowError, UnavailableError
 from ivr.ports import Clock
-from ivr.release.candidate import Candidate, author, examine, examine_folder, fingerprint
+from ivr.release.candidate import Candidate, author, examine, examine_folder, findings_of, fingerprint
+from ivr.release.checker import Checker
 from ivr.release.lesson import Lesson
 from ivr.release.published import FilesChanged, Published, Write
 from ivr.release.releases import Release, Releases
@@ -60,6 +63,7 @@ class LiveFlows:
         on_change: Callable[[], None] = lambda: None,
         lesson: Lesson | None = None,
         verdicts: Verdicts | None = None,
+        checker: Checker,
     ) -> None:
         self._config, self._folder, self._facts = config, config.directory, facts
         self._releases, self._serving = releases, serving
@@ -71,6 +75,7 @@ class LiveFlows:
         self._on_change = on_change
         self._lesson = lesson or Lesson()
         self._check = (verdicts or Verdicts()).check
+        self._checker = checker
         self._learning: asyncio.Task[None] | None = None  # what the start began
 
     # -- the start ---------------------------------------------------------------------------------------------
@@ -128,7 +133,7 @@ class LiveFlows:
 
     async def checked(self, sources: Mapping[str, str]) -> tuple[Finding, ...]:
         """What the checker says of files as the line is now: of those that serve, warnings."""
-        return (await aside(examine, sources, self._facts(), check=self._check)).findings
+        return await self._checker.run(findings_of, dict(sources), self._facts(), self._check)
 
     @property
     def newest(self) -> Mapping[str, str]:
@@ -320,7 +325,11 @@ class LiveFlows:
         return version
 
     async def _examined(self, files: Mapping[str, str]) -> tuple[FlowLibrary, tuple[Finding, ...]]:
-        candidate = await aside(examine, files, self._facts(), check=self._check)
+        """Put together here only once they passed elsewhere, in time."""
+        facts = self._facts()
+        findings = await self._checker.run(findings_of, dict(files), facts, self._check)
+        passed = partial(_passed, findings)
+        candidate = await aside(examine, files, facts, check=passed)
         if candidate.library is None:
             why = "\n".join(finding.render() for finding in candidate.errors)
             raise FlowError(f"these flows don't pass\n{why}", remedy="mend what the checker found")
@@ -331,6 +340,12 @@ class LiveFlows:
         version = await self._releases.roll_back(by, version, why)
         await self.follow()
         return version
+
+
+def _passed(findings: tuple[Finding, ...], files: Mapping[str, str], facts: LineFacts) -> Checked:
+    """What was checked elsewhere, as ``examine`` wants it."""
+    wrong = any(finding.severity == "error" for finding in findings)
+    return Checked(None if wrong else load_library(files, facts.signatures).library, findings)
 
 
 async def _awaited(learning: asyncio.Task[None]) -> None:

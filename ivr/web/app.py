@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ivr.accounts.authentication import Authentication
 from ivr.accounts.oidc import Oidc
-from ivr.errors import ConfigError, UnavailableError
+from ivr.errors import CheckUnavailable, ConfigError, UnavailableError
 from ivr.limits import descriptors
 from ivr.web import api, command_socket, live, pages, rendering
 from ivr.web.access import GATE, OIDC, Gate, wants_html
@@ -96,6 +96,8 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         refusal = error
     except ConnectionError:
         raise  # the client is gone
+    except CheckUnavailable as error:
+        refusal = web.HTTPServiceUnavailable(text=str(error))
     except UnavailableError:
         refusal = web.HTTPServiceUnavailable(text="the store does not answer")
     except Exception:

@@ -132,6 +132,7 @@ class Worker:
         self._numbers = itertools.count(1)
         self._task: asyncio.Task[None] | None = None
         self._reason = ""
+        self._grace_s = _GRACE_S
 
     @property
     def healthy(self) -> bool:
@@ -146,8 +147,9 @@ class Worker:
             await self.wait_changed()
         return "" if self.up else self._reason
 
-    async def stop(self) -> None:
-        """End the process. Idempotent."""
+    async def stop(self, grace_s: float = _GRACE_S) -> None:
+        """End the process, by force after ``grace_s``. Idempotent."""
+        self._grace_s = grace_s
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -281,7 +283,7 @@ class Worker:
         link = Link(self._received)
         self._pings.clear()
         child: Child | None = None
-        grace_s = _GRACE_S
+        grace_s: float | None = None
         try:
             with theirs:
                 await link.take(ours)
@@ -296,7 +298,7 @@ class Worker:
             self._link = None
             link.close()
             if child is not None:
-                await _reap(child, grace_s)
+                await _reap(child, self._grace_s if grace_s is None else grace_s)
         return f"{reason} ({child.returncode})" if grace_s else reason
 
     async def _watch(self, link: Link) -> str:

@@ -10,8 +10,10 @@ from typing import Any
 from ivr.company import company_of
 from ivr.config import Config
 from ivr.dialogue.flows.finding import Finding
-from ivr.dialogue.flows.library import load_library
+from ivr.dialogue.flows.library import FlowLibrary, load_library
+from ivr.dialogue.flows.signature import ActionSignature
 from ivr.ports import Passages, PassedStates
+from ivr.release.checker import Checker
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
 from ivr.release.serving import ServingVersions
@@ -36,12 +38,14 @@ class ConsoleWorkshop:
         serving: ServingVersions,
         live: LiveFlows,
         releases: Releases,
+        checker: Checker,
         calls: PassedStates | None = None,
     ) -> None:
         self._config = config
         self._serving = serving
         self._live = live
         self._releases = releases
+        self._checker = checker
         self.simulator = Simulator(config)
         self._calls = calls
         self._company = company_of(config)
@@ -81,7 +85,8 @@ class ConsoleWorkshop:
     async def picture(self, flow: str, sources: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         self.simulator.prepare()
         if sources is not None:
-            return await aside(self._drawn, sources, flow, await self._live.checked(sources))
+            findings = await self._live.checked(sources)
+            return await self._checker.run(_drawn, dict(sources), flow, self._company.all_signatures, findings)
         library = shown_in(self._serving.live, flow)
         key = (library.version, flow)
         if key not in self._pictures:
@@ -96,11 +101,6 @@ class ConsoleWorkshop:
     def newest(self) -> Mapping[str, str]:
         return self._live.newest
 
-    def _drawn(self, sources: Mapping[str, str], flow: str, findings: Sequence[Finding]) -> Mapping[str, Any]:
-        """As far as the files can be understood; what stands in the way is marked."""
-        loaded = load_library(sources, self._company.all_signatures)
-        return picture_model(shown_in(loaded.library or loaded.draft, flow), flow, findings)
-
     async def traffic(self, flow: str, days: int) -> Mapping[str, Any]:
         library = shown_in(self._serving.live, flow)
         passed = Passages((), frozenset())
@@ -109,16 +109,9 @@ class ConsoleWorkshop:
         return await aside(lambda: traffic_of(count(passed.visits, passed.abandoned), library, flow))
 
     async def bench(self, flow: str, sources: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        library = self._serving.live
         if sources is not None:
-            loaded = await aside(load_library, sources, self._company.all_signatures)
-            library = shown_in(loaded.library or loaded.draft, flow)
-        return {
-            "flow": shown_in(library, flow).flows[flow].flow,
-            "languages": list(library.languages),
-            "parts": list(PARTS),
-            "services": sorted(services_of(library)),
-        }
+            return await self._checker.run(_bench_of, dict(sources), flow, self._company.all_signatures)
+        return _bench(self._serving.live, flow)
 
     async def history(self, limit: int) -> Sequence[Mapping[str, Any]]:
         return [{**asdict(step), "at": step.at.isoformat()} for step in await self._releases.history(limit=limit)]
@@ -133,3 +126,30 @@ class ConsoleWorkshop:
     async def stop(self) -> None:
         """End the simulator process. Idempotent."""
         await self.simulator.stop()
+
+
+def _shown(sources: Mapping[str, str], flow: str, signatures: Mapping[str, ActionSignature]) -> FlowLibrary:
+    """As far as the files can be understood."""
+    loaded = load_library(sources, signatures)
+    return shown_in(loaded.library or loaded.draft, flow)
+
+
+def _drawn(
+    sources: Mapping[str, str], flow: str, signatures: Mapping[str, ActionSignature], findings: Sequence[Finding]
+) -> Mapping[str, Any]:
+    """In the checker's process. What stands in the way is marked."""
+    return picture_model(_shown(sources, flow, signatures), flow, findings)
+
+
+def _bench_of(sources: Mapping[str, str], flow: str, signatures: Mapping[str, ActionSignature]) -> Mapping[str, Any]:
+    """In the checker's process."""
+    return _bench(_shown(sources, flow, signatures), flow)
+
+
+def _bench(library: FlowLibrary, flow: str) -> Mapping[str, Any]:
+    return {
+        "flow": shown_in(library, flow).flows[flow].flow,
+        "languages": list(library.languages),
+        "parts": list(PARTS),
+        "services": sorted(services_of(library)),
+    }

@@ -15,6 +15,7 @@ from ivr.config import Config, FlowsConfig
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import SpeechUnavailable
 from ivr.line_facts import line_facts
+from ivr.release.checker import Checker
 from ivr.release.entry import CallEntry
 from ivr.release.live import LiveFlows
 from ivr.release.releases import Releases
@@ -87,6 +88,7 @@ class Desk:
         # no agents are configured here, but the flows do hand over
         facts = replace(line_facts(self.config), skills=("general", "retention", "discs"))
         self._changed = asyncio.Event()
+        self._checker = Checker()
         self.flows = LiveFlows(
             self.config.flows,
             lambda: facts,
@@ -96,6 +98,7 @@ class Desk:
             self.prompts,
             poll_s=poll_s,
             on_change=self._changed.set,
+            checker=self._checker,
         )
 
     @asynccontextmanager
@@ -111,6 +114,7 @@ class Desk:
                 work.cancel()
                 await asyncio.gather(work, return_exceptions=True)
         finally:
+            await self._checker.stop()
             await self.store.close()
 
     async def until(self, edition: int) -> None:

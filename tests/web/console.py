@@ -20,6 +20,7 @@ from ivr.config import Agent, Config, DeskConfig, FlowsConfig, HttpService
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.line_facts import line_facts
 from ivr.ports import Ears
+from ivr.release.checker import LIMIT_S, Checker
 from ivr.release.entry import CallEntry
 from ivr.release.live import LiveFlows
 from ivr.release.releases import Releases
@@ -131,6 +132,7 @@ async def console(
     people: Roles | None = None,
     clock: Callable[[], float] = time.monotonic,
     oidc: Callable[[str], Oidc] | None = None,
+    check_limit_s: float = LIMIT_S,
 ) -> AsyncIterator[Console]:
     """``clock``: of the waits of those who guess; ``stopped`` where a test guesses, however busy the machine."""
     flows_folder = folder / "flows"
@@ -148,6 +150,7 @@ async def console(
         return None
 
     releases = Releases(store.flow_versions)
+    checker = Checker(limit_s=check_limit_s)
     live = LiveFlows(
         config.flows,
         lambda: line_facts(config),
@@ -157,9 +160,10 @@ async def console(
         nothing_to_render,
         poll_s=0.5,
         on_change=feed.touch,
+        checker=checker,
     )
     await live.start()
-    workshop = ConsoleWorkshop(config, serving, live, releases, store.calls)
+    workshop = ConsoleWorkshop(config, serving, live, releases, checker, store.calls)
 
     async def context(secret: str) -> Mapping[str, Any] | None:
         return CONTEXT if secret == "right" else None
@@ -175,7 +179,7 @@ async def console(
             context,
             store.audit_log,
             mask,
-            drafts=DraftDesk(config, lambda: line_facts(config), store.drafts, live, serving),
+            drafts=DraftDesk(config, lambda: line_facts(config), store.drafts, live, serving, checker),
             words=WordingDesk(
                 config, lambda: line_facts(config), releases, speech.render, store.audit_log, None, live.one_at_a_time
             ),
@@ -211,4 +215,5 @@ async def console(
         await asyncio.gather(work, return_exceptions=True)
         await server.stop()
         await workshop.stop()
+        await checker.stop()
         await store.close()

@@ -183,3 +183,11 @@ async def test_a_canary_of_a_draft_and_its_end(guarded: Console, api: Api) -> No
     await api("GET", draft)
     assert await api("DELETE", "/api/flows/canary", {"why": "no better"}) == told
     assert guarded.serving.canary is None
+
+
+async def test_a_check_over_its_time_answers_with_the_words(tmp_path: Path) -> None:
+    async with console(tmp_path, token="hunter2", check_limit_s=0.001) as guarded, aiohttp.ClientSession() as session:
+        api = Api(guarded.base, session)
+        draft = await begun(api)
+        told = await api("POST", f"{draft}/check", {"files": {}}, 503)
+        assert "the check took longer than 0.001 s" in told["error"] and "smaller files" in told["error"]

@@ -12,11 +12,13 @@ from ivr.company import company_of
 from ivr.config import Config
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.library import load_library
+from ivr.dialogue.flows.signature import ActionSignature
 from ivr.dialogue.flows.source import is_of_library, read_directory
 from ivr.dialogue.flows.yaml_tree import MAX_BYTES
 from ivr.errors import FlowError
 from ivr.ports.drafts import Draft, DraftStore
-from ivr.release.candidate import examine
+from ivr.release.candidate import findings_of
+from ivr.release.checker import Checker
 from ivr.release.live import LiveFlows, aside
 from ivr.release.published import FilesChanged
 from ivr.release.serving import ServingVersions
@@ -39,9 +41,10 @@ class DraftDesk:
         store: DraftStore,
         live: LiveFlows,
         serving: ServingVersions,
+        checker: Checker,
     ) -> None:
         self._folder, self._facts, self._store = config.flows.directory, facts, store
-        self._live, self._serving = live, serving
+        self._live, self._serving, self._checker = live, serving, checker
         self._signatures = company_of(config).all_signatures
 
     async def all(self) -> Sequence[Mapping[str, Any]]:
@@ -102,21 +105,15 @@ class DraftDesk:
         for name, text in unsaved.items():
             _fit(name, text)
         _, texts = await self._read(draft)
-        candidate = await aside(examine, {**sources_of(texts), **unsaved}, self._facts())
-        return [finding.as_json() for finding in candidate.findings]
+        findings = await self._checker.run(findings_of, {**sources_of(texts), **unsaved}, self._facts())
+        return [finding.as_json() for finding in findings]
 
     async def diff(self, draft: str) -> Mapping[str, Any]:
         """What callers would notice, beside what is live. Raises FlowError where the files can't be read as flows."""
         _, texts = await self._read(draft)
         sources, live = sources_of(texts), self._serving.live
-        loaded = await aside(load_library, sources, self._signatures)
-        if loaded.library is None:
-            why = "\n".join(finding.render() for finding in loaded.errors)
-            raise FlowError(f"the draft can't be read as flows\n{why}")
-        comparison = await aside(partial(compare, live, loaded.library, proof=False))
-        changes = [change.as_json() for change in comparison.changes]
-        digest = digest_of_set(sources)
-        return {"digest": digest, "against": live.version, "changes": changes, "text": comparison.render()}
+        changes, text = await self._checker.run(_compared, dict(live.sources), sources, self._signatures)
+        return {"digest": digest_of_set(sources), "against": live.version, "changes": changes, "text": text}
 
     async def publish(self, draft: str, by: str, why: str, digest: str) -> Mapping[str, Any]:
         """For everybody. ``digest``: of the diff that was looked at."""
@@ -161,6 +158,18 @@ class DraftDesk:
         if found is None:
             raise NoDraft(draft)
         return found
+
+
+def _compared(
+    before: Mapping[str, str], after: Mapping[str, str], signatures: Mapping[str, ActionSignature]
+) -> tuple[list[dict[str, object]], str]:
+    """In the checker's process. ``before`` serves."""
+    old, new = load_library(before, signatures), load_library(after, signatures)
+    if old.library is None or new.library is None:
+        why = "\n".join(finding.render() for finding in new.errors)
+        raise FlowError(f"the draft can't be read as flows\n{why}")
+    comparison = compare(old.library, new.library, proof=False)
+    return [change.as_json() for change in comparison.changes], comparison.render()
 
 
 def _files(folder: Path) -> Mapping[str, str]:
