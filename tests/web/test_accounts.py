@@ -64,6 +64,8 @@ RULES = {
     ("GET", "/api/flows/main/traffic"): {"dan", "otto"},
     ("GET", "/api/flows/main/bench"): {"dan"},
     ("POST", "/api/flows/rollback"): {"dan"},
+    ("GET", "/workbench"): {"dan"},
+    ("GET", "/api/flow-schema"): {"dan"},
     ("GET", "/api/drafts"): {"dan"},
     ("POST", "/api/drafts"): {"dan"},
     ("GET", "/api/drafts/c1"): {"dan"},

@@ -53,6 +53,8 @@ NEEDED: dict[tuple[str, str], str] = {
     ("GET", "/api/flows/main/bench"): "flows:read",
     ("POST", "/flows/rollback"): "flows:publish",
     ("POST", "/api/flows/rollback"): "flows:publish",
+    ("GET", "/workbench"): "flows:publish",
+    ("GET", "/api/flow-schema"): "flows:read",
     ("GET", "/api/drafts"): "flows:read",
     ("POST", "/api/drafts"): "flows:publish",
     ("GET", "/api/drafts/c1"): "flows:read",

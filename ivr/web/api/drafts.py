@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ivr.dialogue.flows.schema import flow_schema
 from ivr.errors import FlowError
 from ivr.web.backend import BACKEND, DraftConflict, Drafts, NoDraft
 from ivr.web.bodies import json_object, taking
@@ -53,6 +54,12 @@ def _drafts(request: web.Request) -> Drafts:
 
 async def _asked(request: web.Request, usage: str) -> Mapping[str, Any]:
     return await json_object(taking(request, MOST_BYTES), usage)
+
+
+@needs("designer", scope="flows:read")
+async def schema(_: web.Request) -> web.Response:
+    """JSON Schema (2020-12) of the flow files, for editors."""
+    return json_response(flow_schema())
 
 
 @needs("designer", scope="flows:read")
@@ -171,6 +178,7 @@ def _text_or_none(value: object) -> bool:
 
 
 ROUTES = (
+    web.get("/api/flow-schema", schema),
     web.get("/api/drafts", drafts),
     web.post("/api/drafts", begin),
     web.get("/api/drafts/{draft}", draft),

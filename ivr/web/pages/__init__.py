@@ -21,6 +21,7 @@ from ivr.web.pages import (
     simulator,
     tokens,
     words,
+    workbench,
 )
 from ivr.web.rules import account_of, needs
 
@@ -41,6 +42,7 @@ ROUTES = (
     *calls.ROUTES,
     *flows.ROUTES,
     *words.ROUTES,
+    *workbench.ROUTES,
     *simulator.ROUTES,
     *handoff.ROUTES,
     *desk.ROUTES,

@@ -84,7 +84,7 @@ class DraftDesk:
                     raise DraftConflict(f"{name} was changed by somebody else meanwhile", _whole(there))
                 new, clashes = await aside(together, was, text, there.text)
                 if clashes:
-                    told = {**_whole(there), "clashes": [asdict(clash) for clash in clashes]}
+                    told = {**_whole(there), "together": new, "clashes": [asdict(clash) for clash in clashes]}
                     raise DraftConflict(f"{name} was changed by somebody else at the same lines", told)
             base = there.folder
             if there.clashes and there.kept is not None and settles != digest_of(there.folder):

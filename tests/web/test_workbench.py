@@ -1,0 +1,163 @@
+"""The workbench in a real browser: files edited, found wrong and mended, tried, looked at in words and published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.web.accessibility import SERIOUS, violations
+from tests.web.browser import window
+from tests.web.console import Console, console
+from tests.web.people import PASSWORD, Roles
+from tests.web.test_words import lines_changed
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+PEOPLE: Roles = {"dan": ("designer",), "eva": ("designer",), "rosa": ("supervisor",)}
+SAYING = "Hold your deliveries until"
+STARTED_MS = 30_000
+
+
+async def bench(page: Page, served: Console, flow: str = "hold") -> None:
+    await page.goto(f"{served.base}/workbench?flow={flow}")
+    await expect(page.locator(".bench[data-ready]")).to_be_visible()
+    await expect(page.locator("#file-name")).to_have_text(f"{flow}.yaml")
+
+
+async def logged_in(served: Console, page: Page, name: str) -> None:
+    await page.goto(f"{served.base}/login")
+    await page.get_by_label("Name").fill(name)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+async def replaced(page: Page, old: str, new: str) -> None:
+    """As a person does with the editor's search."""
+    await page.locator(".cm-content").press("Control+f")
+    await page.locator(".cm-search input[name=search]").fill(old)
+    await page.locator(".cm-search input[name=replace]").fill(new)
+    await page.locator(".cm-search button[name=next]").click()
+    await page.locator(".cm-search button[name=replace]").click()
+    await page.locator(".cm-search button[name=close]").click()
+
+
+async def test_from_an_edit_to_callers(tmp_path: Path, browser: Browser) -> None:
+    async with window(browser, 1440, 900) as at, console(tmp_path) as served:
+        page, before = at.page, served.serving.live.version
+        await bench(page, served)
+        await expect(page.locator("#count")).to_contain_text("0 errors")
+        await replaced(page, "goto: hold", "goto: hodl")
+        wrong = page.locator("#findings li[data-severity=error]").first
+        await expect(wrong).to_contain_text("hodl")
+        await expect(page.locator(".cm-lintRange-error").first).to_be_visible()
+        await expect(page.locator(".card.error")).to_have_count(1)
+        await wrong.get_by_role("button").click()
+        await expect(page.locator(".cm-activeLine")).to_contain_text("goto: hodl")
+        await replaced(page, "goto: hodl", "goto: hold")
+        await expect(page.locator("#count")).to_contain_text("0 errors")
+        await replaced(page, SAYING, "Shall I hold your deliveries until")
+        await page.keyboard.press("Control+s")
+        await expect(page.locator("#saved")).to_have_text("Saved in your draft")
+        assert served.serving.live.version == before and lines_changed(served.folder, "hold.yaml") == ([], [])
+        await page.get_by_role("button", name="Changes").click()
+        await expect(page.locator("#diff")).to_contain_text("asks before acting: other words")
+        await page.get_by_role("button", name="Publish for everybody").click()
+        await expect(page.locator("#outcome")).to_contain_text("Say why")
+        await page.get_by_label("Why").fill("it is a question")
+        await page.get_by_role("button", name="Publish for everybody").click()
+        await expect(page.locator("#outcome")).to_contain_text("Live as", timeout=STARTED_MS)
+        assert served.serving.live.version != before
+        gone, came = lines_changed(served.folder, "hold.yaml")
+        assert [line.replace(SAYING, "Shall I hold your deliveries until") for line in gone] == came and len(came) == 1
+        (newest,) = await served.workshop.history(1)
+        assert newest["why"] == "it is a question"
+        assert not at.complaints
+
+
+async def test_a_state_of_the_picture_is_a_line_of_the_file_and_the_simulator_follows(
+    tmp_path: Path, browser: Browser
+) -> None:
+    async with window(browser, 1440, 900) as at, console(tmp_path) as served:
+        page = at.page
+        await bench(page, served)
+        await page.locator("#state-hold-held").click()
+        await expect(page.locator(".cm-activeLine")).to_contain_text("held:")
+        await replaced(page, "Nothing is sent before", "Nothing comes before")
+        await page.keyboard.press("Control+s")
+        await expect(page.locator("#saved")).to_have_text("Saved in your draft")
+        await page.get_by_role("button", name="Simulator").click()
+        await page.get_by_role("button", name="Call", exact=True).click()
+        await expect(page.locator("#talk .prompt").last).to_contain_text("What can I do for you?", timeout=STARTED_MS)
+        assert not at.complaints
+
+
+async def test_two_designers_overwrite_nothing(tmp_path: Path, browser: Browser) -> None:
+    async with (
+        console(tmp_path, token="hunter2", people=PEOPLE) as served,
+        window(browser, 1440, 900) as dans,
+        window(browser, 1440, 900) as evas,
+    ):
+        for at, name in ((dans, "dan"), (evas, "eva")):
+            await logged_in(served, at.page, name)
+            await bench(at.page, served)
+        await replaced(dans.page, "about: Hold the member's", "about: Stop the member's")
+        await replaced(evas.page, SAYING, "Stop your deliveries until")
+        for at in (dans, evas):
+            await at.page.keyboard.press("Control+s")
+            await expect(at.page.locator("#saved")).to_have_text("Saved in your draft")
+            await at.page.get_by_role("button", name="Changes").click()
+            await at.page.get_by_label("Why").fill("words")
+            await at.page.get_by_role("button", name="Publish for everybody").click()
+            await expect(at.page.locator("#outcome")).to_contain_text("Live as", timeout=STARTED_MS)
+        _, came = lines_changed(served.folder, "hold.yaml")
+        assert len(came) == 2 and "about: Stop" in came[0] and "Stop your deliveries" in came[1]
+
+
+async def test_completion_and_explanations_come_from_the_schema(tmp_path: Path, browser: Browser) -> None:
+    async with window(browser, 1440, 900) as at, console(tmp_path) as served:
+        page = at.page
+        await bench(page, served)
+        await page.locator("#state-hold-held").click()
+        await page.locator(".cm-content").press("End")
+        await page.keyboard.press("Enter")
+        await page.keyboard.type("  hangov")
+        await expect(page.locator(".cm-tooltip-autocomplete li").first).to_contain_text("hangover")
+        await expect(page.locator(".cm-completionInfo")).to_contain_text("silence")
+        await page.keyboard.press("Escape")
+        await page.keyboard.type("er: 1s")
+        await page.keyboard.press("Enter")
+        await page.keyboard.type("goto: don")
+        await expect(page.locator(".cm-tooltip-autocomplete li").first).to_contain_text("done")
+        await page.keyboard.press("Escape")
+        await page.get_by_text("goto", exact=True).first.hover()
+        await expect(page.locator(".cm-tooltip-hover")).to_contain_text("Where to go next")
+
+
+async def test_without_a_mouse(tmp_path: Path, browser: Browser) -> None:
+    async with window(browser, 1440, 900) as at, console(tmp_path) as served:
+        page = at.page
+        await bench(page, served)
+        await page.locator(".cm-content").focus()
+        await page.keyboard.press("Control+End")
+        await page.keyboard.type("# the end")
+        await page.keyboard.press("Control+s")
+        await expect(page.locator("#saved")).to_have_text("Saved in your draft")
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("document.activeElement.id") != "editor"
+        await expect(page.locator("#files .tag")).to_have_text("changed")
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+async def test_axe_finds_nothing_serious_and_it_fits(tmp_path: Path, browser: Browser, width: int, theme: str) -> None:
+    async with window(browser, width, 900) as at, console(tmp_path) as served:
+        await bench(at.page, served)
+        await replaced(at.page, "goto: hold", "goto: hodl")
+        await expect(at.page.locator("#findings li[data-severity=error]").first).to_contain_text("hodl")
+        for panel in ("Simulator", "Changes", "Picture"):
+            await at.page.get_by_role("button", name=panel, exact=True).click()
+            assert await violations(at.page, *SERIOUS) == []
+        assert await at.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert all("409" in each for each in at.complaints), "there are no changes of what can't be read as flows"
