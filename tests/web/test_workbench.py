@@ -151,7 +151,7 @@ async def test_without_a_mouse(tmp_path: Path, browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-async def test_axe_finds_nothing_serious_and_it_fits(tmp_path: Path, browser: Browser, width: int, theme: str) -> None:
+async def test_axe_finds_nothing_serious_and_it_fits(tmp_path: Path, browser: Browser, width: int) -> None:
     async with window(browser, width, 900) as at, console(tmp_path) as served:
         await bench(at.page, served)
         await replaced(at.page, "goto: hold", "goto: hodl")
