@@ -10,7 +10,7 @@ from typing import Any
 
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.next import Broken
-from ivr.dialogue.flows.company_file import CompanyFile, ServiceAction
+from ivr.dialogue.flows.company_file import BODILESS, CompanyFile, ServiceAction
 from ivr.dialogue.flows.expression import parse_expression
 from ivr.dialogue.flows.state import Http
 from ivr.dialogue.flows.uri_template import EmptyPart, expanded
@@ -71,13 +71,24 @@ def of_action(call: Conversation, action: ServiceAction, arguments: Mapping[str,
         "method": action.method,
         "path": _path(call, action.path, given),
         "query": _evaluated(call, given, action.query),
-        "body": _evaluated(call, given, action.sent),
+        "body": _body(call, action, given),
         "returns": {name: spec.at for name, spec in action.returns.items()},
         "outcomes": {name: list(statuses) for name, statuses in action.outcomes.items()},
         "facts": {fact: _place(call.library.company, fact, at) for fact, at in action.facts.items()},
         "vocabularies": {name: places.model_dump() for name, places in action.vocabularies.items()},
         "types": {name: spec.type for name, spec in action.returns.items()},
     }
+
+
+def _body(call: Conversation, action: ServiceAction, given: _Given) -> dict[str, object]:
+    """As it is written; or each parameter by its name (which may be a word of the expressions', such as "from"), left
+    out while it has no value."""
+    if action.body is not None:
+        return _evaluated(call, given, action.body)
+    sent = {} if action.method in BODILESS else {name: given.get(name) for name in action.parameters}
+    if missing := [n for n, value in sent.items() if value is None and action.parameters[n].required]:
+        raise Broken(f"{call.here}: nothing is known for {missing[0]}")
+    return {n: value for n, value in sent.items() if action.parameters[n].required or value not in (None, "")}
 
 
 def _place(company: CompanyFile | None, fact: str, at: str) -> dict[str, object]:

@@ -133,15 +133,6 @@ class ServiceAction(Node):
             raise ValueError(f"two outcomes have the status {twice[0]}")
         return outcomes
 
-    @property
-    def sent(self) -> Mapping[str, Any]:
-        """The body: as it is written, or each parameter by its name, left out while it has no value."""
-        if self.body is not None:
-            return self.body
-        if self.method in BODILESS:
-            return {}
-        return {name: name if spec.required else f"{name}?" for name, spec in self.parameters.items()}
-
     def signature(self, name: str, facts: Mapping[str, FactSpec]) -> ActionSignature:
         return ActionSignature(
             name=name,

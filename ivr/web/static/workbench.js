@@ -90,7 +90,12 @@ async function open(name) {
 
 async function draw() {
   const flow = flowOf(editor.text());
-  if (flow) await picture.open(drawn = flow, "", draft.id);
+  if (!flow) return;
+  try {
+    await picture.open(drawn = flow, "", draft.id);
+  } catch {
+    // it can't be drawn as it stands: the findings say why, and the last picture stays
+  }
 }
 
 // -- saving: what others did meanwhile is put together with it; where both changed the same lines, somebody chooses ------

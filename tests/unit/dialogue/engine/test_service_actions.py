@@ -35,6 +35,11 @@ actions:
     outcomes: {taken: [409, 4xx]}
     returns: {id: /id}
     risk: none
+  patient.away:
+    service: practice
+    path: /away
+    parameters: {from: date, class: {type: text, required: false}}
+    needs: unknown
   patient.secret: {service: practice, path: /check, parameters: {pin: {type: digits, secret: true}}, needs: unknown}
 vocabularies:
   dentists: {terms: {m: [Doctor Molar, molar], i: [Doctor Incisor]}}
@@ -48,7 +53,7 @@ variables:
   note: text
   number: text
   pin: {type: digits, length: 4, secret: true}
-intents: {book: ["see {dentist} on {day}"], check: [check me]}
+intents: {book: ["see {dentist} on {day}"], check: [check me], away: ["away from {day}"]}
 states:
   who:
     action: patient.identify
@@ -60,6 +65,7 @@ states:
     choices:
       - {intent: book, key: 1, label: "see a dentist", goto: which}
       - {intent: check, key: 2, label: "check", goto: pin}
+      - {intent: away, key: 3, label: "away", goto: away}
   which: {ask: dentist, prompt: "Whom?", goto: when}
   when: {ask: day, prompt: "When?", goto: book}
   book:
@@ -68,6 +74,7 @@ states:
     returns: {number: id}
     on: {ok: ask, taken: ask, failed: human, timeout: human}
   pin: {ask: pin, prompt: "Your PIN?", goto: check}
+  away: {action: patient.away, with: {from: day}, confirm: none, on: {ok: ask, failed: human, timeout: human}}
   check: {action: patient.secret, with: {pin: pin}, on: {ok: ask, failed: human, timeout: human}}
 """
 
@@ -124,6 +131,11 @@ def test_what_is_asked_of_the_service(library: FlowLibrary) -> None:
         "vocabularies": {},
         "types": {"id": "text"},
     }
+
+
+def test_a_parameter_may_be_called_by_a_word_of_expressions(library: FlowLibrary) -> None:
+    away = known(library).say("away from march ninth").performed[-1]
+    assert away.request is not None and away.request["body"] == {"from": "2026-03-09"}
 
 
 def test_what_the_facts_become(library: FlowLibrary) -> None:
