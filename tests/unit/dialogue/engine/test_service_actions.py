@@ -107,6 +107,7 @@ def test_what_is_asked_of_the_service(library: FlowLibrary) -> None:
     assert (identify.name, identify.arguments) == ("patient.identify", {})
     assert identify.request is not None
     assert identify.request["query"] == {"phone": talk.dialogue.facts["call.caller"]}
+    assert identify.request["body"] == {}, "of a GET"
     assert identify.request["facts"] == {
         "caller.id": {"at": "/id", "type": "text", "blank": False},
         "patient.name": {"at": "/name", "type": "text", "blank": False},

@@ -81,12 +81,6 @@ def test_actions_are_signatures() -> None:
     assert signatures["appointment.cancel"].risk == "irreversible"
 
 
-def test_without_a_body_all_parameters_are_sent_and_nothing_where_there_is_none() -> None:
-    actions = company().actions
-    assert actions["appointment.book"].sent == {"day": "day", "note": "note?", "pin": "pin"}
-    assert actions["patient.identify"].sent == {} and actions["appointment.cancel"].sent == {}
-
-
 def test_vocabularies_stand_in_the_file_beside_it_or_come_from_a_service() -> None:
     library = loaded(dentists_csv=DENTISTS).library
     assert library is not None and library.company is not None
