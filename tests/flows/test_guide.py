@@ -16,7 +16,9 @@ from ivr.dialogue.flows.library import load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.dialogue.flows.wording import FILTERS, Wordings
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS
+from ivr.ports import ActionCall
 from ivr.reference import COMPANY
+from ivr.workshop.simulate.mock_services import MockServices, parse_mock
 from tests.flows.reference import FLOWS
 from tests.unit.dialogue.talk import Talk
 
@@ -123,11 +125,17 @@ def test_the_range_of_the_guide_holds() -> None:
 
 
 def test_the_flow_of_the_guide_that_takes_a_message_is_one() -> None:
-    sources = {**read_directory(FLOWS), "remark.yaml": block("message")}
+    company = f"company: Riverside\n{block('message action')}"
+    sources = {**read_directory(FLOWS), "remark.yaml": block("message"), "company.yaml": company}
     loaded = load_library(sources, COMPANY.all_signatures)
     assert loaded.library is not None, "\n".join(f.render() for f in loaded.findings)
-    facts = LineFacts(skills=("general", "retention", "discs"), services=("deliveries",))
-    found = {f.code for f in check(loaded.library, facts) if f.file == "remark.yaml"}
+    facts = LineFacts(skills=("general", "retention", "discs"), services=("deliveries", "office"))
+    mock = parse_mock("office.mock.yaml", block("message mock"))
+    send = {"service": "office", "method": "POST", "path": "/remarks", "body": {"words": "x"}}
+    assert MockServices.of([mock]).perform(ActionCall("http.call", send, "k", "c", {})).outcome == "ok"
+    findings = check(loaded.library, facts)
+    assert [f.render() for f in findings if f.file == "company.yaml"] == []
+    found = {f.code for f in findings if f.file == "remark.yaml"}
     assert found == {"missing-wording", "unused-flow"}, "its Spanish is the reader's, and nobody comes there yet"
 
 

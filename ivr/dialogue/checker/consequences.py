@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.references import SPOKEN_TYPES
 from ivr.dialogue.flows.condition import leaves, names_of
-from ivr.dialogue.flows.model import AGITATION, RANGE_PARTS, Flow, VariableSpec
+from ivr.dialogue.flows.model import AGITATION, RANGE_PARTS, Flow
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
 from ivr.dialogue.flows.state import EdgeSpec, Path, State
 from ivr.dialogue.flows.wording import names_in, slot_names
+from ivr.events import MESSAGE_TAKE
 
 USUAL_RISKS = ("cancellation", "anger")
 
@@ -31,13 +32,17 @@ def check_consequences(findings: Findings) -> None:
     _risk_words(findings)
 
 
-def _used(state: State, variables: Mapping[str, VariableSpec]) -> list[str]:
-    """The variables an action draws on that callers speak."""
+def _used(state: State, flow: Flow) -> list[str]:
+    """The variables an action draws on that callers speak: not what the line made of a message."""
+    variables, made = (
+        flow.slots,
+        {v for each in flow.states.values() if each.action == MESSAGE_TAKE for v in each.returns},
+    )
     values = [*state.arguments.values(), *(value for value, _ in leaves(state.http.body if state.http else {}, ()))]
     names = set[str]().union(*map(names_of, values), names_in(state.http.path if state.http else ""))
     wholes = {name.rpartition(".")[0] for name in names}
     drawn_on = names | {v for v in wholes if v in variables and variables[v].type == "date_range"}
-    return [v for v in variables if v in drawn_on and variables[v].type in SPOKEN_TYPES]
+    return [v for v in variables if v in drawn_on - made and variables[v].type in SPOKEN_TYPES]
 
 
 def _names(said: Collection[str], variable: str) -> bool:
@@ -51,7 +56,7 @@ def _confirmed(findings: Findings, name: str, flow: Flow, sid: str, state: State
     risk = state.http.risk if state.http else signature.risk if signature else "none"
     policy = state.confirm.policy if state.confirm is not None else ""
     what = state.action or (state.http.service if state.http else "")
-    spoken = _used(state, flow.slots)
+    spoken = _used(state, flow)
     path: Path = ("confirm",) if policy else ("action" if state.action else "http",)
     if policy and findings.library.positions(name, "states", sid).has("states", sid, "confirm", "policy"):
         path = ("confirm", "policy")
