@@ -249,7 +249,7 @@ async def running(
                 words=WordingDesk(
                     config, known.now, releases, speech.render, store.audit_log, None, flows.one_at_a_time
                 ),
-                drafts=DraftDesk(config, known.now, store.drafts, flows, serving, checker),
+                drafts=DraftDesk(config, store.drafts, flows, serving, checker),
                 node=config.node,
             ),
             feed,

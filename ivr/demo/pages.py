@@ -13,6 +13,7 @@ SHOWN = {
     "flows": ("/flows", "h1"),
     "flow": ("/flows/human", "#picture svg.flow-graph"),
     "words": ("/words", "[data-key]"),
+    "workbench": ("/workbench", ".bench[data-ready] .card"),
     "accounts": ("/accounts", "[data-account]"),
     "account": ("/account", "h1"),
     "audit": ("/audit", "h1"),

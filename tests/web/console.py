@@ -20,7 +20,7 @@ from ivr.config import Agent, Config, DeskConfig, FlowsConfig, HttpService
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.line_facts import line_facts
 from ivr.ports import Ears
-from ivr.release.checker import LIMIT_S, Checker
+from ivr.release.checker import Checker
 from ivr.release.entry import CallEntry
 from ivr.release.live import LiveFlows
 from ivr.release.releases import Releases
@@ -132,7 +132,7 @@ async def console(
     people: Roles | None = None,
     clock: Callable[[], float] = time.monotonic,
     oidc: Callable[[str], Oidc] | None = None,
-    check_limit_s: float = LIMIT_S,
+    check_limit_s: float = 120.0,
 ) -> AsyncIterator[Console]:
     """``clock``: of the waits of those who guess; ``stopped`` where a test guesses, however busy the machine."""
     flows_folder = folder / "flows"
@@ -179,7 +179,7 @@ async def console(
             context,
             store.audit_log,
             mask,
-            drafts=DraftDesk(config, lambda: line_facts(config), store.drafts, live, serving, checker),
+            drafts=DraftDesk(config, store.drafts, live, serving, checker),
             words=WordingDesk(
                 config, lambda: line_facts(config), releases, speech.render, store.audit_log, None, live.one_at_a_time
             ),

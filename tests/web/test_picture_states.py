@@ -188,7 +188,7 @@ async def test_the_simulator_says_what_was_asked_of_whom(standing: Console, show
     await expect(page.get_by_label("What", exact=True)).to_have_value("deliveries")
     await page.get_by_role("button", name="Call", exact=True).click()
     await expect(page.locator("#talk .prompt").last).to_contain_text("What can I do for you?", timeout=STARTED_MS)
-    done = page.get_by_role("log", name="Done and asked of services")
+    done = page.get_by_label("Done and asked of services")
     await expect(done).to_contain_text("member.identify_by_caller → found")
     await page.get_by_label("answers", exact=True).fill("404")
     await page.get_by_role("button", name="Set").click()

@@ -5,13 +5,13 @@
 const PANEL = `
 <h2 id="try">Try it</h2>
 <form id="dial" class="line"><label for="caller">From</label><input id="caller" value="5035550101" inputmode="tel" autocomplete="off"><label for="language" class="hidden">Language</label><select id="language"></select><button class="primary">Call</button></form>
-<ol id="talk" class="story talk" role="log" aria-live="polite" aria-label="Conversation" tabindex="0"></ol>
+<ol id="talk" class="story talk" aria-live="polite" aria-label="Conversation" tabindex="0"></ol>
 <form id="say" class="line"><label for="words" class="hidden">Say</label><input id="words" placeholder="Say something, or type keys" autocomplete="off" maxlength="300" disabled><button disabled>Say</button></form>
 <div class="keypad" role="group" aria-label="Keypad"></div>
 <div class="line wrap" role="group" aria-label="What else may happen"><button type="button" data-line="/silence" disabled>Silence</button><button type="button" data-line="/hangup" disabled>Hang up</button><button type="button" data-line="/call" disabled>Call again</button></div>
 <div class="facts"><p><strong>State</strong> <code id="state">–</code></p>
 <div><strong>Variables</strong><dl id="slots" class="pairs"></dl></div>
-<div id="asked" hidden><strong>Done and asked of services</strong><ol class="requests" tabindex="0" role="log" aria-label="Done and asked of services"></ol></div>
+<div id="asked" hidden><strong>Done and asked of services</strong><ol class="requests" tabindex="0" aria-live="polite" aria-label="Done and asked of services"></ol></div>
 <form id="answers" class="services" hidden><label for="service">What</label><select id="service"></select><label for="answer">answers</label><input id="answer" placeholder='404, silence, or {"name": "Ada"}' autocomplete="off" maxlength="1500" disabled><button disabled>Set</button></form>
 <fieldset class="line wrap parts"><legend>Break</legend></fieldset>
 <div id="records"></div></div>`;

@@ -85,7 +85,7 @@ async function open(name) {
   showFindings();
   say("");
   await listFiles();
-  await draw();
+  draw(); // and nobody waits for it
 }
 
 async function draw() {
@@ -119,7 +119,7 @@ async function saveNow() {
     say(there.text === text ? "Saved in your draft" : "Saved, with what somebody else changed meanwhile");
     showClashes(there.clashes);
     await listFiles();
-    if (!dirty) { await draw(); simulator.restart(draft.id); }
+    if (!dirty) { draw(); simulator.restart(draft.id); }
   } catch (error) {
     dirty = true;
     if (error instanceof Refused && error.there?.clashes) {
@@ -284,5 +284,5 @@ addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault();
 
 taught(await vocabulary());
 await open(bench.dataset.file);
-await check();
 bench.dataset.ready = "yes";
+check();

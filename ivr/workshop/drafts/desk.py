@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -10,14 +10,12 @@ from typing import Any
 
 from ivr.company import company_of
 from ivr.config import Config
-from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.library import load_library
 from ivr.dialogue.flows.signature import ActionSignature
 from ivr.dialogue.flows.source import is_of_library, read_directory
 from ivr.dialogue.flows.yaml_tree import MAX_BYTES
 from ivr.errors import FlowError
 from ivr.ports.drafts import Draft, DraftStore
-from ivr.release.candidate import findings_of
 from ivr.release.checker import Checker
 from ivr.release.live import LiveFlows, aside
 from ivr.release.published import FilesChanged
@@ -37,13 +35,12 @@ class DraftDesk:
     def __init__(
         self,
         config: Config,
-        facts: Callable[[], LineFacts],
         store: DraftStore,
         live: LiveFlows,
         serving: ServingVersions,
         checker: Checker,
     ) -> None:
-        self._folder, self._facts, self._store = config.flows.directory, facts, store
+        self._folder, self._store = config.flows.directory, store
         self._live, self._serving, self._checker = live, serving, checker
         self._signatures = company_of(config).all_signatures
 
@@ -105,7 +102,7 @@ class DraftDesk:
         for name, text in unsaved.items():
             _fit(name, text)
         _, texts = await self._read(draft)
-        findings = await self._checker.run(findings_of, {**sources_of(texts), **unsaved}, self._facts())
+        findings = await self._live.checked({**sources_of(texts), **unsaved})
         return [finding.as_json() for finding in findings]
 
     async def diff(self, draft: str) -> Mapping[str, Any]:
