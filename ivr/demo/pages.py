@@ -13,7 +13,7 @@ SHOWN = {
     "flows": ("/flows", "h1"),
     "flow": ("/flows/human", "#picture svg.flow-graph"),
     "words": ("/words", "[data-key]"),
-    "workbench": ("/workbench", ".bench[data-ready] .card"),
+    "workbench": ("/workbench", "#picture svg.flow-graph"),
     "accounts": ("/accounts", "[data-account]"),
     "account": ("/account", "h1"),
     "audit": ("/audit", "h1"),
