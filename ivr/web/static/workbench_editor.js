@@ -5,7 +5,7 @@
 // came back, beneath what was typed since. It lives in a shadow root, where its style sheets need no leave of the policy.
 
 import {
-  Annotation, Compartment, EditorState, EditorView, HighlightStyle, autocompletion, basicSetup, hoverTooltip, indentUnit, keymap, lintGutter,
+  Annotation, EditorState, EditorView, HighlightStyle, autocompletion, basicSetup, hoverTooltip, indentUnit, keymap, lintGutter,
   nextDiagnostic, setDiagnostics, syntaxHighlighting, tags, yaml,
 } from "./codemirror.js";
 import { lineChanges } from "./workbench_lines.js";
@@ -41,7 +41,6 @@ export function mountEditor(root, { onChange, onLine, complete, hover }) {
   shadow.append(inner);
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(":host { display: block; } div:first-child { height: 100%; }");
-  const writable = new Compartment();
   let line = 0, since = null;
 
   const told = (view, at) => {
@@ -54,7 +53,7 @@ export function mountEditor(root, { onChange, onLine, complete, hover }) {
     } };
   };
   const extensions = [
-    basicSetup, yaml(), indentUnit.of("  "), lintGutter(), LOOKS, syntaxHighlighting(COLOURS), writable.of([]),
+    basicSetup, yaml(), indentUnit.of("  "), lintGutter(), LOOKS, syntaxHighlighting(COLOURS),
     keymap.of([{ key: "F8", run: nextDiagnostic }]),
     autocompletion({ override: [complete] }), hoverTooltip(told), EditorView.contentAttributes.of(LABEL),
     EditorView.updateListener.of((update) => {
