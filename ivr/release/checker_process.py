@@ -9,13 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from ivr.errors import IvrError
+from ivr.errors import CheckUnavailable, IvrError
+from ivr.workers.bounded import MOST_MEMORY, limit_memory
 from ivr.workers.frames import Life, asked, inherited
 from ivr.workers.link import Link, serve
 
 log = structlog.get_logger(__name__)
 
 NICENESS = 5  # callers go first
+TOO_LARGE = CheckUnavailable(
+    f"the check took more than {MOST_MEMORY >> 20:,} MB of memory", remedy="split the flow into smaller files"
+)
 
 
 class Checks:
@@ -45,6 +49,9 @@ def _answer(question: bytes) -> bytes:
         return pickle.dumps(work(*arguments, **options))
     except IvrError as error:
         return pickle.dumps(error)
+    except MemoryError:
+        log.error("checker.memory", work=work.__name__)
+        return pickle.dumps(TOO_LARGE)
     except Exception:  # its answer is the role's error
         log.exception("checker.failed", work=work.__name__)
         raise
@@ -52,6 +59,7 @@ def _answer(question: bytes) -> bytes:
 
 def main() -> None:
     os.nice(NICENESS)
+    limit_memory()
     asyncio.run(serve(inherited(), Checks))
 
 

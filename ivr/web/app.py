@@ -91,7 +91,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
             raise web.HTTPServiceUnavailable(text="the line is starting; /readyz says how far it is")
         return await handler(request)
     except web.HTTPException as error:
-        if error.status < 400:
+        if error.status < 400 or error.content_type == "application/json":  # it says more than words
             raise
         refusal = error
     except ConnectionError:

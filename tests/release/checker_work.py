@@ -14,3 +14,8 @@ def endless() -> None:
 
 def refused() -> None:
     raise FlowError("not so", remedy="otherwise")
+
+
+def greedy() -> int:
+    """More than a check may have."""
+    return len(bytearray(3 << 30))

@@ -15,7 +15,7 @@ from ivr.errors import CheckUnavailable, FlowError
 from ivr.line_facts import line_facts
 from ivr.release.candidate import examine, findings_of
 from ivr.release.checker import Checker
-from tests.release.checker_work import endless, refused
+from tests.release.checker_work import endless, greedy, refused
 
 FLOWS = Path(__file__).parents[2] / "flows"
 PAUSE_S = 0.5  # generous: typical is 0.02
@@ -77,6 +77,12 @@ async def test_what_the_work_refuses_is_raised_with_its_remedy(checker: Checker)
     with pytest.raises(FlowError, match="not so") as told:
         await checker.run(refused)
     assert told.value.remedy == "otherwise"
+
+
+async def test_what_takes_too_much_memory_is_refused_with_the_bound(checker: Checker) -> None:
+    with pytest.raises(CheckUnavailable, match="more than 2,048 MB of memory"):
+        await checker.run(greedy)
+    assert await checker.run(abs, -1) == 1
 
 
 async def test_a_huge_draft_does_not_stall_the_loop(checker: Checker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from ivr.ports import AuditSearch
 from ivr.workshop.edits import digest_of
+from tests.release.test_checker import PAUSE_S, longest_pause
 from tests.web.console import Console, console
 
 BEARER = {"Authorization": "Bearer hunter2"}
@@ -191,3 +193,23 @@ async def test_a_check_over_its_time_answers_with_the_words(tmp_path: Path) -> N
         draft = await begun(api)
         told = await api("POST", f"{draft}/check", {"files": {"more.yaml": "flow: more\n"}}, 503)
         assert "the check took longer than 0.001 s" in told["error"] and "smaller files" in told["error"]
+
+
+async def test_two_huge_texts_are_put_together_in_bounded_time_or_not_at_all(tmp_path: Path) -> None:
+    """As long as a file may be, every line like the next: a difference of lines takes minutes."""
+    async with console(tmp_path, token="hunter2", check_limit_s=3.0) as guarded, aiohttp.ClientSession() as session:
+        api = Api(guarded.base, session)
+        draft = await begun(api)
+        was = "".join(f"# {n % 3}\n" for n in range(100_000))
+        there = await api("PUT", f"{draft}/files/long.yaml", {"text": was, "digest": digest_of(None), "was": None})
+        theirs = "".join(f"# {n % 4}\n" for n in range(100_000))
+        await api("PUT", f"{draft}/files/long.yaml", {"text": theirs, "digest": there["digest"], "was": was})
+        mine = "".join(f"# {n % 5}\n" for n in range(100_000))
+        over = asyncio.Event()
+        beside = asyncio.create_task(longest_pause(over))
+        body = {"text": mine, "digest": there["digest"], "was": was}
+        told = await api("PUT", f"{draft}/files/long.yaml", body, 503)
+        over.set()
+        assert "took longer than 3 s" in told["error"]
+        assert await beside < PAUSE_S
+        assert (await api("GET", f"{draft}/files/long.yaml"))["text"] == theirs, "nothing is overwritten"

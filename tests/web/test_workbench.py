@@ -118,6 +118,93 @@ async def test_two_designers_overwrite_nothing(tmp_path: Path, browser: Browser)
         assert len(came) == 2 and "about: Stop" in came[0] and "Stop your deliveries" in came[1]
 
 
+async def saved(page: Page, old: str, new: str) -> None:
+    await replaced(page, old, new)
+    await page.keyboard.press("Control+s")
+    await expect(page.locator("#saved")).to_have_text(re.compile("^Saved"))
+
+
+async def looked(page: Page, why: str) -> None:
+    await page.get_by_role("button", name="Changes").click()
+    await expect(page.locator("#publish .primary")).to_be_enabled(timeout=STARTED_MS)
+    await page.get_by_label("Why").fill(why)
+
+
+async def test_the_same_lines_of_two_designers_are_settled_by_one(tmp_path: Path, browser: Browser) -> None:
+    async with (
+        console(tmp_path, token="hunter2", people=PEOPLE) as served,
+        window(browser, 1440, 900) as dans,
+        window(browser, 1440, 900) as evas,
+    ):
+        for at, name in ((dans, "dan"), (evas, "eva")):
+            await logged_in(served, at.page, name)
+            await bench(at.page, served)
+        dan, eva = dans.page, evas.page
+        await saved(dan, "about: Hold the member's", "about: Keep the member's")
+        await saved(dan, SAYING, "Pause your deliveries until")
+        await saved(eva, SAYING, "Stop your deliveries until")
+        await looked(eva, "stop is the word")
+        await eva.get_by_role("button", name="Publish for everybody").click()
+        await expect(eva.locator("#outcome")).to_contain_text("Live as", timeout=STARTED_MS)
+
+        await dan.reload()
+        await expect(dan.locator(".bench[data-ready]")).to_be_visible()
+        clash = dan.get_by_role("region", name="Changed by two")
+        await expect(clash).to_be_visible()
+        await expect(clash.locator("pre").nth(0)).to_contain_text("Pause your deliveries until")
+        await expect(clash.locator("pre").nth(1)).to_contain_text("Stop your deliveries until")
+        await expect(dan.locator(".cm-content")).to_contain_text("Pause your deliveries until")
+        await expect(dan.locator("#files .tag")).to_have_text("clash")
+        await looked(dan, "mine")
+        await dan.get_by_role("button", name="Publish for everybody").click()
+        await expect(dan.locator("#outcome")).to_contain_text("settle that first", timeout=STARTED_MS)
+        _, came = lines_changed(served.folder, "hold.yaml")
+        assert len(came) == 1 and "Stop your deliveries" in came[0], "nothing of Eva's is overwritten"
+
+        await clash.get_by_role("button", name="Take theirs").click()
+        await clash.get_by_label("takes account of both").check()
+        await dan.locator(".cm-content").focus()
+        await dan.keyboard.press("Control+s")
+        await expect(clash).to_be_hidden()
+        await expect(dan.locator("#files .tag")).to_have_text("changed")
+        await looked(dan, "mine, with Eva's word")
+        await dan.get_by_role("button", name="Publish for everybody").click()
+        await expect(dan.locator("#outcome")).to_contain_text("Live as", timeout=STARTED_MS)
+        _, came = lines_changed(served.folder, "hold.yaml")
+        assert len(came) == 2 and "about: Keep" in came[0] and "Stop your deliveries" in came[1]
+
+
+async def test_a_draft_is_tried_on_some_callers(tmp_path: Path, browser: Browser) -> None:
+    async with window(browser, 1440, 900) as at, console(tmp_path) as served:
+        await bench(at.page, served)
+        before = served.serving.live.version
+        await saved(at.page, SAYING, "Shall I hold your deliveries until")
+        await looked(at.page, "is a question better?")
+        await at.page.get_by_label("Percent of callers").fill("25")
+        await at.page.get_by_role("button", name="Try on").click()
+        await expect(at.page.locator("#outcome")).to_contain_text("for 25 % of callers", timeout=STARTED_MS)
+        assert served.serving.canary is not None and served.serving.live.version == before
+        assert served.serving.canary.percent == 25
+        await expect(at.page.locator(".cm-content")).to_contain_text("Shall I hold")
+        assert not at.complaints
+
+
+async def test_a_draft_is_dropped_when_somebody_means_it(tmp_path: Path, browser: Browser) -> None:
+    async with window(browser, 1440, 900) as at, console(tmp_path) as served:
+        page, answers = at.page, [False, True]
+        page.on("dialog", lambda dialog: dialog.accept() if answers.pop(0) else dialog.dismiss())
+        await bench(page, served)
+        await saved(page, SAYING, "Shall I hold your deliveries until")
+        await page.get_by_role("button", name="Changes").click()
+        await page.get_by_role("button", name="Drop the draft").click()
+        await expect(page.locator("#files .tag")).to_have_text("changed")
+        await page.get_by_role("button", name="Drop the draft").click()
+        await expect(page.locator("#outcome")).to_have_text("Your draft is dropped.")
+        await expect(page.locator("#files .tag")).to_have_count(0)
+        await expect(page.locator(".cm-content")).not_to_contain_text("Shall I hold")
+        assert lines_changed(served.folder, "hold.yaml") == ([], []) and answers == []
+
+
 async def test_completion_and_explanations_come_from_the_schema(tmp_path: Path, browser: Browser) -> None:
     async with window(browser, 1440, 900) as at, console(tmp_path) as served:
         page = at.page

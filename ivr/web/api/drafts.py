@@ -36,13 +36,9 @@ class _Refusals:
                 raise web.HTTPNotFound(text="there is no such draft (any more)") from error
             case DraftConflict():
                 told = dumps({"error": str(error), "there": error.there})
-                raise DraftRefused(told) from error
+                raise web.HTTPConflict(text=told, content_type="application/json") from error
             case FlowError():
                 raise web.HTTPConflict(text=str(error)) from error
-
-
-class DraftRefused(Exception):
-    """A 409 with more than words."""
 
 
 def _drafts(request: web.Request) -> Drafts:
@@ -103,9 +99,11 @@ async def save(request: web.Request) -> web.Response:
     if not (_text_or_none(text) and _text_or_none(was) and isinstance(digest, str) and isinstance(settles, str)):
         raise web.HTTPBadRequest(text=SAVE)
     name, which = request.match_info["name"], request.match_info["draft"]
-    return await _told(
-        _drafts(request).save(which, name, author_of(request), text, digest=digest, was=was, settles=settles)
-    )
+    by = author_of(request)
+    with _Refusals():
+        return json_response(
+            await _drafts(request).save(which, name, by, text, digest=digest, was=was, settles=settles)
+        )
 
 
 @needs("designer", scope="flows:read")
@@ -135,7 +133,10 @@ async def publish(request: web.Request) -> web.Response:
     why, digest = _reason(asked, PUBLISH), asked.get("digest")
     if not isinstance(digest, str):
         raise web.HTTPBadRequest(text=PUBLISH)
-    return await _told(_drafts(request).publish(request.match_info["draft"], author_of(request), why, digest))
+    with _Refusals():
+        return json_response(
+            await _drafts(request).publish(request.match_info["draft"], author_of(request), why, digest)
+        )
 
 
 @needs("designer", scope="flows:publish")
@@ -148,7 +149,8 @@ async def canary(request: web.Request) -> web.Response:
     if len(numbers) > MOST_NUMBERS or not all(isinstance(number, str) for number in numbers):
         raise web.HTTPBadRequest(text=CANARY)
     which = request.match_info["draft"]
-    return await _told(_drafts(request).try_out(which, author_of(request), why, digest, percent, numbers))
+    with _Refusals():
+        return json_response(await _drafts(request).try_out(which, author_of(request), why, digest, percent, numbers))
 
 
 @needs("designer", scope="flows:publish")
@@ -156,14 +158,6 @@ async def end_canary(request: web.Request) -> web.Response:
     why = _reason(await _asked(request, END), END)
     with _Refusals():
         return json_response({"version": await _drafts(request).end_canary(author_of(request), why)})
-
-
-async def _told(work: Any) -> web.Response:
-    try:
-        with _Refusals():
-            return json_response(await work)
-    except DraftRefused as refused:
-        return web.Response(status=409, text=str(refused), content_type="application/json")
 
 
 def _reason(asked: Mapping[str, Any], usage: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from ivr.release.published import FilesChanged
 from ivr.release.serving import ServingVersions
 from ivr.web.backend import DraftConflict, NoDraft
 from ivr.workshop.compare.diff import compare
-from ivr.workshop.drafts.view import DraftText, digest_of_set, draft_texts, sources_of, text_of, together
+from ivr.workshop.drafts.view import DraftText, digest_of_set, diverged, draft_texts, sources_of, together
 from ivr.workshop.edits import digest_of, write
 
 TRIES = 5  # at a file that others save at the same moment
@@ -61,7 +61,7 @@ class DraftDesk:
 
     async def file(self, draft: str, name: str) -> Mapping[str, Any]:
         found, folder = await self._found(draft), await aside(_files, self._folder)
-        shown = await aside(text_of, name, folder.get(name), found.files.get(name))
+        shown = await self._text_of(name, folder, found)
         if shown.kept is None and shown.folder is None:
             raise FlowError(f"there is no file {name}")
         return _whole(shown)
@@ -74,12 +74,16 @@ class DraftDesk:
         _fit(name, text)
         for _ in range(TRIES):
             found, folder = await self._found(draft), await aside(_files, self._folder)
-            there = await aside(text_of, name, folder.get(name), found.files.get(name))
+            there = await self._text_of(name, folder, found)
             new = text
             if digest != there.digest:
                 if digest_of(was) != digest:
                     raise DraftConflict(f"{name} was changed by somebody else meanwhile", _whole(there))
-                new, clashes = await aside(together, was, text, there.text)
+                new, clashes = (
+                    await self._checker.run(together, was, text, there.text)
+                    if diverged(was, text, there.text)
+                    else together(was, text, there.text)
+                )
                 if clashes:
                     told = {**_whole(there), "together": new, "clashes": [asdict(clash) for clash in clashes]}
                     raise DraftConflict(f"{name} was changed by somebody else at the same lines", told)
@@ -136,7 +140,7 @@ class DraftDesk:
     async def _looked_at(self, draft: str, digest: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """All files of the draft and of the folder."""
         found, folder = await self._found(draft), await aside(_files, self._folder)
-        texts = await aside(draft_texts, folder, found.files)
+        texts = await self._texts(folder, found)
         sources = sources_of(texts)
         if digest_of_set(sources) != digest:
             raise DraftConflict(SEEN, {})
@@ -148,7 +152,19 @@ class DraftDesk:
 
     async def _read(self, draft: str) -> tuple[Draft, Mapping[str, DraftText]]:
         found, folder = await self._found(draft), await aside(_files, self._folder)
-        return found, await aside(draft_texts, folder, found.files)
+        return found, await self._texts(folder, found)
+
+    async def _text_of(self, name: str, folder: Mapping[str, str], found: Draft) -> DraftText:
+        return (await self._texts({name: folder[name]} if name in folder else {}, found, (name,)))[name]
+
+    async def _texts(
+        self, folder: Mapping[str, str], found: Draft, names: Collection[str] | None = None
+    ) -> Mapping[str, DraftText]:
+        """All files, or those of ``names``. What has to be merged is where it can be ended."""
+        kept = {name: each for name, each in found.files.items() if names is None or name in names}
+        apart = any(diverged(each.base, each.text, folder.get(name)) for name, each in kept.items())
+        texts = await (self._checker.run if apart else aside)(draft_texts, folder, kept)
+        return {name: DraftText(name, None, None) for name in names or ()} | texts
 
     async def _found(self, draft: str) -> Draft:
         found = await self._store.find(draft)

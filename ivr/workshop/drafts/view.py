@@ -43,6 +43,11 @@ def text_of(name: str, folder: str | None, kept: DraftFile | None) -> DraftText:
     return DraftText(name, text, folder, kept, clashes)
 
 
+def diverged(was: str | None, mine: str | None, theirs: str | None) -> bool:
+    """Whether ``together`` has to merge lines, which takes a while for large texts and may take very long."""
+    return len({was, mine, theirs}) == 3 and was is not None and mine is not None and theirs is not None
+
+
 def together(was: str | None, mine: str | None, theirs: str | None) -> tuple[str | None, tuple[Clash, ...]]:
     """As ``merge3``, for files that come and go too: a file goes only where nobody changed it."""
     if mine == theirs or theirs == was:

@@ -25,6 +25,7 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError, IvrError
 from ivr.events import CALLER_ID
 from ivr.record import Entered, Performed
+from ivr.workers.bounded import MOST_MEMORY, limit_memory
 from ivr.workers.frames import Life, asked, inherited
 from ivr.workers.link import Link, serve
 from ivr.workshop.folder import Folder, mocks_of
@@ -84,6 +85,9 @@ class SimulatedCalls:
             told = asyncio.run(self._begin(number, **question) if kind == BEGIN else self._obey(number, **question))
         except IvrError as error:
             told = {"error": str(error)}
+        except MemoryError:
+            log.error("simulation.memory", flow_version=question.get("version", ""))
+            told = {"error": f"the simulated call took more than {MOST_MEMORY >> 20:,} MB of memory"}
         except Exception:  # a simulated call must not end the others
             log.exception("simulation.failed", flow_version=question.get("version", ""))
             told = {"error": "the simulation failed; the log says why"}
@@ -156,6 +160,7 @@ def _words(line: str) -> str:
 
 def main() -> None:
     os.nice(NICENESS)
+    limit_memory()
     asyncio.run(serve(inherited(), SimulatedCalls))
 
 

@@ -17,19 +17,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
-
 from ivr.config import Config
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError, UnavailableError
+from ivr.workers.bounded import BoundedWorker, Tell
 from ivr.workers.frames import FIRST
 from ivr.workers.process import Role, Worker
 
-log = structlog.get_logger(__name__)
-
 KEPT = 8  # versions: the live one, and drafts
 FLOWS, BEGIN, OBEY, FORGET = range(FIRST, FIRST + 4)
-ANSWER_S = 20.0  # twenty others may have asked before
+LIMIT_S = 10.0  # of one request; the largest flows that we know begin in one
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +63,17 @@ _ROLE = Role(
 
 
 class Simulator:
-    """Owner of the process (``workers.process.Owner``). ``prepare`` starts it."""
+    """``prepare`` starts the process. Each request is bounded: what never comes to an end ends the process,
+    and all have to call again."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._worker = Worker(_ROLE, self)
-        self._starting: asyncio.Task[str] | None = None
+    def __init__(self, config: Config, limit_s: float = LIMIT_S) -> None:
+        def late() -> SimulatorUnavailable:
+            return SimulatorUnavailable(
+                f"the simulated call took longer than {limit_s:g} s", remedy="see what the checker says of these files"
+            )
+
+        self._worker = BoundedWorker(_ROLE, limit_s, late, setup=pickle.dumps(config), forgotten=self._forget)
+        self._starting: asyncio.Task[Worker] | None = None
         self._told: list[str] = []  # versions that the process knows, the latest last
         self._numbers = itertools.count(1)
 
@@ -83,6 +85,7 @@ class Simulator:
         """Start the process unless it runs: somebody looks at a flow, and may want to try it in a moment."""
         if self._starting is None:
             self._starting = asyncio.create_task(self._worker.start(), name="simulator-start")
+            self._starting.add_done_callback(lambda done: done.cancelled() or done.exception())  # is said to who calls
 
     async def stop(self) -> None:
         starting, self._starting = self._starting, None
@@ -92,57 +95,47 @@ class Simulator:
         await self._worker.stop()
 
     async def trial(self, version: Version, flow: str, caller: str, language: str) -> RemoteTrial:
-        """A call that begins in ``flow``. Raises SimulatorUnavailable."""
-        self.prepare()
-        assert self._starting is not None
-        await asyncio.shield(self._starting)
-        if not await self._worker.wait_up(_ROLE.start_s):
-            raise SimulatorUnavailable("the simulator does not start", remedy="see worker.* in the log")
-        if version.name not in self._told:
-            self._told = [*self._told, version.name][-KEPT:]
-            flows = {"version": version.name, "sources": dict(version.sources)}
-            self._worker.send(FLOWS, 0, json.dumps(flows).encode())
-        question = {"version": version.name, "flow": flow, "caller": caller, "language": language}
-        return RemoteTrial(self._worker, next(self._numbers), question)
+        """A call that begins in ``flow``."""
+        return RemoteTrial(self, next(self._numbers), version, flow, caller, language)
 
-    # --- for the worker (Owner) ------------------------------------------------------------------------------
+    async def ask(self, kind: int, number: int, version: Version, question: Mapping[str, str]) -> Mapping[str, Any]:
+        """What came of it. Raises SimulatorUnavailable, FlowError. Whoever gives up waiting ends nobody's call."""
 
-    def setup(self) -> bytes:
-        return pickle.dumps(self._config)
+        def known(tell: Tell) -> None:
+            if version.name not in self._told:
+                self._told = [*self._told, version.name][-KEPT:]
+                tell(FLOWS, 0, json.dumps({"version": version.name, "sources": dict(version.sources)}).encode())
 
-    def ready(self, body: bytes) -> bool:
-        return True
+        asking = asyncio.create_task(
+            self._worker.ask(kind, number, json.dumps(question).encode(), before=known), name="simulated"
+        )
+        asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        told: Mapping[str, Any] = json.loads(await asyncio.shield(asking))
+        if error := told.get("error"):
+            raise FlowError(error)
+        return told
 
-    def received(self, kind: int, number: int, body: bytes) -> None:
-        """It says nothing unasked."""
+    def end(self, number: int) -> None:
+        self._worker.tell(FORGET, number)
 
-    def lost(self, reason: str, restart_in_s: float | None) -> None:
-        """A new process knows no flows and no calls."""
+    def _forget(self) -> None:
         self._told = []
-        if restart_in_s is not None:
-            log.warning("worker.died", role=_ROLE.name, pid=self.pid, reason=reason, restart_in_s=restart_in_s)
 
 
 class RemoteTrial:
     """Implements ``ivr.web.backend.Trial``."""
 
-    def __init__(self, worker: Worker, number: int, question: Mapping[str, str]) -> None:
-        self._worker = worker
-        self._number = number
-        self._question = question
+    def __init__(
+        self, simulator: Simulator, number: int, version: Version, flow: str, caller: str, language: str
+    ) -> None:
+        self._simulator, self._number, self._version = simulator, number, version
+        self._question = {"version": version.name, "flow": flow, "caller": caller, "language": language}
 
     async def begin(self) -> Mapping[str, Any]:
-        return await self._ask(BEGIN, self._question)
+        return await self._simulator.ask(BEGIN, self._number, self._version, self._question)
 
     async def obey(self, line: str) -> Mapping[str, Any]:
-        return await self._ask(OBEY, {"line": line})
+        return await self._simulator.ask(OBEY, self._number, self._version, {"line": line})
 
     def close(self) -> None:
-        self._worker.send(FORGET, self._number)
-
-    async def _ask(self, kind: int, question: Mapping[str, str]) -> Mapping[str, Any]:
-        answer = await self._worker.request(kind, self._number, json.dumps(question).encode(), timeout_s=ANSWER_S)
-        told: Mapping[str, Any] = json.loads(answer)
-        if error := told.get("error"):
-            raise FlowError(error)
-        return told
+        self._simulator.end(self._number)
