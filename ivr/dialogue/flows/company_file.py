@@ -39,11 +39,13 @@ At = Annotated[str, AfterValidator(_pointer)]
 
 
 class FactSpec(Node):
-    """Something that is known about a caller once an action has brought it. ``blank``: it may be "" for some."""
+    """Something that is known about a caller once an action has brought it. ``blank``: it may be "" for some. A
+    ``secret`` one is there for conditions and services, and shown nowhere."""
 
     type: FactType
     about: str = ""
     blank: bool = False
+    secret: bool = False
 
 
 Fact = Annotated[FactSpec, short_for("type", str)]
@@ -198,6 +200,11 @@ class CompanyFile(Node):
         default_factory=dict
     )
     vocabularies: dict[Word, Annotated[VocabularySpec, short_for("file", str)]] = Field(default_factory=dict)
+
+    @cached_property
+    def secrets(self) -> frozenset[str]:
+        """The facts that are secret."""
+        return frozenset(name for name, spec in self.facts.items() if spec.secret)
 
     @cached_property
     def signatures(self) -> Mapping[str, ActionSignature]:

@@ -67,6 +67,11 @@ class FlowLibrary:
         return tuple(dict.fromkeys(base + [(k[1], k[2]) for k in self.wordings]))
 
     @property
+    def secret_facts(self) -> frozenset[str]:
+        """What the company file declares so."""
+        return self.company.secrets if self.company is not None else frozenset()
+
+    @property
     def sourced(self) -> Sequence[tuple[str, VocabularySpec]]:
         """The vocabularies that the company's services have, by name."""
         company = self.company

@@ -230,7 +230,7 @@ class Driver:
         request = perform.arguments if perform.name == HTTP else perform.request
         name, arguments = (perform.name, perform.arguments) if request is None else (HTTP, request)
         language = str(self.facts.get("call.language", "en-US"))
-        call = ActionCall(name, arguments, perform.key, self.call_id, self.facts, language)
+        call = ActionCall(name, arguments, perform.key, self.call_id, self.dialogue.facts_for_actions, language)
         recorded = self._sandbox.recorder is not None and arguments.get("service") not in self.services
         if request is not None and self.services and not recorded:
             return self._sandbox.mocks.before(self.services).perform(call)
