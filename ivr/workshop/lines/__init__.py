@@ -1,7 +1,8 @@
 """Whole small lines to begin with: a company's name, its hours and its languages make them its own.
 
 Templates are the files beside this one, ``TEMPLATE.FILE``, and those that every line has, ``common.FILE``. A line of
-one that ends in ``#es`` is there where Spanish is spoken only; ``@NAME@`` is what the company said.
+one that ends in ``#es`` is there where Spanish is spoken, in ``#one`` where it isn't; ``@NAME@`` is what the company
+said.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ FIRST, SPANISH = "en-US", "es-ES"
 LANGUAGES = (FIRST, SPANISH)
 HOURS, HUMAN, ZONE = "mon-fri 09:00-17:00", "sip:agent@127.0.0.1:5090", "America/Los_Angeles"
 """What is taken where nothing is said."""
-_MARK = re.compile(r"^(.*?)\s*#es$")
+_MARK = re.compile(r"^(.*?)\s*#(es|one)$")
 _PLACE = re.compile(r"@([A-Z_]+)@")
 _COMPANY = re.compile(r"[^\x00-\x1f\"\\{}<>@#\[\]|*_`]{1,60}\Z")
 _SIP = re.compile(r"sips?:[^\s\"\\<>@]+@[^\s\"\\<>@]+\Z")
@@ -113,7 +114,7 @@ class NewLine:
         marked = _MARK.match(line)
         if marked is None:
             return line
-        return marked[1] if SPANISH in self.languages else None
+        return marked[1] if (SPANISH in self.languages) is (marked[2] == "es") else None
 
     def _said(self, place: re.Match[str]) -> str:
         template = TEMPLATES[self.template]
