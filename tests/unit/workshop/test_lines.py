@@ -34,6 +34,7 @@ def test_it_checks_clean_and_its_scripts_pass(
     assert main(["flow", "check", "--strict", "--profile", "gethuman-1.0"]) == 0
     assert ("declared: one language, en-US" in capsys.readouterr().out) is (languages == ("en-US",))
     assert main(["flow", "test", "--least", "95"]) == 0
+    assert "unused-answer" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
