@@ -9,6 +9,7 @@ import pytest
 
 from ivr.dialogue.engine.contract import ActionDone, Record, Say
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.secrets import secret_names
 from ivr.events import ActionResult
 from ivr.identity import CALLER_IDENTITY, CALLER_TRUSTED
 from tests.unit.dialogue.talk import HUMAN, ROOT, Talk, made
@@ -75,7 +76,7 @@ states:
 PIN, WORD = "4711", "marzipan"
 WHO = {"caller.id": "", CALLER_IDENTITY: "unknown", CALLER_TRUSTED: True}
 KNOWN = {"caller.id": "7", "patient.name": "Ada", "patient.pin": PIN, "patient.word": WORD}
-FORMS = (PIN, "4 7 1 1", "four seven one one", "forty seven eleven", WORD)
+FORMS = (PIN, "4 7 1 1", "four seven one one", "forty seven eleven", "cuatro siete uno uno", WORD)
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +85,9 @@ def library() -> FlowLibrary:
     return made({"main.yaml": MAIN, "company.yaml": COMPANY, "human.yaml": HUMAN, **universals}, {})
 
 
-def known(library: FlowLibrary) -> Talk:
-    return done(Talk(library, entry="main", perform=False, facts=WHO), ActionResult("ok", facts=KNOWN))
+def known(library: FlowLibrary, language: str = "en-US") -> Talk:
+    talk = Talk(library, entry="main", perform=False, facts=WHO, language=language)
+    return done(talk, ActionResult("ok", facts=KNOWN))
 
 
 def done(talk: Talk, result: ActionResult) -> Talk:
@@ -105,12 +107,13 @@ def is_hidden(talk: Talk) -> bool:
     return not any(form in shown(talk) for form in FORMS)
 
 
-def test_a_prompt_says_it_to_the_caller_and_to_nobody_else(library: FlowLibrary) -> None:
-    talk = known(library)
-    assert "four seven one one, marzipan" in talk.said
+@pytest.mark.parametrize(("language", "said"), [("en-US", "four seven one one"), ("es-ES", "cuatro siete uno uno")])
+def test_a_prompt_says_it_to_the_caller_and_to_nobody_else(library: FlowLibrary, language: str, said: str) -> None:
+    talk = known(library, language)
+    assert f"{said}, marzipan" in talk.said
     assert is_hidden(talk) and "•••" in shown(talk)
-    spoken = [words for e in talk.effects if isinstance(e, Say) for words in e.words if "four" in words.text]
-    assert spoken and all(words.masked is not None and "four" not in words.masked for words in spoken)
+    spoken = [words for e in talk.effects if isinstance(e, Say) for words in e.words if said in words.text]
+    assert spoken and all(words.masked is not None and said not in words.masked for words in spoken)
 
 
 def test_it_is_masked_where_facts_are_read_and_blank_stays_blank(library: FlowLibrary) -> None:
@@ -140,6 +143,19 @@ def test_an_argument_and_a_copy_are_masked_too(library: FlowLibrary) -> None:
     assert tell.shown == {"note": "•••", "copy": "•••"}
     assert "Told: four" not in shown(done(talk, ActionResult("ok"))) and is_hidden(talk)
     assert talk.dialogue.slots["copy"] == "•••"
+
+
+def test_it_stays_one_in_the_flows_that_it_is_passed_to(library: FlowLibrary) -> None:
+    inner = (
+        "flow: inner\nstart: end\nparameters: {given: text}\nstates:\n  end: {return: done, values: {back: given}}\n"
+    )
+    call = "call: inner\n    with: {given: patient.pin}\n    returns: {copy: back}\n    on: {done: tell}"
+    main = MAIN.replace("copied: {set: {copy: patient.pin}, goto: tell}", f"copied:\n    {call}")
+    flows = made({**library.sources, "main.yaml": main, "inner.yaml": inner}, {})
+    secret = secret_names(flows)
+    assert "given" in secret["inner"] and "copy" in secret["main"] and "patient.pin" in secret["inner"]
+    talk = known(flows).say("tell them")
+    assert talk.performed[-1].arguments == {"note": PIN, "copy": PIN} and is_hidden(talk)
 
 
 def test_path_query_and_body_of_an_http_state_are_masked(library: FlowLibrary) -> None:
