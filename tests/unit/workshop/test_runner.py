@@ -182,6 +182,13 @@ async def test_junit_says_the_same(sandbox: Sandbox, tmp_path: Path) -> None:
     assert "sya means nothing" in str(second[0][0].get("message"))
 
 
+async def test_junit_has_the_remarks(sandbox: Sandbox, tmp_path: Path) -> None:
+    report = await run(sandbox, f"      - answer: {UNDO}\n      - say: agent\n", "      - say: agent\n")
+    write_junit(report, tmp_path / "junit.xml")
+    one, other = ElementTree.parse(tmp_path / "junit.xml").iter("testcase")
+    assert "[unused-answer]" in str(one.findtext("system-out")) and other.find("system-out") is None
+
+
 async def test_junit_survives_what_callers_may_say(sandbox: Sandbox, tmp_path: Path) -> None:
     text = HEAD + '  - {name: odd, steps: [{say: "bell \\a and \\x1b"}, {expect: {prompt: Really}}]}\n'
     report = await Runner(library(), sandbox).run([parse_script(HERE, text)])

@@ -59,8 +59,8 @@ def test_what_a_real_service_answered_is_recorded_without_it() -> None:
     data = PersonalData(secret, ())
     answer: Mapping[str, object] = {"id": "7", "pin": PIN, "word": WORD}
     data.learn(answer)
-    assert data.masked(answer) == {"id": "7", "pin": "1234", "word": "secret"}
-    assert data.path(f"/of/{PIN}") == "/of/1234"
+    assert data.masked(answer) == {"id": "7", "pin": "12345678", "word": "secret"}
+    assert data.path(f"/of/{PIN}") == "/of/12345678"
 
 
 def test_colleagues_read_that_it_is_secret() -> None:
