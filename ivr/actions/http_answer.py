@@ -91,7 +91,7 @@ def read(payload: Any, invocation: Invocation) -> ActionResult:
 
 def fitted(value: object, kind: str) -> object:
     """A JSON value as one of a declared type: text, number, digits, phone, date (its day in ISO 8601), time (HH:MM),
-    boolean, money (cents). Raises ValueError: it is not there, or another thing."""
+    boolean, money (cents), duration (minutes). Raises ValueError: it is not there, or another thing."""
     if value is None or isinstance(value, list | dict) or (isinstance(value, str) and not value.strip()):
         raise ValueError("nothing is there")
     match kind:
@@ -99,7 +99,7 @@ def fitted(value: object, kind: str) -> object:
             if not isinstance(value, bool):
                 raise ValueError("no boolean")
             return value
-        case "number" | "ordinal" | "money":
+        case "number" | "ordinal" | "money" | "duration":
             return _whole(value)
         case "digits":
             text = str(value)

@@ -88,7 +88,7 @@ def parse(signature: ActionSignature, call: ActionCall) -> Invocation:
 
 def _parsed(parameter: Parameter, value: object) -> Any:
     match parameter.type:
-        case "title" | "number" | "ordinal" | "money":
+        case "title" | "number" | "ordinal" | "money" | "duration":
             return _integer(value)
         case "digits":
             if not (isinstance(value, (str, int)) and str(value).isascii() and str(value).isdigit()):

@@ -2,7 +2,7 @@
 ``ivr.service`` wires them. Siblings never import each other: they meet here.
 """
 
-from ivr.dialogue.understanding.grammar import DigitRun as DigitRun
+from ivr.dialogue.understanding.grammar import CharacterRun as CharacterRun
 from ivr.dialogue.understanding.grammar import SpeechGrammar as SpeechGrammar
 from ivr.media.clip import Clip as Clip
 from ivr.media.clip import LegStats as LegStats

@@ -77,7 +77,7 @@ def observe(part: str, each: int) -> tuple[list[Observation], dict[str, StateGra
 
 
 def meaning(text: str, phrase: int | None, grammar: StateGrammar) -> Meaning | None:
-    if text.isdecimal() and grammar.digit_slot is not None:
+    if text.isdecimal() and grammar.run_slot is not None:
         return Meaning("digits " + text)
     read = readings([Hypothesis(text, 1.0, phrase, Accept.ACCEPT)], grammar)
     return read[0].meaning if read else None
@@ -203,9 +203,7 @@ def rival(kept: Sequence[Hypothesis], grammar: StateGrammar) -> Meaning | None:
     found = did_you_mean(heard) if heard else None
     if found is None:
         return None
-    return (
-        Meaning("digits " + found.text) if found.text.isdecimal() and grammar.digit_slot is not None else found.meaning
-    )
+    return Meaning("digits " + found.text) if found.text.isdecimal() and grammar.run_slot is not None else found.meaning
 
 
 def report(observations: Sequence[Observation], grammars: dict[str, StateGrammar]) -> int:

@@ -22,7 +22,7 @@ import numpy as np
 import soxr
 
 from ivr.dialogue.engine.contract import ActionDone, Perform
-from ivr.dialogue.understanding.grammar import DigitRun, Meaning, SpeechGrammar, filled, slot_names
+from ivr.dialogue.understanding.grammar import CharacterRun, Meaning, SpeechGrammar, filled, slot_names
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.n_best import words_of
 from ivr.events import ActionResult
@@ -105,7 +105,7 @@ def corpus(part: str) -> Corpus:
         name = f"digits {length}"
         grammars[name] = fixed
         speech[name] = dataclasses.replace(
-            fixed.speech, key=f"{fixed.speech.key} {length}", digits=DigitRun(length, length)
+            fixed.speech, key=f"{fixed.speech.key} {length}", run=CharacterRun(length, length)
         )
         answers.append(Answer(name, " ".join(digits), Meaning("digits " + digits)))
     states = ("ask", "confirm", "title", "place", "digits 5")

@@ -113,6 +113,15 @@ def test_the_bounds_of_the_guide_hold() -> None:
     assert "on Friday, May first, at three thirty in the afternoon." in talk.said
 
 
+def test_the_measures_of_the_guide_hold() -> None:
+    talk = Talk(without_spanish("repair.yaml", block("measures")), entry="repair")
+    for said in ("bravo kilo one two three four", "two", "about a hundred and fifty dollars"):
+        talk.say(said)
+    assert (
+        "B as in bravo, K as in kilo, one two three four, for two hours, up to one hundred fifty dollars." in talk.said
+    )
+
+
 def test_the_range_of_the_guide_holds() -> None:
     library = without_spanish("room.yaml", block("range"))
     talk = Talk(library, entry="room")  # on 3 March 2026

@@ -23,7 +23,8 @@ _FEW = 3  # titles named in a note
 _SAMPLES: Mapping[str, str] = {
     "title": "casablanca", "number": "three", "ordinal": "third", "digits": "one two three four", "date": "july fourth",
     "boolean": "yes", "time": "three thirty", "date_range": "from july fourth to july sixth",
-    "phone": "six one seven five five five zero one three four",
+    "phone": "six one seven five five five zero one three four", "duration": "ninety minutes",
+    "money": "twelve dollars", "code": "bravo kilo one two three four",
 }  # fmt: skip
 
 

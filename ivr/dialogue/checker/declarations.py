@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ivr.dialogue.flows.model import VariableSpec
+from ivr.dialogue.spoken.codes import pattern_of
 from ivr.dialogue.spoken.phone import LONGEST
 
+_AS_PATTERN = "write pattern: AA-9999, of two letters and four digits"
 _MEASURED = ("digits", "phone")  # by length:
-_BOUNDED = ("number", "ordinal", "money")  # by min: and max:
+_BOUNDED = ("number", "ordinal", "money", "duration")  # by min: and max:
 
 
 def misused(spec: VariableSpec, name: str) -> Iterator[tuple[str, str, str]]:
@@ -19,6 +21,15 @@ def misused(spec: VariableSpec, name: str) -> Iterator[tuple[str, str, str]]:
         if bound is not None and spec.type not in _BOUNDED:
             remedy = "write length: instead" if spec.type in _MEASURED else f"remove {key}:"
             yield key, f"{name} is a {spec.type}, and {key}: is of a number", remedy
+    if spec.patterns and spec.type != "code":
+        yield "pattern", f"{name} is a {spec.type}, and pattern: is of a code", "remove pattern:"
+    elif spec.type == "code" and not spec.patterns:
+        yield "bounds", f"{name} is a code, and nothing says how it is written", _AS_PATTERN
+    for pattern in spec.patterns:
+        try:
+            pattern_of(pattern)
+        except ValueError as error:
+            yield "bounds", f"{name}: {error}", _AS_PATTERN
     if spec.type == "phone" and spec.length is not None:
         longest = spec.length if isinstance(spec.length, int) else spec.length[1]
         if longest > LONGEST:

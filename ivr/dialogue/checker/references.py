@@ -31,7 +31,8 @@ FACTS = frozenset({
     CALLER_TRUSTED, *IDENTITY_FACTS, *WAIT_FACTS, *PLACE_FACTS,
 })  # fmt: skip
 SPOKEN_TYPES = frozenset(
-    {"title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "boolean", "choice"}
+    {"title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "duration", "money", "code"}
+    | {"boolean", "choice"}
 )
 ASKED_TYPES = SPOKEN_TYPES | {"text"}  # text is dictated: all that is said, so it is no part of a phrase
 _KEYS = {  # what a state may say besides prompt, set, clear, about and universals, by its kind

@@ -12,13 +12,15 @@ from datetime import date
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.flows.model import Flow
 
-WHOLE = frozenset({"number", "ordinal", "money"})
+WHOLE = frozenset({"number", "ordinal", "money", "duration"})
 """Types whose values are whole numbers."""
 
 SAID_AS: Mapping[str, frozenset[str]] = {
     "number": frozenset({"number", "ordinal", "plural", "digits", "money", "spell", "label"}),
     "ordinal": frozenset({"number", "ordinal", "plural", "digits", "spell", "label"}),
     "money": frozenset({"money", "number", "label"}),
+    "duration": frozenset({"duration", "number", "plural", "label"}),
+    "code": frozenset({"code", "spell", "label"}),
     "digits": frozenset({"digits", "number", "ordinal", "plural", "spell", "label"}),
     "phone": frozenset({"phone", "digits", "spell", "label"}),
     "date": frozenset({"date", "label"}),
@@ -32,7 +34,7 @@ SAID_AS: Mapping[str, frozenset[str]] = {
 
 USUAL: Mapping[str, str] = {
     "number": "number", "ordinal": "ordinal", "money": "money", "digits": "digits", "date": "date",
-    "time": "time",
+    "time": "time", "duration": "duration", "code": "code",
 }  # fmt: skip
 """The filter that says a type best; without one the name by itself does."""
 
@@ -42,6 +44,7 @@ FACTS: Mapping[str, str] = {"hours.open": "boolean", "wait.position": "number", 
 
 _ALIKE = (  # types that pass for one another
     {"number", "ordinal", "money"}, {"digits", "number", "text"}, {"digits", "phone", "text"},
+    {"code", "digits", "text"}, {"duration", "number"},
     {"choice", "text", "boolean"}, {"title", "text"},
 )  # fmt: skip
 
@@ -54,7 +57,7 @@ def literal_fits(value: object, wanted: str) -> bool:
     """Whether a value that stands in the file can be one of a type; so it is taken to be where the type isn't known."""
     text = str(value)
     match wanted:
-        case "number" | "ordinal" | "money":
+        case "number" | "ordinal" | "money" | "duration":
             return not isinstance(value, bool) and re.fullmatch(r"-?\d+(\.0)?", text) is not None
         case "digits":
             return not isinstance(value, bool) and text.isascii() and text.isdigit()

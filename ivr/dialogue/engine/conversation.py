@@ -142,6 +142,8 @@ class Conversation:
         match spec:
             case VariableSpec(type="number" | "ordinal" | "digits" | "phone" | "date" | "date_range" | "time"):
                 return self.fitted(value.value, spec) or value
+            case VariableSpec(type="duration" | "money" | "code"):
+                return self.fitted(value.value, spec) or value
             case VariableSpec(type="choice") if isinstance(value.value, str):
                 phrases = self.words.values(flow, name, spec.values).get(value.value, ())
                 return SlotValue(value.value, phrases[0] if phrases else value.label)

@@ -8,8 +8,10 @@ from datetime import date
 
 from ivr.dialogue.spoken.normalisation import next_on
 from ivr.dialogue.spoken.similarity import unaccented
+from ivr.dialogue.understanding.code_slot import ON_KEYS, CodeSlot
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Vocabulary
+from ivr.dialogue.understanding.measure_slots import DurationSlot, MoneySlot
 from ivr.dialogue.understanding.phone_slot import PhoneSlot
 from ivr.dialogue.understanding.range_slots import DateRangeSlot
 from ivr.dialogue.understanding.slots import (
@@ -28,8 +30,7 @@ INTERDIGIT_S = 3.0
 ALWAYS_HUMAN = ("0", "*0", "#0")  # whatever the universals say
 LONGEST = 40
 
-_ON_KEYS = ("abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz")  # from 2 on
-_LETTERS = {letter: str(key) for key, letters in enumerate(_ON_KEYS, 2) for letter in letters}
+_LETTERS = {letter: str(key) for key, letters in enumerate(ON_KEYS, 2) for letter in letters}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,10 @@ class DtmfEntry:
                 return len(keys) >= len(str(maximum))  # not earlier: who keys 99 of 50 must not get 9
             case DigitSlot(maximum=maximum) | PhoneSlot(maximum=maximum):
                 return len(keys) >= maximum
+            case DurationSlot(maximum=maximum) | MoneySlot(maximum=maximum):
+                return len(keys) >= len(str(maximum))
+            case CodeSlot() as code:
+                return code.complete(keys)
             case TimeSlot():
                 return len(keys) == 4 or (len(keys) == 3 and keys[0] not in "12")
             case BoundedDateSlot(full=True) | DateRangeSlot(full=True):
@@ -111,9 +116,11 @@ class DtmfEntry:
                 return Entered(keys, (run.value(keys),) if run.fits(keys) else ())
             case TitleSlot(vocabulary=vocabulary):
                 return Entered(keys, self._titles(keys, vocabulary))
-            case TimeSlot() | BoundedDateSlot() | DateRangeSlot() as when:
-                found = when.keyed(keys)
-                return Entered(keys, found, when.bounds if not found and when.unbounded.keyed(keys) else None)
+            case CodeSlot() as code:
+                return Entered(keys, code.keyed(keys))
+            case TimeSlot() | BoundedDateSlot() | DateRangeSlot() | DurationSlot() | MoneySlot() as within:
+                found = within.keyed(keys)
+                return Entered(keys, found, within.bounds if not found and within.unbounded.keyed(keys) else None)
         return Entered(keys, self._date(keys))
 
     def _date(self, keys: str) -> tuple[SlotValue, ...]:

@@ -31,7 +31,7 @@ from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, 
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.n_best import dictated, understand, words_of
 from ivr.dialogue.understanding.out_of_vocabulary import unknown_title
-from ivr.dialogue.understanding.range_slots import WHEN
+from ivr.dialogue.understanding.range_slots import BOUNDED
 from ivr.dialogue.understanding.second_ear import SECOND
 from ivr.dialogue.understanding.shades import SOFT_NO, shade_of
 from ivr.events import Cause, Recognition
@@ -102,7 +102,7 @@ def _out_of_bounds(
     if gather.mode not in (Mode.QUESTION, Mode.CONFIRM, Mode.CONSENT) or (best is not None and best.meaning.slots):
         return None
     slots = gather.grammar.slots
-    when = {name: slot for name, slot in slots.items() if isinstance(slot, WHEN)}
+    when = {name: slot for name, slot in slots.items() if isinstance(slot, BOUNDED)}
     if not when or (best is not None and (best.leads_out or best.risk or (best.sure and found.how == "grammar"))):
         return None
     wide = {**slots, **{name: slot.unbounded for name, slot in when.items()}}
@@ -240,7 +240,7 @@ def _keyed(call: Conversation, gather: Gather, pressed: Pressed) -> Next:
             readings = [Reading(Meaning(ANSWER, {asked: value}), value.label, 1.0) for value in values[:2]]
             if len(readings) == 1:
                 return answer(call, gather, readings[0])
-            return did_you_mean.ask(call, gather, readings, keyed=isinstance(gather.grammar.slots.get(asked), WHEN))
+            return did_you_mean.ask(call, gather, readings, keyed=isinstance(gather.grammar.slots.get(asked), BOUNDED))
         case Stray():
             by = handlers(call, gather)
             if by.nomatch is not None:

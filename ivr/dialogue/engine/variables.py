@@ -10,10 +10,14 @@ from ivr.dialogue.flows.model import VariableSpec
 from ivr.dialogue.flows.wording import Wordings, filtered, labelled
 from ivr.dialogue.spoken.bounded_days import day_bounds
 from ivr.dialogue.spoken.clock import DAY, minutes_of, minutes_of_iso
+from ivr.dialogue.spoken.codes import Pattern, pattern_of
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.phone import LONGEST, SHORTEST, phone_number
+from ivr.dialogue.understanding.code_slot import CodeSlot
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
+from ivr.dialogue.understanding.measure_slots import LARGEST, DurationSlot, MoneySlot
+from ivr.dialogue.understanding.measure_slots import LONGEST as LONGEST_DURATION
 from ivr.dialogue.understanding.phone_slot import PhoneSlot, phoned
 from ivr.dialogue.understanding.range_slots import DateRangeSlot, HalfSpan, spanned
 from ivr.dialogue.understanding.slots import (
@@ -124,8 +128,8 @@ def fitted(value: object, kind: str, language: str, term: Callable[[str], Term |
             return timed(minutes_of_iso(value), language)
         except ValueError:
             return SlotValue(str(value), str(value))
-    if kind == "money" and isinstance(value, int) and not isinstance(value, bool):
-        return SlotValue(value, filtered(value, "money", "", language))
+    if (kind in ("money", "duration") and type(value) is int) or (kind == "code" and isinstance(value, str)):
+        return SlotValue(value, filtered(value, kind, "", language))
     if isinstance(value, str) and kind in ("title", "text") and (found := term(value)) is not None:
         return titled(found)
     if isinstance(value, str | int | float | bool):
@@ -170,6 +174,15 @@ def bound(
             first, last = day_bounds(today, spec.direction or ("" if spec.within else "future"), spec.within)
             range_ = DateRangeSlot(today, language, first, last, begun)
             return range_, ("date_range", today, first, last, begun)
+        case "duration":
+            lasts = DurationSlot(language, 1 if low is None else low, LONGEST_DURATION if high is None else high)
+            return lasts, ("duration", lasts.minimum, lasts.maximum)
+        case "money":
+            sums = MoneySlot(language, 1 if low is None else low, LARGEST if high is None else high)
+            return sums, ("money", sums.minimum, sums.maximum)
+        case "code":
+            codes = CodeSlot(language, _patterns(spec))
+            return (codes, ("code", codes.patterns)) if codes.patterns else None
         case "time":
             times = TimeSlot(language, *_times(spec))
             return times, ("time", times.earliest, times.latest)
@@ -182,6 +195,13 @@ def bound(
             values: dict[str | bool, tuple[str, ...]] = dict(words.values(*name, spec.values).items())
             return ChoiceSlot(values, language), name
     return None
+
+
+def _patterns(spec: VariableSpec) -> tuple[Pattern, ...]:
+    try:
+        return tuple(map(pattern_of, spec.patterns))
+    except ValueError:  # the checker has refused it
+        return ()
 
 
 def _times(spec: VariableSpec) -> tuple[int, int]:

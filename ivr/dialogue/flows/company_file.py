@@ -16,9 +16,10 @@ from ivr.events import Term
 from ivr.identity import Identity, IdentityLevel, LevelWord
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-FactType = Literal["text", "number", "digits", "phone", "date", "time", "boolean", "money"]
+FactType = Literal["text", "number", "digits", "phone", "date", "time", "duration", "boolean", "money"]
 ParameterType = Literal[
-    "title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "text", "boolean", "choice", "money",
+    "title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "duration", "money", "code",
+    "text", "boolean", "choice",
 ]  # fmt: skip
 
 FACT_TYPES: tuple[str, ...] = get_args(FactType)

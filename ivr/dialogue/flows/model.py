@@ -22,7 +22,8 @@ UNIVERSALS = (HUMAN, "repeat", "help", "back", "start_over", "goodbye")
 AGITATION = "agitation"  # the risk that a caller's manner stands for
 
 SlotType = Literal[
-    "title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "boolean", "choice", "money", "text",
+    "title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "duration", "money", "code",
+    "boolean", "choice", "text",
 ]  # fmt: skip
 RANGE_PARTS: Mapping[str, SlotType] = {"start": "date", "end": "date", "nights": "number"}
 
@@ -33,9 +34,9 @@ class VariableSpec(Node):
     title: a Term id of the vocabularies in ``from`` (tried in order). number, ordinal: int within min..max. digits: a
     string of ``length`` (a count, or [min, max]). phone: the same, a "+" before it where the country was said. date:
     ISO 8601 day, in ``direction`` and ``within`` so many days ("90d") of today. date_range: two such days, "A/B"; its
-    ``.start``, ``.end`` and ``.nights`` are known too. time: HH:MM within earliest..latest. boolean. choice: a key of
-    ``values``, whose phrases mean it. text: whatever is said where a state asks for it. money: only from actions,
-    never spoken."""
+    ``.start``, ``.end`` and ``.nights`` are known too. time: HH:MM within earliest..latest. duration: minutes, and
+    money: hundredths, an int within min..max. code: letters and digits by ``pattern`` (see ``spoken.codes``). boolean.
+    choice: a key of ``values``, whose phrases mean it. text: whatever is said where a state asks for it."""
 
     type: SlotType
     about: str = ""
@@ -47,9 +48,14 @@ class VariableSpec(Node):
     direction: Literal["", "future", "past"] = ""
     within: str = ""
     length: int | tuple[int, int] | None = None
+    pattern: str | tuple[str, ...] = ()
     values: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     survive: bool = False  # kept for the caller's next call when this one drops
     secret: bool = False  # never shown in logs, even unredacted
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        return (self.pattern,) if isinstance(self.pattern, str) else self.pattern
 
 
 Variable = Annotated[VariableSpec, short_for("type", str)]

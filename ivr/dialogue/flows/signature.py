@@ -12,7 +12,8 @@ from typing import Literal, get_args
 from ivr.identity import Identity, IdentityLevel
 
 ValueType = Literal[
-    "title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "text", "boolean", "choice", "money",
+    "title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "duration", "money", "code",
+    "text", "boolean", "choice",
     "object",
 ]  # fmt: skip
 Risk = Literal["none", "reversible", "irreversible"]

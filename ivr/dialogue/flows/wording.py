@@ -14,6 +14,8 @@ from ivr.dialogue.flows.model import IntentSpec, Risk, Universal, Universals, Wo
 from ivr.dialogue.flows.phrases import SlotValue
 from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt, items_of, prompt_texts
 from ivr.dialogue.spoken.clock import minutes_of_iso, time_words
+from ivr.dialogue.spoken.codes import code_words
+from ivr.dialogue.spoken.durations import duration_words
 from ivr.dialogue.spoken.language import same_language
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS, words_for
 from ivr.dialogue.spoken.normalisation import (
@@ -32,9 +34,10 @@ SLOT = re.compile(r"\{([^{}|]+)(?:\|([^{}:|]+)(?::([^{}|]*))?)?\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 MASK = "•••"
 RISK_PROMPT = "risk."  # and the risk's name: the id of its question
-FILTERS = frozenset(
-    {"ordinal", "number", "plural", "list", "digits", "phone", "date", "time", "money", "spell", "label"}
-)
+FILTERS = frozenset({
+    "ordinal", "number", "plural", "list", "digits", "phone", "date", "time", "duration", "money", "code", "spell",
+    "label",
+})  # fmt: skip
 
 T = TypeVar("T")
 Look = Callable[[str], object]
@@ -339,6 +342,10 @@ def filtered(value: object, name: str, argument: str, language: str) -> str:
                 return str(raw)
         case "money" if number is not None:
             return money_words(number, language)
+        case "duration" if number is not None:
+            return duration_words(number, language)
+        case "code" if isinstance(raw, str):
+            return code_words(raw, language)
         case "date" if isinstance(value, SlotValue) and value.label != raw:
             return value.label  # with its year where it is far off
         case "date" if isinstance(raw, str | date):

@@ -33,6 +33,8 @@ def _cardinal(n: int, joiner: str = " ") -> str:
 def _more_cardinals(n: int) -> Iterator[str]:
     more = [_cardinal(n, " and ")] if n > 100 and n % 100 else []
     yield from more
+    if 1000 < n < 10_000 and n % 100 == 0 and n % 1000:
+        yield f"{_cardinal(n // 100)} hundred"
     if 100 <= n < 200:
         for form in (_cardinal(n), *more):
             yield form.replace("one hundred", "a hundred", 1)
@@ -67,6 +69,10 @@ def _years(year: int) -> Iterator[str]:
         yield f"{_cardinal(century)} hundred"
 
 
+def _count(many: int, names: tuple[str, str]) -> str:
+    return f"{_cardinal(many)} {names[many != 1]}"
+
+
 def _hour(hour: int) -> tuple[str, ...]:
     return () if hour == 0 else (_cardinal(hour),)
 
@@ -99,5 +105,6 @@ ENGLISH = read_language(
     before_noun=_cardinal,
     years=_years,
     clock={"hour": _hour, "said": _time},
+    durations={"count": _count},
     sound=jellyfish.metaphone,
 )

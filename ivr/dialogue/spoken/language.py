@@ -49,11 +49,49 @@ Phrase = Annotated[tuple[str, ...], BeforeValidator(words)]
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """Unit and hundredth, one and several of each: ("dollar", "dollars"); ``joiner`` stands between the two sums."""
+    """Unit and hundredth, one and several of each: ("dollar", "dollars"); ``joiner`` stands between the two sums.
+
+    ``units`` and ``cents``: what else callers call them; ``one``: ways to say one of them; ``joiners``: what they put
+    between, if anything; ``under_ten``: so few hundredths alone after the units ("twelve oh five")."""
 
     unit: tuple[str, str]
     cent: tuple[str, str]
     joiner: str
+    units: tuple[str, ...] = ()
+    cents: tuple[str, ...] = ()
+    one: tuple[str, ...] = ()
+    joiners: tuple[str, ...] = ()
+    under_ten: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DurationWords:
+    """How long something takes, in words. ``units``: minute, hour, day, week -> one and several of them; ``one``: ways
+    to say one of a unit; ``halves``: so many hours ({n}) and a part of one, by its minutes; ``after``: such a part
+    after hours; ``rests``: minutes ({m}) after hours; ``named``: a name -> minutes; ``count``: so many of a unit, by
+    its two names."""
+
+    units: Mapping[str, tuple[str, str]]
+    one: Mapping[str, tuple[str, ...]]
+    halves: Mapping[str, tuple[str, ...]]
+    rests: tuple[str, ...]
+    after: Mapping[str, tuple[str, ...]]
+    named: Mapping[str, int]
+    joiner: str
+    count: Callable[[int, tuple[str, str]], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpellingWords:
+    """How codes are spelt out. ``letters``: a letter -> its names, and what recognisers write for them; ``alphabet``:
+    a letter -> the word that stands for it, the usual one first; ``likened``: what comes between a letter and such a
+    word ("as in"); ``said``: a letter said back ({letter}, {word}); ``between``: words for signs, without meaning."""
+
+    letters: Mapping[str, tuple[str, ...]]
+    alphabet: Mapping[str, tuple[str, ...]]
+    likened: tuple[Phrase, ...]
+    said: str
+    between: WordSet = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +178,8 @@ class Language:
     spans: SpanWords = SpanWords()
     clock: Clock | None = None  # None: no times are understood
     money: Money
+    durations: DurationWords | None = None  # None: none are understood
+    spelling: SpellingWords | None = None  # None: no letters are
     joiner: str  # "and" in a list
     # small words
     articles: WordSet = frozenset()
@@ -212,6 +252,7 @@ def read_language(tag: str, name: str, **rules: object) -> Language:
     """The language of ``rules`` and a file of words. Raises pydantic.ValidationError for what doesn't fit the type."""
     text = files(__package__).joinpath(name).read_text("utf-8")
     written = yaml.load(text, yaml.CBaseLoader)  # noqa: S506  # makes nothing but texts, of "no" and "2" as well
-    if clock := rules.pop("clock", None):
-        written["clock"] = {**written["clock"], **clock}  # type: ignore[dict-item]
+    for part in ("clock", "durations"):  # half words, half rules
+        if rule := rules.pop(part, None):
+            written[part] = {**written[part], **rule}  # type: ignore[dict-item]
     return TypeAdapter(Language).validate_python({"tag": tag, **written, **rules})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -15,11 +15,13 @@ from ivr.dialogue.spoken.similarity import unaccented
 DAYS = 7
 MOST_DAYS_AHEAD, MOST_WEEKS_AHEAD, MOST_MONTHS_AHEAD = 31, 12, 12
 LARGEST = 2000  # heard numbers are looked up in a table up to here
+MOST_NUMBER_WORDS = 7  # of one of four figures
 _ROMAN = {1000: "M", 900: "CM", 500: "D", 400: "CD", 100: "C", 90: "XC", 50: "L", 40: "XL", 10: "X"}
 _ROMAN |= {9: "IX", 5: "V", 4: "IV", 1: "I"}
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _APART = re.compile(r"[^\w']+|_")
 _SIGN = re.compile(r"(?<![\w+])\+(?=\(?\d)")  # "+1": a country
+_SUM = re.compile(r"\$\s?(\d{1,3}(?:,\d{3})+|\d{1,9})(?:\.(\d\d))?(?![\d.]*\d)")  # "$12.50", which recognisers write
 _FIGURES = re.compile(r"\d+(?:st|nd|rd|th|º|ª)?|[^\W\d]+(?:'[^\W\d]+)*|\d+")
 
 
@@ -107,6 +109,17 @@ def _heard(spoken: Language, ordinal: bool = False) -> dict[str, int]:
     return table
 
 
+@lru_cache(maxsize=4)
+def large_numbers(spoken: Language) -> Mapping[str, int]:
+    """As ``_heard`` up to four figures, which are written as one number, and thousands beyond; made when first asked
+    for."""
+    table: dict[str, int] = {}
+    for n in (*range(10_000), *range(10_000, 1_000_000, 1000)):
+        for form in number_forms(n, spoken.tag):
+            table.setdefault(unaccented(form), n)
+    return table
+
+
 @lru_cache(maxsize=8)
 def digit_names(spoken: Language) -> dict[str, str]:
     """Word -> digit, without accents."""
@@ -130,6 +143,7 @@ def speech_form(text: str, language: str = "en-US") -> str:
     Up to four figures are a number, more are digits one by one."""
     spoken = words_for(language)
     spellings, words = spoken.spellings, []
+    text = _SUM.sub(lambda m: f" {money_words(_cents(m), language)} ", text)
     for token in _tokens(_SIGN.sub(f" {spoken.phone.get('plus', ('',))[0]} ", text)):
         figures = token.rstrip("stndrhºª") if token[0].isdigit() else ""
         if figures and figures != token and figures.isdecimal() and len(figures) <= 4:
@@ -271,6 +285,10 @@ def money_words(cents: int, language: str) -> str:
     ]
     said = f" {money.joiner} ".join(sums) or f"{spoken.before_noun(0)} {money.unit[1]}"
     return said if cents >= 0 else f"{spoken.minus} {said}"
+
+
+def _cents(written: re.Match[str]) -> int:
+    return 100 * int(written[1].replace(",", "")) + int(written[2] or 0)
 
 
 def listed(items: Iterable[object], language: str, last: str = "") -> str:

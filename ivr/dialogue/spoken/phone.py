@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 
 from ivr.dialogue.spoken.language import Language
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.spoken.normalisation import digit_names, digit_words, number_forms
+from ivr.dialogue.spoken.normalisation import MOST_NUMBER_WORDS, digit_names, digit_words, large_numbers
 from ivr.dialogue.spoken.similarity import unaccented
 
 SHORTEST, LONGEST = 7, 15  # of E.164 the longest; the shortest is one without its area
-_LARGEST = 9999  # four figures that were written are read as one number
-_MOST_WORDS = 7  # of such a number
 _BETWEEN = re.compile(r"[\s().\-/]+")
 _NUMBER = re.compile(r"\+?[0-9]+")
 _ABROAD = "00"  # dialled for "+" nearly everywhere; the 011 of North America begins numbers elsewhere
@@ -47,10 +44,10 @@ def phone_words(number: str, language: str) -> str:
     elif len(rest) == 11 and rest[0] == "1":
         said.append(digit_words(rest[0], language))
         rest = rest[1:]
-    return ", ".join([*said, *(digit_words(group, language) for group in _groups(rest))])
+    return ", ".join([*said, *(digit_words(group, language) for group in digit_groups(rest))])
 
 
-def _groups(digits: str) -> list[str]:
+def digit_groups(digits: str) -> list[str]:
     """Threes, and never one alone: the last is of four, or there are two of two."""
     groups = []
     while len(digits) > 4:
@@ -70,7 +67,8 @@ def phone_readings(words: Sequence[str], language: str) -> tuple[str, ...]:
         return ()
     known: list[dict[int, str]] = [{} for _ in rest] + [{0: ""}]
     for at in range(len(rest) - 1, -1, -1):
-        for end, digits in _pieces(rest, at, spoken):
+        between = rest[at] in spoken.phone.get("between", ())
+        for end, digits in [(at + 1, "")] if between else digit_pieces(rest, at, spoken):
             for length, following in known[end].items():
                 if length + len(digits) <= LONGEST:
                     known[at].setdefault(length + len(digits), digits + following)
@@ -78,24 +76,13 @@ def phone_readings(words: Sequence[str], language: str) -> tuple[str, ...]:
     return tuple(_signed(sign + number) for number in known[0].values())
 
 
-def _pieces(words: Sequence[str], at: int, spoken: Language) -> list[tuple[int, str]]:
-    """What may begin at this word: where it ends, and its digits; the longest first."""
-    if words[at] in spoken.phone.get("between", ()):
-        return [(at + 1, "")]
+def digit_pieces(words: Sequence[str], at: int, spoken: Language) -> list[tuple[int, str]]:
+    """What digits may begin at this word, as figures, numbers or repeats: where they end, the longest first."""
     times = spoken.repeats.get(words[at])
     if times is not None:
         digit = digit_names(spoken).get(words[at + 1]) if at + 1 < len(words) else None
         return [] if digit is None else [(at + 2, digit * times)]
     if words[at] in spoken.digit_names:
         return [(at + 1, spoken.digit_names[words[at]])]
-    table, ends = _numbers(spoken), range(min(len(words), at + _MOST_WORDS), at, -1)
-    return [(end, digits) for end in ends if (digits := table.get(" ".join(words[at:end]))) is not None]
-
-
-@lru_cache(maxsize=4)
-def _numbers(spoken: Language) -> Mapping[str, str]:
-    table: dict[str, str] = {}
-    for n in range(_LARGEST + 1):
-        for form in number_forms(n, spoken.tag):
-            table.setdefault(unaccented(form), str(n))
-    return table
+    table, ends = large_numbers(spoken), range(min(len(words), at + MOST_NUMBER_WORDS), at, -1)
+    return [(end, str(number)) for end in ends if (number := table.get(" ".join(words[at:end]))) is not None]

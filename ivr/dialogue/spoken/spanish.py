@@ -20,6 +20,7 @@ _ORDINALS = words("primero segundo tercero cuarto quinto sexto séptimo octavo n
 _ORDINAL_TENS = words(
     "décimo vigésimo trigésimo cuadragésimo quincuagésimo sexagésimo septuagésimo octogésimo nonagésimo"
 )
+_FEMININE = ("hora", "semana")
 # Of letters to sounds, as most of the Americas speak: casa and caza, vaya and valla, hola and ola are the same.
 _SOUNDS = {"ch": "X", "ll": "y", "qu": "k", "gue": "Ge", "gui": "Gi", "ge": "je", "gi": "ji", "ce": "se", "ci": "si"}
 _SOUNDS |= {"z": "s", "c": "k", "v": "b", "h": "", "w": "u", "x": "ks", "ñ": "n"}
@@ -86,6 +87,13 @@ def _day_forms(day: int, month: str) -> Iterator[str]:
         yield f"{said} de {month}"
 
 
+def _count(many: int, names: tuple[str, str]) -> str:
+    number = _cardinal(many)
+    if names[0] in _FEMININE and number.endswith("uno"):
+        number = f"{number[:-1]}a"
+    return f"{_short_one(number)} {names[many != 1]}"
+
+
 def _hour(hour: int) -> tuple[str, ...]:
     if hour == 1:
         return "la una", "una"
@@ -112,5 +120,6 @@ SPANISH = read_language(
     month_days=_cardinal,
     before_noun=lambda n: _short_one(_cardinal(n)),
     clock={"hour": _hour, "said": _time},
+    durations={"count": _count},
     sound=_sound,
 )

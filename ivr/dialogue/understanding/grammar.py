@@ -28,11 +28,31 @@ def filled(template: Pieces, values: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class DigitRun:
-    """Spoken digit strings the grammar also takes: ``minimum``..``maximum`` digits; its hypotheses' text is digits."""
+class CharacterRun:
+    """Spoken strings of characters that the grammar also takes: ``minimum``..``maximum`` digits, or what fits one of
+    the ``patterns``, whose places each list their characters. Its hypotheses' text is these, letters in capitals."""
 
     minimum: int
     maximum: int
+    patterns: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def rows(self) -> tuple[tuple[tuple[str, ...], int], ...]:
+        """Places, and how many of them are enough."""
+        if self.patterns:
+            return tuple((row, len(row)) for row in self.patterns)
+        return ((("0123456789",) * self.maximum, self.minimum),)
+
+    @staticmethod
+    def spells(text: str) -> bool:
+        """Whether these are characters, heard one by one, and no words."""
+        return text.isascii() and text.isalnum() and text == text.upper()
+
+    def fits(self, text: str) -> bool:
+        return any(
+            enough <= len(text) <= len(row) and all(c in place for c, place in zip(text, row, strict=False))
+            for row, enough in self.rows
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,14 +64,14 @@ class SpeechGrammar:
     for every combination of its slots' values but those that say one value twice; a slot occurs once in a template. A
     template whose slot has no values says nothing. What came through a template carries phrase=None and the whole
     phrase as its text. ``slots``: (name, values), the likeliest value first; ``counted``: slots of numbers,
-    which get rarer as they grow. ``digits``: also accept digit strings
-    (such hypotheses carry phrase=None and a text of digits only). ``means``: a number of each phrase's and then of each
-    template's intent, the same for the same; empty where nobody knows."""
+    which get rarer as they grow. ``run``: also accept such strings of
+    characters (these hypotheses carry phrase=None and a text of the characters only). ``means``: a number of each
+    phrase's and then of each template's intent, the same for the same; empty where nobody knows."""
 
     key: str
     language: str
     phrases: tuple[str, ...]
-    digits: DigitRun | None = None
+    run: CharacterRun | None = None
     templates: tuple[Pieces, ...] = ()
     slots: tuple[tuple[str, tuple[str, ...]], ...] = ()
     counted: frozenset[str] = frozenset()
@@ -64,7 +84,7 @@ class SpeechGrammar:
         return hash(self.key)
 
     def covers(self, text: str) -> bool:
-        """Whether ``text`` is one of the phrases, word for word; digit strings aside."""
+        """Whether ``text`` is one of the phrases, word for word; runs of characters aside."""
         words = text.lower().split()
         if " ".join(words) in self.phrases:
             return True

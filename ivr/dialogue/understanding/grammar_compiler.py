@@ -16,9 +16,10 @@ from itertools import product
 from ivr.dialogue.flows.phrases import Template, Variant
 from ivr.dialogue.spoken.similarity import unaccented
 from ivr.dialogue.understanding.classifier import IntentClassifier
+from ivr.dialogue.understanding.code_slot import CodeSlot
 from ivr.dialogue.understanding.concepts import Concepts, concepts_of
 from ivr.dialogue.understanding.grammar import (
-    DigitRun,
+    CharacterRun,
     Meaning,
     Pieces,
     Reading,
@@ -182,6 +183,13 @@ def _goes_on(words: Sequence[str], at: int, end: int, slots: Mapping[str, Slot])
     return any(slot.vocabulary.sequel(words, at, end) for slot in titles)
 
 
+def _run(slot: DigitSlot | PhoneSlot | CodeSlot) -> CharacterRun:
+    if not isinstance(slot, CodeSlot):
+        return CharacterRun(slot.minimum, slot.maximum)
+    rows = tuple(dict.fromkeys(row for pattern in slot.patterns for row in pattern.rows))
+    return CharacterRun(min(map(len, rows)), max(map(len, rows)), rows)
+
+
 def rendered(variant: Variant, values: Mapping[str, SlotValue], something: str = "") -> str:
     """The phrase as it would be said, slots by their labels; ``something``: for those that are not known."""
     labels = [values[name].label if name in values else something for name in slot_names(variant)]
@@ -214,13 +222,13 @@ class StateGrammar:
         return max((fill.end for slot in titles for fill in slot.fills(words, at)), default=at)
 
     @cached_property
-    def digit_slot(self) -> tuple[str, str, DigitSlot | PhoneSlot] | None:
-        """(intent, name, slot) of a bare slot of digits, or of a telephone number: what spoken digit strings fill."""
+    def run_slot(self) -> tuple[str, str, DigitSlot | PhoneSlot | CodeSlot] | None:
+        """(intent, name, slot) of a bare slot of digits, a telephone number or a code: what spoken characters fill."""
         for entry in self.outline.entries:
             for variant in entry.template.variants:
                 if len(variant) == 1 and (name := slot_name(variant[0])) is not None:
                     slot = self.slots.get(name)
-                    if isinstance(slot, DigitSlot | PhoneSlot):
+                    if isinstance(slot, DigitSlot | PhoneSlot | CodeSlot):
                         return entry.intent, name, slot
         return None
 
@@ -232,17 +240,17 @@ class StateGrammar:
     def speech(self) -> SpeechGrammar:
         """What a recogniser gets. Made when it is first asked for."""
         fixed, spoken = self.outline.fixed, self._forms
-        digits = DigitRun(self.digit_slot[2].minimum, self.digit_slot[2].maximum) if self.digit_slot else None
+        run = _run(self.run_slot[2]) if self.run_slot else None
         content = hashlib.blake2s(fixed.digest, digest_size=12)
         values = (name + self.slots[name].type + forms.digest for name, forms in spoken.items())
-        content.update("\n".join((self.language, repr(digits), *values)).encode())
+        content.update("\n".join((self.language, repr(run), *values)).encode())
         templates, means = _shaped(fixed, spoken)
         parts = ((f"{name}.{part}", said) for name, forms in spoken.items() for part, said in forms.parts.items())
         return SpeechGrammar(
             content.hexdigest(),
             self.language,
             fixed.phrases,
-            digits,
+            run,
             templates,
             (*((name, forms.said) for name, forms in spoken.items()), *parts),
             frozenset(name for name in spoken if isinstance(self.slots[name], NumberSlot)),

@@ -12,10 +12,12 @@ from dataclasses import replace
 
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import fold, fold_digits
+from ivr.dialogue.understanding.code_slot import CodeSlot
 from ivr.dialogue.understanding.concepts import negated, without_politeness
 from ivr.dialogue.understanding.grammar import (
     ANSWER,
     NOTHING,
+    CharacterRun,
     Interpretation,
     Meaning,
     Reading,
@@ -26,7 +28,7 @@ from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, inferred, wants_human
 from ivr.dialogue.understanding.paraphrase import likely
 from ivr.dialogue.understanding.phone_slot import PhoneSlot
-from ivr.dialogue.understanding.range_slots import WHEN
+from ivr.dialogue.understanding.range_slots import BOUNDED
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.second_ear import weighed
 from ivr.dialogue.understanding.slots import DateSlot, DigitSlot, NumberSlot
@@ -35,7 +37,7 @@ from ivr.events import Accept, Cause, Hypothesis, Recognition
 CLOSE = 0.06  # confidences of hypotheses closer than this are a close call,
 CLOSE_GUESSES = 0.1  # and those of paraphrases
 _BARE = frozenset(("yes", "no"))
-_COUNTED = (NumberSlot, DigitSlot, PhoneSlot, DateSlot, *WHEN)
+_COUNTED = (NumberSlot, DigitSlot, PhoneSlot, CodeSlot, DateSlot, *BOUNDED)
 MOST_CHARACTERS = 600
 MOST_REPAIRED = 15  # words that may be taken back
 MOST_WORDS = 60  # of an utterance; nobody asks for anything in more
@@ -265,12 +267,13 @@ def words_of(text: str, language: str) -> tuple[str, ...]:
 
 
 def _of(hypothesis: Hypothesis, grammar: StateGrammar) -> list[Reading]:
-    digits = hypothesis.text.replace(" ", "")
-    if hypothesis.phrase is None and digits.isdecimal() and grammar.digit_slot is not None:
-        intent, name, slot = grammar.digit_slot
-        if not slot.fits(digits):
+    run = hypothesis.text.replace(" ", "")
+    if hypothesis.phrase is None and CharacterRun.spells(run) and grammar.run_slot is not None:
+        intent, name, slot = grammar.run_slot
+        if not slot.fits(run):
             return []
-        return [Reading(Meaning(intent, {name: slot.value(digits)}), digits, hypothesis.confidence)]
+        blurred = frozenset() if run.isdecimal() else frozenset({name})  # B, D, P and T are much the same by telephone
+        return [Reading(Meaning(intent, {name: slot.value(run)}), run, hypothesis.confidence, doubtful=blurred)]
     fixed, known, text = grammar.outline.fixed, hypothesis.phrase, hypothesis.text
     if known is not None and not 0 <= known < len(fixed.phrases):
         known = None

@@ -11,6 +11,7 @@ from ivr.dialogue.spoken.date_spans import Span, Spans, night_forms, span_of, sp
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import number_words
 from ivr.dialogue.understanding.grammar import SlotValue
+from ivr.dialogue.understanding.measure_slots import DurationSlot, MoneySlot
 from ivr.dialogue.understanding.slots import Fill, Forms, dated
 from ivr.dialogue.understanding.time_slots import BoundedDateSlot, TimeSlot
 
@@ -132,4 +133,4 @@ def _parts(language: str) -> dict[str, tuple[str, ...]]:
     return {"from": spans.first, "to": spans.last, "nights": nights}
 
 
-WHEN = (TimeSlot, BoundedDateSlot, DateRangeSlot)  # slots with bounds, whose words may mean two values
+BOUNDED = (TimeSlot, BoundedDateSlot, DateRangeSlot, DurationSlot, MoneySlot)  # whose words may mean two values

@@ -11,9 +11,10 @@ from ivr.dialogue.flows.phrases import PhraseError, Variant, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.clock import time_words
 from ivr.dialogue.spoken.date_spans import Span, span_words
+from ivr.dialogue.spoken.durations import duration_words
 from ivr.dialogue.spoken.everyday import everyday
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.spoken.normalisation import digit_words, fold, number_words, ordinal_words
+from ivr.dialogue.spoken.normalisation import digit_words, fold, money_words, number_words, ordinal_words
 from ivr.dialogue.understanding.classifier import NONE, Example, Sentence, TrainingSet
 from ivr.dialogue.understanding.concepts import Concepts, without_politeness
 from ivr.dialogue.understanding.grammar import RISK, UNIVERSALS, slot_name
@@ -151,6 +152,12 @@ def _samples(words: Wordings, flow: str, name: str, spec: VariableSpec) -> Seque
             return (span_words(Span(date(2026, 7, 4), date(2026, 7, 6)), language),)
         case "time":
             return (time_words(930, language),)
+        case "duration":
+            return (duration_words(90, language),)
+        case "money":
+            return (money_words(1200, language),)
+        case "code":
+            return ("b k " + digit_words("12", language),)
         case "boolean":
             return words.universal("yes")[:1]
         case "choice":

@@ -190,7 +190,7 @@ class Compiler:
 
     def _compile(self, grammar: SpeechGrammar) -> Compiled:
         slots = {name: self._values(values) for name, values in grammar.slots if values}
-        trunk = self._trunk(grammar.phrases, grammar.templates, grammar.digits)
+        trunk = self._trunk(grammar.phrases, grammar.templates, grammar.run)
         lattice = Lattice(trunk, {name: node for name, (node, _) in slots.items()})
         spoken = {name: values for name, (_, values) in slots.items()}
         nearness = Nearness(grammar.phrases, grammar.templates, spoken, grammar.means, self._index)

@@ -19,7 +19,7 @@ from typing import Protocol
 from ivr.dialogue.spoken.english import ENGLISH
 from ivr.dialogue.spoken.normalisation import roman_numeral
 from ivr.dialogue.understanding.grammar import Pieces, filled, slot_name
-from ivr.ports import DigitRun
+from ivr.ports import CharacterRun
 
 # What people put in front of a number they were asked for.
 CARRIERS = (
@@ -31,6 +31,7 @@ _ONES = {ENGLISH.cardinal(n): n for n in range(20)}
 # "5": ("5", "five", "Five"), …; zero is also "oh"
 DIGITS: dict[str, tuple[str, ...]] = {str(n): (str(n), word, word.capitalize()) for word, n in _ONES.items() if n < 10}
 DIGITS["0"] += ("oh", "Oh", "O", "o")
+_SPELLING = ENGLISH.spelling
 _TENS = {ENGLISH.cardinal(n): n for n in range(20, 100, 10)}
 _ORDINALS = {ENGLISH.ordinal(n): n for n in (*range(1, 20), *range(20, 100, 10))}
 _WRITTEN = {
@@ -146,6 +147,17 @@ def digits_in(text: str) -> tuple[str, bool]:
     return "".join(out), not strange
 
 
+@cache
+def _forms(character: str) -> tuple[str, ...]:
+    """How a digit or a letter is written: "B", "b", "Bravo", "B as in bravo"."""
+    if character in DIGITS:
+        return DIGITS[character]
+    assert _SPELLING is not None
+    words = [form for word in _SPELLING.alphabet[character.lower()] for form in (word, word.title())]
+    likened = [f"{character} {link} {word}" for link in ("as in", "for") for word in words]
+    return (character, character.lower(), *words, *likened)
+
+
 Tokens = tuple[int, ...]
 
 
@@ -223,7 +235,7 @@ class Tries:
         self._stops = [encoder.glued(mark) for mark in (".", "?", "!")]
         self._word = cache(lambda word: tuple(dict.fromkeys(encoder.word(form) for form in spellings(word))))
 
-    def trunk(self, phrases: Sequence[str], templates: Sequence[Pieces] = (), digits: DigitRun | None = None) -> Node:
+    def trunk(self, phrases: Sequence[str], templates: Sequence[Pieces] = (), run: CharacterRun | None = None) -> Node:
         """A grammar without the values of its slots."""
         root = Node()
         for phrase in phrases:
@@ -238,8 +250,9 @@ class Tries:
                     node = self._follow(node, words).past(name)
                     words = []
             self._finish(self._follow(node, words), Ending(template=template))
-        if digits is not None:
-            self._count(root, digits)
+        if run is not None:
+            for places, enough in run.rows:
+                self._count(root, places, enough)
         return root
 
     def values(self, values: Sequence[str]) -> Node:
@@ -302,8 +315,10 @@ class Tries:
         if (emit, target) not in node.arcs:
             node.arcs = (*node.arcs, (emit, target))
 
-    def _count(self, root: Node, run: DigitRun) -> None:
-        counts = [Node() for _ in range(run.maximum + 1)]
+    def _count(self, root: Node, places: Sequence[str], enough: int) -> None:
+        """A run of characters, one of those that each place takes after the other."""
+        last = len(places)
+        counts = [Node() for _ in range(last + 1)]
         root.arcs = (*root.arcs, ("", counts[0]))
         for carrier in CARRIERS:
             node = root
@@ -314,22 +329,24 @@ class Tries:
             if n:
                 self._pause(node, self._comma)
                 self._pause(node, self._hyphen)
-            if n >= max(1, run.minimum):
+            if n >= max(1, enough):
                 self._finish(node, Ending())
-            for digit, forms in DIGITS.items():
+            for character in places[n] if n < last else ():
+                forms = _forms(character)
                 for form in forms:
-                    if n < run.maximum:
-                        self._link(node, self._encoder.word(form), digit, counts[n + 1])
-                        if form.isdigit() and n:
-                            self._link(node, self._encoder.glued(form), digit, counts[n + 1])
-                    for times, words in MULTIPLES:
-                        if n + times <= run.maximum and form.islower():
-                            for first in words:
-                                both = self._encoder.word(first) + self._encoder.word(form)
-                                self._link(node, both, digit * times, counts[n + times])
-        for n in range(1, run.maximum):  # "5-0" and "5, 0" glue the next digit without a space
+                    self._link(node, self._words(form), character, counts[n + 1])
+                    if len(form) == 1 and (form.isdigit() or form.isupper()) and n:
+                        self._link(node, self._encoder.glued(form), character, counts[n + 1])
+                for times, words in MULTIPLES:
+                    if all(character in place for place in places[n : n + times]) and n + times <= last:
+                        for first in words:
+                            for form in forms[:2] if character.isalpha() else filter(str.islower, forms):
+                                both = self._encoder.word(first) + self._words(form)
+                                self._link(node, both, character * times, counts[n + times])
+        for n in range(1, last):  # "5-0" and "5, 0" glue the next character without a space
             for rest in [e for e in counts[n].edges.values() if e.pause]:
-                for digit, forms in DIGITS.items():
-                    for form in forms:
-                        if form.isdigit():
-                            self._link(rest, self._encoder.glued(form), digit, counts[n + 1])
+                for character in places[n]:
+                    self._link(rest, self._encoder.glued(character), character, counts[n + 1])
+
+    def _words(self, text: str) -> Tokens:
+        return tuple(token for word in text.split() for token in self._encoder.word(word))

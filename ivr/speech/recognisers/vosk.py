@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 import soxr
 
+from ivr.dialogue.spoken.codes import letter_names
 from ivr.dialogue.spoken.language import primary
 from ivr.dialogue.spoken.languages import LANGUAGES
 from ivr.dialogue.spoken.normalisation import digit_names
 from ivr.dialogue.understanding.grammar import Pieces, filled, slot_names
 from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Hypothesis, Recognition
-from ivr.ports import DigitRun, SpeechGrammar
+from ivr.ports import CharacterRun, SpeechGrammar
 from ivr.speech.recognisers.judgement import concluded
 from ivr.speech.vendors import is_vosk_model
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
@@ -55,7 +56,7 @@ class Compiled:
     json: str
     indices: dict[str, int | None]
     digits: dict[str, str]
-    run: DigitRun | None
+    run: CharacterRun | None
     unknown: tuple[str, ...]
 
 
@@ -107,14 +108,16 @@ class VoskRecogniser:
             if words and not missing:
                 indices.setdefault(" ".join(words), index)
         digits: dict[str, str] = {}
-        if grammar.digits is not None:
+        if grammar.run is not None:
             known = LANGUAGES.get(primary(grammar.language))
             named = digit_names(known) if known is not None else _DIGITS.get(primary(grammar.language), {})
+            if grammar.run.patterns and known is not None:
+                named = {**letter_names(known), **named}
             digits = {word: digit for word, digit in named.items() if self.knows(word)}
         entries = [*indices, *digits, UNKNOWN] if self._has_unknown else [*indices, *digits]
         # An empty list would crash the process: then there is no grammar pass at all.
         text = json.dumps(entries, ensure_ascii=False) if indices or digits else ""
-        return Compiled(text, indices, digits, grammar.digits, tuple(unknown))
+        return Compiled(text, indices, digits, grammar.run, tuple(unknown))
 
     def recognise(
         self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never, *, hurried: bool = False
@@ -239,7 +242,7 @@ def _matched(compiled: Compiled, text: str) -> tuple[str | None, int | None]:
     spoken = text.split()
     if compiled.run and spoken and all(w in compiled.digits for w in spoken):
         digits = "".join(compiled.digits[w] for w in spoken)
-        if compiled.run.minimum <= len(digits) <= compiled.run.maximum:
+        if compiled.run.fits(digits):
             return digits, None
     return None, None
 

@@ -40,7 +40,7 @@ class Openness:
     """Of one grammar. One without ``means`` is open throughout."""
 
     def __init__(self, grammar: SpeechGrammar) -> None:
-        self._digits = grammar.digits
+        self._run = grammar.run
         spoken = words_for(grammar.language)
         self._assents, self._denials = frozenset(spoken.assents), frozenset(spoken.denials)
         plain = (tuple(phrase.split()) for phrase in grammar.phrases)
@@ -58,8 +58,8 @@ class Openness:
         said = bare_words(recognition.transcript)
         if best is None or best.verdict is Accept.REJECT:
             return self._unfinished_s(self.completion(said), hangover_s)
-        if self._digits is not None and best.phrase is None and best.text.isdecimal():
-            full = len(best.text) >= self._digits.maximum
+        if self._run is not None and best.phrase is None and self._run.spells(best.text):
+            full = len(best.text) >= self._run.maximum
             return min(hangover_s, EARLY_S) if full and best.verdict is Accept.ACCEPT else max(hangover_s, DIGITS_S)
         if self._trailing(best.text, said):
             return max(hangover_s, BEGUN_S)

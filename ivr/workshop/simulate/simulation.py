@@ -52,7 +52,7 @@ class Simulation(Driver):
         if doubt:
             hypothesis = Hypothesis(text, DOUBT, None, Accept.CONFIRM)
             heard = self.listening.grammar.speech if self.listening is not None else None
-            digits = heard is not None and heard.digits is not None and text.replace(" ", "").isdecimal()
+            digits = heard is not None and heard.run is not None and text.replace(" ", "").isdecimal()
             known = heard is not None and (digits or heard.covers(text))
             recognition = Recognition(Cause.SUCCESS, (hypothesis,), "" if known else text)
         await self.hear(recognition)

@@ -10,13 +10,25 @@ from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.clock import minutes_of, time_words
+from ivr.dialogue.spoken.codes import code_of, code_words, pattern_of
 from ivr.dialogue.spoken.date_spans import Span, span_words
-from ivr.dialogue.spoken.normalisation import date_words, digit_words, number_words, ordinal_words
+from ivr.dialogue.spoken.durations import duration_words
+from ivr.dialogue.spoken.normalisation import date_words, digit_words, money_words, number_words, ordinal_words
 from ivr.dialogue.understanding.grammar import filled, slot_names
 
 _DAY = date(2026, 7, 4)
 _NUMBER = 3
 _DIGITS = "5035550142"
+_MINUTES, _CENTS = 90, 1200
+
+
+def sample_code(spec: VariableSpec) -> str:
+    """A code of the first pattern; "" where none can be read."""
+    try:
+        pattern = pattern_of(spec.patterns[0])
+        return code_of("".join(place[n % len(place)] for n, place in enumerate(pattern.open, 1)), [pattern])
+    except (ValueError, IndexError):
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,12 @@ class Samples:
                 return span_words(Span(_DAY, _DAY + timedelta(days=2)), language)
             case "time":
                 return time_words(minutes_of(spec.earliest or "15:30"), language)
+            case "duration":
+                return duration_words(max(spec.minimum or 1, min(spec.maximum or _MINUTES, _MINUTES)), language)
+            case "money":
+                return money_words(max(spec.minimum or 1, min(spec.maximum or _CENTS, _CENTS)), language)
+            case "code":
+                return code_words(sample_code(spec), language)
             case "boolean":
                 return (self.words.universal("yes") or ("yes",))[0]
             case "choice":

@@ -9,12 +9,14 @@ from datetime import date
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.wording import SLOT, Wordings, filtered, labelled, names_in
-from ivr.workshop.tell.samples import Samples
+from ivr.workshop.tell.samples import Samples, sample_code
 
 _DAY = date(2026, 7, 4)
 _TIME = "15:30"
 _NUMBER = 3
 _AMOUNT = 12
+_MINUTES = 30
+_CODE = "BK1234"
 _DIGITS = "5035550142"
 _NUMBERS = frozenset({"ordinal", "number", "plural"})
 _COUNTED = ("position", "minutes", "number", "count", "size", "minimum", "maximum")  # how a fact of ours is called
@@ -56,6 +58,10 @@ def _value(
         return _DAY if flow.parts[name].type == "date" else _NUMBER
     if chosen == "time" or kind == "time":
         return (spec.earliest if spec is not None else "") or _TIME
+    if chosen == "duration" or kind == "duration":
+        return max(spec.minimum or 1, _MINUTES) if spec is not None else _MINUTES
+    if chosen == "code" or kind == "code":
+        return (sample_code(spec) if spec is not None else "") or _CODE
     if chosen == "list":
         return list(names[:3]) or [_told(name)]
     if flow is not None and spec is not None:

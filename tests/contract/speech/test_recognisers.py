@@ -9,11 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from ivr.dialogue.flows.phrases import parse_phrase
+from ivr.dialogue.spoken.codes import pattern_of
+from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
+from ivr.dialogue.understanding.measure_slots import DurationSlot, MoneySlot
+from ivr.dialogue.understanding.n_best import understand
+from ivr.dialogue.understanding.risk import RiskWords
 from ivr.events import Accept, Cause
-from ivr.ports import DigitRun, SpeechGrammar
+from ivr.ports import CharacterRun, SpeechGrammar
 from ivr.speech.recognisers.vosk import VoskRecogniser
 from ivr.speech.worker.engines import Cancelled
 from tests.contract.speech.conftest import KOREAN_MODEL, Subject
+
+NO_RISKS = RiskWords.of({}, {}, (), "en-US", {})
 
 
 def test_templates_are_heard_like_phrases(subject: Subject) -> None:
@@ -151,7 +159,7 @@ def test_memory_stays_flat_over_a_hundred_utterances(subject: Subject) -> None:
 
 
 def test_moonshine_hears_digit_strings(english: Subject) -> None:
-    grammar = SpeechGrammar("digits", "en-US", ("agent",), DigitRun(6, 8))
+    grammar = SpeechGrammar("digits", "en-US", ("agent",), CharacterRun(6, 8))
     for said, digits in (
         ("4 1 7 2 9 0", "417290"),
         ("five five five, oh one nine nine", "5550199"),
@@ -161,6 +169,40 @@ def test_moonshine_hears_digit_strings(english: Subject) -> None:
         assert (best.text, best.phrase) == (digits, None)
         assert best.verdict is not Accept.REJECT
     assert english.recogniser.recognise(english.say("Agent."), grammar).nbest[0].phrase == 0
+
+
+def test_moonshine_hears_codes(english: Subject) -> None:
+    places = tuple(pattern_of("AA-9999").places)
+    grammar = SpeechGrammar("codes", "en-US", ("agent", "b"), CharacterRun(6, 6, (places,)))
+    for said, code in (
+        ("Bravo kilo one two three four.", "BK1234"),
+        ("B as in boy, K as in kilo, one two three four.", "BK1234"),
+        ("M N, nine eight seven six.", "MN9876"),
+        ("D T five five oh one.", "DT5501"),
+    ):
+        best = english.recogniser.recognise(english.say(said), grammar).nbest[0]
+        assert (best.text, best.phrase) == (code, None)
+        assert best.verdict is not Accept.REJECT
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "value"),
+    [
+        ("duration", "An hour and a half.", 90),
+        ("duration", "Ninety minutes.", 90),
+        ("duration", "Two hours and fifteen minutes.", 135),
+        ("duration", "Two and a half hours.", 150),
+        ("money", "Twelve dollars and fifty cents.", 1250),
+        ("money", "A hundred dollars.", 10_000),
+        ("money", "Three hundred forty two dollars.", 34_200),
+    ],
+)
+def test_moonshine_hears_how_long_and_how_much(english: Subject, kind: str, said: str, value: int) -> None:
+    slot = DurationSlot("en-US", 1, 480) if kind == "duration" else MoneySlot("en-US", 100, 100_000)
+    outline = Outline([Entry("answer", parse_phrase("{it}", "en-US"))])
+    grammar = StateGrammar(outline, {"it": slot}, "en-US")
+    heard = understand(english.recogniser.recognise(english.say(said), grammar.speech), grammar, NO_RISKS)
+    assert heard.best is not None and heard.best.meaning.slots["it"].value == value
 
 
 def test_moonshine_asks_about_minimal_pairs(english: Subject) -> None:

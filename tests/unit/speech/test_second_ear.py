@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from ivr.config import SecondEarConfig
 from ivr.events import Accept, Cause, Heard, Hypothesis, Recognition
-from ivr.ports import DigitRun, SpeechGrammar
+from ivr.ports import CharacterRun, SpeechGrammar
 from ivr.speech.endpoints.circuit_breaker import FAILURES, PAUSE_S
 from ivr.speech.endpoints.openai_transcription import OpenAiTranscription
 from ivr.speech.second_ear import NAME, SecondEar, SecondedReadings, words_of
@@ -32,7 +32,7 @@ from tests.endpoints import (
 
 PCM = b"\x01\x02" * 4000
 GRAMMAR = SpeechGrammar(
-    "g", "en-US", ("yes", "no thanks"), DigitRun(3, 8), (("move", "{t}"),), (("t", ("city lights",)),)
+    "g", "en-US", ("yes", "no thanks"), CharacterRun(3, 8), (("move", "{t}"),), (("t", ("city lights",)),)
 )
 
 

@@ -19,7 +19,7 @@ from ivr.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from ivr.ports import DigitRun, SpeechGrammar
+from ivr.ports import CharacterRun, SpeechGrammar
 from ivr.speech import wire
 from ivr.speech.wire import (
     GRAMMAR,
@@ -39,7 +39,7 @@ from ivr.speech.wire import (
 )
 from ivr.workers.frames import REQUEST
 
-PACKED = GRAMMAR.dump_json(SpeechGrammar("k", "en-US", ("yes", "no"), DigitRun(3, 8), counted=frozenset({"n"})))
+PACKED = GRAMMAR.dump_json(SpeechGrammar("k", "en-US", ("yes", "no"), CharacterRun(3, 8), counted=frozenset({"n"})))
 RECOGNITION_OF_YES = Recognition(
     Cause.SUCCESS,
     (Hypothesis("yes", 0.9, 0, Accept.ACCEPT), Hypothesis("417", 0.4, None, Accept.REJECT)),
@@ -97,13 +97,13 @@ def test_nonsense_is_refused(body: bytes) -> None:
 
 @given(
     st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), max_size=5),
-    st.one_of(st.none(), st.just(DigitRun(3, 8))),
+    st.one_of(st.none(), st.just(CharacterRun(3, 8))),
     st.lists(st.lists(st.sampled_from(["move", "{title}", "{n}"]), min_size=1).map(tuple), max_size=3),
     st.dictionaries(st.sampled_from(["title", "n"]), st.lists(st.sampled_from(["alien", "two", "e t"]))),
 )
 def test_a_grammar_survives_the_trip(
     phrases: list[str],
-    digits: DigitRun | None,
+    digits: CharacterRun | None,
     templates: list[tuple[str, ...]],
     slots: dict[str, list[str]],
 ) -> None:

@@ -18,10 +18,13 @@ from ivr.dialogue.flows.wording import names_in
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.grammar import Interpretation, Reading, SlotValue
 from ivr.dialogue.understanding.grammar_compiler import Entry
-from ivr.dialogue.understanding.range_slots import WHEN, HalfSpan, moved
+from ivr.dialogue.understanding.range_slots import BOUNDED, HalfSpan, moved
 from ivr.record import Decided
 
-CORRECTABLE = ("title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "choice")
+CORRECTABLE = (
+    *("title", "number", "ordinal", "digits", "phone", "date", "date_range", "time"),
+    *("duration", "money", "code", "choice"),
+)
 
 
 def due(call: Conversation) -> bool:
@@ -99,7 +102,7 @@ def settled(call: Conversation, found: Interpretation) -> Interpretation:
             bound[0].apart(value, current)
             for name, value in reading.meaning.slots.items()
             if (bound := call.slot(name)) is not None
-            and isinstance(bound[0], WHEN)
+            and isinstance(bound[0], BOUNDED)
             and (current := call.frame.variables.get(name)) is not None
         )
 

@@ -18,7 +18,7 @@ from ivr.dialogue.engine.states import risk_question
 from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import OPTION, Meaning, Reading
-from ivr.dialogue.understanding.range_slots import WHEN
+from ivr.dialogue.understanding.range_slots import BOUNDED
 from ivr.dialogue.understanding.slots import TitleSlot
 from ivr.record import Decided
 
@@ -50,7 +50,7 @@ def _telling(call: Conversation, option: Reading, other: Reading) -> list[str]:
         way
         for name, value in option.meaning.slots.items()
         if (bound := call.slot(name)) is not None
-        and isinstance(bound[0], WHEN)
+        and isinstance(bound[0], BOUNDED)
         and (rival := other.meaning.slots.get(name)) is not None
         for way in bound[0].telling(value, rival)
     ]

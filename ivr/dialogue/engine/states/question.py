@@ -37,7 +37,7 @@ from ivr.events import Cause, Recognition
 from ivr.record import Decided, Keyed
 
 DIGIT_HANGOVER_S = 0.8
-SLOWLY_SAID = ("digits", "phone")  # in groups, with pauses between
+SLOWLY_SAID = ("digits", "phone", "code")  # in groups, with pauses between
 
 
 def enter(call: Conversation) -> Next:

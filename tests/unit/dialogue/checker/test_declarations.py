@@ -27,6 +27,15 @@ def found(declared: str) -> set[str]:
         ("type: phone, length: [7, 15]", ""),
         ("type: digits, length: 20", ""),
         ("type: number, min: 1, max: 9", ""),
+        ("type: code", "bad-range"),
+        ("type: code, pattern: AA-1234", "bad-range"),
+        ("type: code, pattern: [AA-9999, bk]", "bad-range"),
+        ("type: code, pattern: [AA-9999, bk9999]", ""),
+        ("type: code, pattern: AA-9999, length: 6", "unused-key"),
+        ("type: digits, pattern: AA-9999", "unused-key"),
+        ("type: duration, min: 15, max: 120", ""),
+        ("type: duration, min: 120, max: 15", "bad-range"),
+        ("type: money, min: 100, max: 5000", ""),
     ],
 )
 def test_options_by_type(declared: str, code: str) -> None:

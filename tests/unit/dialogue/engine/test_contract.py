@@ -53,7 +53,7 @@ def test_two_calls_in_the_same_state_share_a_grammar() -> None:
 
 def test_digit_asks_listen_for_digits() -> None:
     talk = Talk().say("my pin")
-    run = talk.listen.grammar.speech.digits
+    run = talk.listen.grammar.speech.run
     assert run is not None and (run.minimum, run.maximum) == (4, 4) and talk.listen.hangover_s >= 0.8
     talk.heard(Recognition(Cause.SUCCESS, (Hypothesis("4071", 0.9, None, Accept.ACCEPT),), "four oh seven one"))
     assert talk.dialogue.state == "titles.menu"

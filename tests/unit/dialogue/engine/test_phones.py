@@ -155,7 +155,7 @@ def test_keys_are_the_same() -> None:
 
 def test_a_recognisers_digits() -> None:
     talk = callback()
-    assert talk.listen.grammar.speech.digits is not None
+    assert talk.listen.grammar.speech.run is not None
     nbest = (Hypothesis("6175550134", 0.9, None, Accept.ACCEPT),)
     talk.heard(Recognition(Cause.SUCCESS, nbest))
     assert GROUPS in talk.said

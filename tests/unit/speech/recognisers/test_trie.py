@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ivr.ports import DigitRun
+from ivr.ports import CharacterRun
 from ivr.speech.recognisers.beam import Lattice, Path, Place, Unled, search
 from ivr.speech.recognisers.trie import Tokens, Tries, digits_in, in_figures, ordinal_figure, runs, spellings
 from tests.unit.examples import examples
@@ -68,7 +68,7 @@ def favouring(tokens: Tokens, strength: float = 6.0) -> Memoryless:
 def made(
     letters: Letters,
     phrases: Sequence[str],
-    digits: DigitRun | None = None,
+    digits: CharacterRun | None = None,
     templates: Sequence[str] = (),
     slots: Mapping[str, Sequence[str]] | None = None,
 ) -> Lattice:
@@ -77,7 +77,7 @@ def made(
     return Lattice(trunk, {name: tries.values(values) for name, values in (slots or {}).items()})
 
 
-def best(written: str, phrases: Sequence[str], digits: DigitRun | None = None) -> Path:
+def best(written: str, phrases: Sequence[str], digits: CharacterRun | None = None) -> Path:
     letters = Letters()
     lattice = made(letters, phrases, digits)
     return search(favouring(letters.sentence(written)), lattice, END)[0]
@@ -138,8 +138,25 @@ def test_numbers_are_also_written_in_figures() -> None:
         assert best(written, phrases).text == phrases[phrase]
 
 
+def test_codes() -> None:
+    letter, digit = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+    run = CharacterRun(4, 4, ((letter, letter, digit, digit),))
+    for written, code in (
+        ("B K 1 2", "BK12"),
+        ("BK12", "BK12"),
+        ("bravo Kilo one two", "BK12"),
+        ("B as in boy K for kilo double one", "BK11"),
+        ("double b 1 2", "BB12"),
+        ("My number is B-K, 1-2", "BK12"),
+    ):
+        path = best(written, ("agent",), run)
+        assert (path.text, path.ending.words) == (code, ""), written
+    lattice = made(Letters(), ("agent",), run)
+    assert not any(path.text == "12BK" for path in search(favouring(Letters().sentence("1 2 B K")), lattice, END))
+
+
 def test_digit_strings() -> None:
-    run = DigitRun(3, 7)
+    run = CharacterRun(3, 7)
     for written, digits in (
         ("five oh one", "501"),
         ("5 0 1 9", "5019"),
@@ -154,13 +171,13 @@ def test_digit_strings() -> None:
 
 def test_digit_strings_keep_to_their_length() -> None:
     letters = Letters()
-    lattice = made(letters, (), DigitRun(4, 5))
+    lattice = made(letters, (), CharacterRun(4, 5))
     found = search(favouring(letters.sentence("1 2 3")), lattice, END, width=32, patience=50.0, spread=500.0)
     assert found and all(4 <= len(p.text) <= 5 for p in found)
 
 
 def test_a_phrase_beside_digits_is_still_a_phrase() -> None:
-    path = best("agent", ("agent", "help"), DigitRun(3, 7))
+    path = best("agent", ("agent", "help"), CharacterRun(3, 7))
     assert not path.ending.digits and path.text == "agent"
 
 

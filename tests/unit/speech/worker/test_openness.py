@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ivr.events import Accept, Cause, Hypothesis, Recognition
-from ivr.ports import DigitRun, SpeechGrammar
+from ivr.ports import CharacterRun, SpeechGrammar
 from ivr.speech.worker.openness import BEGUN_S, DETACHED_S, DIGITS_S, EARLY_S, OPEN_S, Completion, Openness
 
 TOP, REMOVE, NEXT, YES, NO, BYE, PLACE = range(7)
@@ -111,11 +111,11 @@ def test_a_flow_that_asks_for_less_silence_gets_it() -> None:
 
 
 def test_digits_of_a_known_length_end_at_once_and_others_are_waited_for() -> None:
-    known = Openness(SpeechGrammar("five", "en-US", (), DigitRun(5, 5), means=(0,)))
+    known = Openness(SpeechGrammar("five", "en-US", (), CharacterRun(5, 5), means=(0,)))
     assert known.silence_s(heard("12345"), 0.8) == EARLY_S
     assert known.silence_s(heard("12345", Accept.CONFIRM), 0.8) == 0.8
     assert known.silence_s(heard("1234"), 0.5) == DIGITS_S
-    unknown = Openness(SpeechGrammar("some", "en-US", (), DigitRun(1, 8), means=(0,)))
+    unknown = Openness(SpeechGrammar("some", "en-US", (), CharacterRun(1, 8), means=(0,)))
     assert unknown.silence_s(heard("12345"), 0.5) == DIGITS_S
 
 

@@ -1,0 +1,130 @@
+"""Slots of how much: how long something takes, and sums of money, within the bounds that are declared for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from ivr.dialogue.spoken import amounts, durations
+from ivr.dialogue.spoken.amounts import amount_parts, amounts_of
+from ivr.dialogue.spoken.durations import DAY, HOUR, duration_parts, duration_words, durations_of, unit_words
+from ivr.dialogue.spoken.normalisation import fold, money_words
+from ivr.dialogue.understanding.grammar import SlotValue
+from ivr.dialogue.understanding.slots import Fill, Forms, spoken_forms
+
+LONGEST = DAY  # minutes, where nothing else is declared
+LARGEST = 10_000_000  # hundredths, likewise
+_WIDE = 100  # times the bounds, for what lies outside them
+
+
+def lasting(minutes: int, language: str) -> SlotValue:
+    return SlotValue(minutes, duration_words(minutes, language))
+
+
+def priced(cents: int, language: str) -> SlotValue:
+    return SlotValue(cents, money_words(cents, language))
+
+
+@dataclass(frozen=True, eq=False)
+class DurationSlot:
+    """``minimum`` and ``maximum`` in minutes."""
+
+    language: str
+    minimum: int = 1
+    maximum: int = LONGEST
+    type: str = "duration"
+
+    def within(self, found: Iterable[int]) -> tuple[SlotValue, ...]:
+        return tuple(lasting(each, self.language) for each in found if self.minimum <= each <= self.maximum)
+
+    def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
+        for end in range(min(len(words), start + durations.MOST_WORDS), start, -1):
+            found = durations_of(words[start:end], self.language)
+            if values := self.within(found):
+                yield Fill(end, values[0], len(values) == 1, values[1:], open=len(values) > 1)
+            elif found:  # "three hours", out of bounds, isn't "three"
+                return
+
+    @property
+    def bounds(self) -> tuple[str, str]:
+        return duration_words(self.minimum, self.language), duration_words(self.maximum, self.language)
+
+    @property
+    def unbounded(self) -> DurationSlot:
+        return replace(self, minimum=1, maximum=_WIDE * max(self.maximum, LONGEST))
+
+    def telling(self, value: SlotValue, other: SlotValue) -> tuple[str, ...]:
+        """ "two" is minutes or hours."""
+        number = min(int(str(value.value)), int(str(other.value)))
+        return unit_words(int(str(value.value)), number, self.language)
+
+    def apart(self, value: SlotValue, other: SlotValue) -> int:
+        return abs(int(str(value.value)) - int(str(other.value)))
+
+    def keyed(self, keys: str) -> tuple[SlotValue, ...]:
+        return self.within((int(keys),))
+
+    def forms(self) -> Forms:
+        return _lasting(self.maximum, self.language)
+
+
+@lru_cache(maxsize=16)
+def _lasting(longest: int, language: str) -> Forms:
+    parts = duration_parts(longest, language)
+    alone = ((form, durations_of(fold(form, language), language)) for form in parts.alone)
+    forms = spoken_forms((form, lasting(found[0], language)) for form, found in alone if found)
+    rows = [("",), ("hours",), *([("hours", "rest")] if longest > HOUR else []), ("number",)]
+    return replace(forms, shapes=tuple(rows), parts={"hours": parts.hours, "rest": parts.rest, "number": parts.numbers})
+
+
+@dataclass(frozen=True, eq=False)
+class MoneySlot:
+    """``minimum`` and ``maximum`` in hundredths of the language's currency."""
+
+    language: str
+    minimum: int = 1
+    maximum: int = LARGEST
+    type: str = "money"
+
+    def within(self, found: Iterable[int]) -> tuple[SlotValue, ...]:
+        return tuple(priced(each, self.language) for each in found if self.minimum <= each <= self.maximum)
+
+    def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
+        for end in range(min(len(words), start + amounts.MOST_WORDS), start, -1):
+            found = amounts_of(words[start:end], self.language)
+            if values := self.within(found):
+                yield Fill(end, values[0], len(values) == 1, values[1:], open=len(values) > 1)
+            elif found:  # "two thousand dollars", out of bounds, isn't "two"
+                return
+
+    @property
+    def bounds(self) -> tuple[str, str]:
+        return money_words(self.minimum, self.language), money_words(self.maximum, self.language)
+
+    @property
+    def unbounded(self) -> MoneySlot:
+        return replace(self, minimum=1, maximum=_WIDE * max(self.maximum, LARGEST))
+
+    def telling(self, value: SlotValue, other: SlotValue) -> tuple[str, ...]:
+        return ()
+
+    def apart(self, value: SlotValue, other: SlotValue) -> int:
+        return abs(int(str(value.value)) - int(str(other.value)))
+
+    def keyed(self, keys: str) -> tuple[SlotValue, ...]:
+        """The last two keys are hundredths. Who keys but one or two may have meant whole units: both are offered."""
+        cents = int(keys)
+        return self.within((100 * cents, cents) if len(keys) <= 2 else (cents,))
+
+    def forms(self) -> Forms:
+        return _priced(self.minimum, self.maximum, self.language)
+
+
+@lru_cache(maxsize=16)
+def _priced(least: int, most: int, language: str) -> Forms:
+    parts = amount_parts(least, most, language)
+    alone = ((form, amounts_of(fold(form, language), language)) for form in parts.alone)
+    forms = spoken_forms((form, priced(found[0], language)) for form, found in alone if found)
+    rows = (("",), ("units",), ("units", "cents"), ("number",), ("number", "cents"))
+    return replace(forms, shapes=rows, parts={"units": parts.units, "cents": parts.cents, "number": parts.numbers})
