@@ -26,10 +26,23 @@ _REMEDY = {
 def check_secrets(findings: Findings) -> None:
     secrets = secret_names(findings.library)
     facts = frozenset(_secret_facts(findings, secrets))
+    _undeclared(findings, facts)
     for name, secret in secrets.items():
         flow = findings.library.flows[name]
         if told := secret | facts | frozenset(_given_as_secret(findings, flow)):
             _Secrets(findings, name, flow, told).check()
+
+
+def _undeclared(findings: Findings, facts: Iterable[str]) -> None:
+    """What is taken for a secret is masked only where it is declared one."""
+    company = findings.library.company
+    declared = company.facts if company is not None else {}
+    for fact in sorted(facts):
+        if (spec := declared.get(fact)) is not None and not spec.secret:
+            why = f"{fact} is taken for a secret, and records and agents are shown it"
+            remedy = f"write {fact}: {{type: {spec.type}, secret: true}}"
+            place = findings.company("facts", fact, key=True)
+            findings.add("undeclared-secret", place, why, remedy, severity="warning", text=fact)
 
 
 def _secret_facts(findings: Findings, secrets: Mapping[str, frozenset[str]]) -> Iterator[str]:

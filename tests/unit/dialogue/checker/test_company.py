@@ -237,6 +237,26 @@ def test_nor_in_that_of_an_http_state() -> None:
     ]
 
 
+def test_a_fact_that_is_taken_for_a_secret_is_declared_one() -> None:
+    sources = {"human.yaml": HUMAN, "universals.yaml": UNIVERSALS}
+    main = MAIN.replace(
+        "  done: {prompt:", "  check: {action: patient.check, with: {pin: patient.pin}}\n  done: {prompt:"
+    )
+
+    def undeclared(company: str, main: str = main) -> list[Finding]:
+        found = check_sources({**sources, "main.yaml": main, "company.yaml": company}, FACTS).findings
+        return [f for f in found if f.code == "undeclared-secret"]
+
+    assert undeclared(SECRET) == []
+    (finding,) = undeclared(SECRET.replace("{type: digits, secret: true}\n  patient.next", "digits\n  patient.next"))
+    assert (finding.file, finding.text) == ("company.yaml", "patient.pin")
+    assert finding.remedy == "write patient.pin: {type: digits, secret: true}"
+    kept = MAIN.replace("  day: date\n", "  day: date\n  code: {type: digits, secret: true}\n")
+    kept = kept.replace('done: {prompt: "Done."', 'done: {set: {code: patient.pin}, prompt: "Done."')
+    open_now = SECRET.replace("{type: digits, secret: true}\n  patient.next", "digits\n  patient.next")
+    assert [f.text for f in undeclared(open_now, kept)] == ["patient.pin"] and undeclared(open_now, MAIN) == []
+
+
 def test_it_goes_into_bodies_and_verification() -> None:
     company = SECRET.replace(
         "    outcomes: {wrong: 403}", "    body: {said: pin, is: patient.pin}\n    outcomes: {wrong: 403}"
