@@ -20,7 +20,7 @@ from ivr.ports import ActionCall
 from ivr.reference import COMPANY
 from ivr.workshop.simulate.mock_services import MockServices, parse_mock
 from tests.flows.reference import FLOWS
-from tests.unit.dialogue.talk import Talk
+from tests.unit.dialogue.talk import HUMAN, Talk, made
 
 GUIDE = (FLOWS / "README.md").read_text()
 
@@ -111,6 +111,14 @@ def test_the_bounds_of_the_guide_hold() -> None:
         talk.say(said)
     assert "on Saturday, December twentieth, twenty twenty five." in talk.said
     assert "on Friday, May first, at three thirty in the afternoon." in talk.said
+
+
+def test_the_emergency_of_the_guide_is_a_person_s_at_once() -> None:
+    universals = (FLOWS / "universals.yaml").read_text("utf-8").replace("risks:\n", block("emergency"), 1)
+    sources = {"cleaning.yaml": block("bounds"), "universals.yaml": universals, "human.yaml": HUMAN}
+    talk = Talk(made(sources, {}), entry="cleaning")
+    talk.say("my tooth is bleeding badly")
+    assert "Connecting." in talk.said
 
 
 def test_the_measures_of_the_guide_hold() -> None:

@@ -49,9 +49,11 @@ def handle(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     folders = list(folders_of(arguments, config))
     facts = asyncio.run(facts_of(config))
-    findings = [f for folder in folders for f in folder.own(examine(folder.sources, facts, profile=profile).findings)]
+    examined = [(folder, examine(folder.sources, facts, profile=profile)) for folder in folders]
+    findings = [f for folder, found in examined for f in folder.own(found.findings)]
     counts = Counter(f.severity for f in findings)
-    unchecked = list(facts.unknown)
+    titles = {name for _, found in examined if found.library is not None for name in found.library.unlisted}
+    unchecked = list(facts.unknown(sorted(titles)))
     if config is None:
         unchecked.append("whether the line has the example company's actions and facts, which are taken to be there")
     if profile:

@@ -18,6 +18,7 @@ from ivr.dialogue.spoken.similarity import confusable, sound
 from ivr.dialogue.understanding.grammar import filled, slot_names
 from ivr.events import Term
 
+_THE_RISK = "the risk "
 _FAINT = 60.0  # phrases less alike than this by letters are not looked at, unless they sound the same
 _FEW = 3  # titles named in a note
 _SAMPLES: Mapping[str, str] = {
@@ -85,7 +86,7 @@ def _everywhere(findings: Findings, words: Wordings, language: str) -> Iterator[
     """What is understood in every state: universals and risks."""
     spoken = [(name, words.universal(name)) for name in UNIVERSALS]
     spoken += [(f"the language {name}", spec.phrases) for name, spec in findings.library.universals.languages.items()]
-    spoken += [(f"the risk {name}", words.universal(name)) for name in findings.library.universals.risks]
+    spoken += [(f"{_THE_RISK}{name}", words.universal(name)) for name in findings.library.universals.risks]
     for owner, phrases in spoken:
         for phrase in phrases:
             for text in _expand(phrase, {}, language):
@@ -96,7 +97,7 @@ def _among(findings: Findings, everywhere: Sequence[Said]) -> None:
     known: dict[str, Said] = {}
     for said in everywhere:
         other = known.setdefault(said.text, said)
-        if other.owner != said.owner and not (other.owner.startswith("the risk") and said.owner.startswith("the risk")):
+        if other.owner != said.owner and not (other.owner.startswith(_THE_RISK) and said.owner.startswith(_THE_RISK)):
             kind, _, name = said.owner.removeprefix("the ").rpartition(" ")
             path = (f"{kind}s", name, "phrases") if kind else (name, "phrases")
             place = findings.universals(*path)
@@ -112,6 +113,7 @@ class _Flow:
         self.everywhere = everywhere
         self.variables = flow.slots
         self.said: dict[str, list[Said]] = {}
+        self.risks = {intent: spec.risk for intent, spec in flow.intents.items()}
 
     def phrases(self, intent: str) -> list[Said]:
         if intent not in self.said:
@@ -134,6 +136,14 @@ class _Flow:
                 here = [said for intent in intents for said in self.phrases(intent)]
                 self._compare(here, here)
 
+    def _signs(self, one: Said, other: Said) -> bool:
+        """Whether both mean the same risk: an intent that is a sign of it, and the risk itself or another such."""
+        mine, theirs = (
+            said.owner.removeprefix(_THE_RISK) if said.owner.startswith(_THE_RISK) else self.risks.get(said.owner, "")
+            for said in (one, other)
+        )
+        return bool(mine) and mine == theirs
+
     def _compare(self, ours: Sequence[Said], theirs: Sequence[Said]) -> None:
         texts = [said.text for said in theirs]
         sounding: dict[str, list[int]] = {}
@@ -143,7 +153,7 @@ class _Flow:
             near = process.extract(one.text, texts, scorer=fuzz.ratio, score_cutoff=_FAINT, limit=None)
             for column in sorted({*(index for _, _, index in near), *sounding.get(sound(one.text, self.language), ())}):
                 other = theirs[column]
-                if one.owner == other.owner or (ours is theirs and column < row):
+                if one.owner == other.owner or (ours is theirs and column < row) or self._signs(one, other):
                     continue
                 if one.text == other.text:
                     self._report("same-phrase", one, other)

@@ -126,10 +126,11 @@ def _known_risks(findings: Findings, name: str, flow: Flow) -> None:
 
 def _risks(findings: Findings, name: str, flow: Flow, sid: str, state: State) -> None:
     for index, choice in enumerate(state.choices):
-        intent = flow.intents.get(choice.intent)
-        if intent is not None and intent.risk and choice.goto != "human":
+        spec = flow.intents.get(choice.intent)
+        risk = spec.risk if spec is not None else findings.library.risk_of(flow, choice.intent)
+        if risk and choice.goto != "human":
             place = findings.at(name, "states", sid, "choices", index, "goto")
-            why = f"{choice.intent} is a sign of {intent.risk}, and leads to automation instead of a human"
+            why = f"{choice.intent} is a sign of {risk}, and leads to automation instead of a human"
             findings.add("risk-to-automation", place, why, "goto: human")
 
 
@@ -140,7 +141,7 @@ def _risk_words(findings: Findings) -> None:
             findings.add(
                 "no-phrases", place, f"the risk {name} has neither phrases nor keywords", "add what callers say"
             )
-        if (risk.phrases or risk.keywords) and not risk.question:
+        if (risk.keywords or (risk.phrases and not risk.at_once)) and not risk.question:
             why = f"the risk {name} has no question: whoever only hints at it could not be asked"
             remedy = "add question: “Would you like to talk to somebody about …?”"
             findings.add("no-question", findings.universals("risks", name, key=True), why, remedy)

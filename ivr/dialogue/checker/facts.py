@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.signature import ActionSignature
 from ivr.events import Term
 from ivr.identity import IdentityLevel
@@ -30,15 +31,14 @@ class LineFacts:
     recognised: Collection[str] | None = None
     spoken: Collection[str] | None = None
 
-    @property
-    def unknown(self) -> Iterator[str]:
-        """What could not be checked, a sentence each."""
+    def unknown(self, titles: Sequence[str] = ("the catalogue",)) -> Iterator[str]:
+        """What could not be checked, a sentence each. ``titles``: vocabularies that no file holds."""
         for known, what in (
             (self.skills, "whether the desk has the skills that flows ask for"),
             (self.services, "whether the services that flows call are configured, and whom they serve"),
             (self.entries, "which flows answer calls"),
             (self.recorded, "whether the recordings that prompts name are there"),
-            (self.vocabularies, "whether titles of the catalogue sound alike"),
+            (None if self.vocabularies is None and titles else (), f"whether titles of {listing(titles)} sound alike"),
             (self.recognised, "whether every language has a recogniser"),
             (self.spoken, "whether every language has a voice"),
         ):

@@ -241,8 +241,9 @@ class _Names:
         self._choices(sid, state)
 
     def _choices(self, sid: str, state: State) -> None:
+        known = [*self.flow.intents, "yes", "no", *self.findings.library.universals.risks]
         for index, choice in enumerate(state.choices):
-            if choice.intent not in (known := [*self.flow.intents, "yes", "no"]):
+            if choice.intent not in known:
                 self.unknown("intent", self.at("states", sid, "choices", index, "intent"), choice.intent, known)
 
     def _action(self, sid: str, state: State) -> None:

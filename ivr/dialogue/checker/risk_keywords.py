@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.flows.library import UNIVERSALS_FILE
@@ -14,19 +14,30 @@ def check_risk_keywords(findings: Findings) -> None:
     library = findings.library
     for language in library.languages:
         words = Wordings(library, language, "neutral")
-        for risk in library.universals.risks:
-            for index, keyword in enumerate(words.risk_keywords(risk)):
-                said = tuple(fold(keyword, language))
-                for owner, phrases in _ordinary(words):
-                    taken = [phrase for phrase in phrases if said and _within(said, tuple(fold(phrase, language)))]
-                    for phrase in taken[:1] if 2 * len(taken) >= len(phrases) else ():
-                        own = findings.translated(UNIVERSALS_FILE, language, "keywords", risk, index)
-                        place = own or findings.universals("risks", risk, "keywords", index)
-                        if findings.first("risk-keyword", place):
-                            why = f"“{phrase}” ({owner}) has “{keyword}” in it: who says more than that is asked about"
-                            remedy = f"make the keyword of {risk} a longer phrase, or take it out"
-                            why = f"{why} {risk}, and doesn't get what they want"
-                            findings.add("risk-keyword", place, why, remedy, severity="warning", text=keyword)
+        for risk, spec in library.universals.risks.items():
+            _among(findings, words, risk, "keywords", words.risk_keywords(risk))
+            if spec.at_once:
+                _among(findings, words, risk, "phrases", words.universal(risk))
+
+
+def _among(findings: Findings, words: Wordings, risk: str, key: str, texts: Sequence[str]) -> None:
+    """Keywords are asked about, and so count where most of what callers say has one in it; a phrase of a risk that is
+    taken at once counts wherever it stands."""
+    language, phrase_of = words.language, "intents" if key == "phrases" else key
+    for index, text in enumerate(texts):
+        said = tuple(fold(text, language))
+        for owner, phrases in _ordinary(words):
+            taken = [phrase for phrase in phrases if said and _within(said, tuple(fold(phrase, language)))]
+            if not taken or (key == "keywords" and 2 * len(taken) < len(phrases)):
+                continue
+            own = findings.translated(UNIVERSALS_FILE, language, phrase_of, risk, index)
+            place = own or findings.universals("risks", risk, key, index)
+            if findings.first("risk-keyword", place):
+                what = f"asked about {risk}" if key == "keywords" else f"taken to a human for {risk}"
+                why = f"“{taken[0]}” ({owner}) has “{text}” in it: who says more than that is {what}"
+                why = f"{why}, and doesn't get what they want"
+                remedy = f"make the {key[:-1]} of {risk} a longer one, or take it out"
+                findings.add("risk-keyword", place, why, remedy, severity="warning", text=text)
 
 
 def _ordinary(words: Wordings) -> Iterator[tuple[str, list[str]]]:

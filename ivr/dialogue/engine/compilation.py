@@ -89,6 +89,7 @@ class SpokenWordings(Wordings):
             self.universal(HUMAN),
             self.language,
             {name: risk.priority for name, risk in names.items()},
+            [name for name, risk in names.items() if risk.at_once],
         )
 
     @cached_property

@@ -64,6 +64,7 @@ from ivr.dialogue.engine.states import (
     intent_question,
     question,
     resume,
+    risk_question,
     verb,
     wait,
 )
@@ -390,5 +391,9 @@ def _take(call: Conversation, take: Take) -> Next:
     if not target.startswith(RESERVED):
         return Goto(target)
     call.shared.table.place(call.cursor, call.here)
+    if transition.kind == "choice" and (risk := call.library.risk_of(call.flow, transition.name)):
+        of = risk_question.need(call, risk)
+        priority = of.priority if edge.priority is None else edge.priority
+        return Goto(target, HandoffNeed(reason or of.reason, skill or of.skill, priority, Weight.RISK))
     weight = Weight.BROKEN if call.failing else Weight.MATTER
     return Goto(target, HandoffNeed(reason, skill, edge.priority, weight))

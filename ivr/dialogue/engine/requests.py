@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from ivr.dialogue.engine.compilation import entries
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.next import Answer, Gather, Goto, Mode, Next, NoMatch
+from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.phrases import Template
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.spoken.languages import words_for
@@ -36,8 +37,9 @@ class OpenQuestion:
     ahead: bool = False
 
 
-def takes_requests(state: State) -> bool:
-    return any(choice.intent not in YES_NO for choice in state.choices)
+def takes_requests(flow: Flow, state: State) -> bool:
+    """Whether it offers more than a yes, a no and what is understood everywhere."""
+    return any(choice.intent in flow.intents and choice.intent not in YES_NO for choice in state.choices)
 
 
 # -- what may be said ------------------------------------------------------------------------------------------
@@ -51,8 +53,8 @@ def open_questions(call: Conversation, *, resuming: bool = False) -> tuple[OpenQ
     if resuming and (ahead := _ahead(call)) is not None:
         found.append(ahead)
     for frame in reversed(call.stack):
-        states = call.library.flows[frame.flow].states
-        asked = (each.state for each in reversed(frame.asked) if takes_requests(states[each.state]))
+        flow = call.library.flows[frame.flow]
+        asked = (each.state for each in reversed(frame.asked) if takes_requests(flow, flow.states[each.state]))
         if (state := next(asked, None)) is not None:
             found.append(OpenQuestion(frame.flow, state))
     return tuple(found)
@@ -66,12 +68,12 @@ def _ahead(call: Conversation) -> OpenQuestion | None:
         if way is None or way.target not in flow.states:
             return None
         state = flow.states[way.target]
-        if takes_requests(state):
+        if takes_requests(flow, state):
             return OpenQuestion(flow.flow, way.target, ahead=True)
         if state.kinds[0] == "call" and state.call in call.library.flows:
             flow = call.library.flows[state.call]
             state = flow.states[flow.start]
-            if takes_requests(state):
+            if takes_requests(flow, state):
                 return OpenQuestion(flow.flow, flow.start, ahead=True)
         way = state.transition("then") if state.kinds[0] == "say" else None
     return None

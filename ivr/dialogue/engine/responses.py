@@ -54,7 +54,7 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
     if gather.mode in (Mode.CONFIRM, Mode.CONSENT):
         found = confirmation.settled(call, found)
     _record(call, gather, recognition, found)
-    found = risk_question.undeclined(call, found)
+    found = risk_question.single(call, risk_question.undeclined(call, found))
     best = found.best
     call.temper.heard(recognition.manner)
     if call.temper.enough and (best is None or not best.leads_out) and (upset := handoff.agitated(call)) is not None:
@@ -263,6 +263,8 @@ def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = Tru
         risk = name.removeprefix(RISK)
         if not sure and not _on_the_way(call):
             return risk_question.ask(call, gather, risk, call.said)
+        if (choice := question.sign_of(call, gather, risk)) is not None:
+            return question.take_sign(call, choice)
         return to_human(risk_question.need(call, risk))
     if name == HUMAN and (risk := risk_question.pending(gather)):
         return to_human(risk_question.need(call, risk, gather.said))

@@ -9,6 +9,8 @@ own operations.
 from __future__ import annotations
 
 import ast
+import keyword
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -63,6 +65,9 @@ class Expression:
         return bool(self.run(scope))
 
 
+_OWN = ("and", "or", "not", "in", "is")  # words that expressions have
+
+
 @lru_cache(maxsize=4096)
 def parse_expression(text: str) -> Expression:
     """Raises ExpressionError with the column of the first thing that is not allowed."""
@@ -78,7 +83,7 @@ def parse_expression(text: str) -> Expression:
         tree = ast.parse(stripped, mode="eval")
     except SyntaxError as error:
         raise ExpressionError(
-            f"not an expression: {error.msg}", offset + (error.offset or 1), remedy="quote texts: 'like this'"
+            f"not an expression: {error.msg}", offset + (error.offset or 1), remedy=_remedy(stripped)
         ) from None
     except (ValueError, MemoryError, RecursionError):
         raise ExpressionError("not an expression", offset + 1) from None
@@ -89,6 +94,15 @@ def parse_expression(text: str) -> Expression:
         why, remedy = "only a variable or a fact by itself may be left out", "write the one name and ?: day?"
         raise ExpressionError(why, offset + len(stripped) + 1, remedy=remedy)
     return Expression(text, frozenset(reader.names), frozenset(reader.tested), bare, run, optional)
+
+
+def _remedy(text: str) -> str:
+    """A name that is a word of the expression language is taken for a text that lacks its quotes by nobody else."""
+    names = (word for word in re.findall(r"(?<![\w.'\"])[a-z_]+(?![\w'\"])", text) if keyword.iskeyword(word))
+    taken = next((word for word in names if word not in _OWN), None)
+    if taken is None:
+        return "quote texts: 'like this'"
+    return f"{taken} can't be a name in expressions: call it {taken}_value, or so, where it is declared; quote a text"
 
 
 def _dotted(node: ast.expr) -> str | None:

@@ -53,6 +53,16 @@ class FlowLibrary:
             if key in self.wordings:
                 yield self.wordings[key]
 
+    def risk_of(self, flow: Flow, intent: str) -> str:
+        """The risk that a choice of ``flow`` is a sign of, by its intent's ``risk`` or by its own name; "" for none."""
+        spec = flow.intents.get(intent)
+        risk = intent if spec is None else spec.risk
+        return risk if risk in self.universals.risks else ""
+
+    def everywhere(self, flow: Flow, intent: str) -> bool:
+        """Whether a choice's words are those of the universals: yes, no, or one of the risks."""
+        return intent not in flow.intents and (intent in ("yes", "no") or intent in self.universals.risks)
+
     @property
     def languages(self) -> tuple[str, ...]:
         """Every language that some file speaks, the universals' own first."""
@@ -70,6 +80,12 @@ class FlowLibrary:
     def secret_facts(self) -> frozenset[str]:
         """What the company file declares so."""
         return self.company.secrets if self.company is not None else frozenset()
+
+    @property
+    def unlisted(self) -> Sequence[str]:
+        """The vocabularies that flows take titles from and no file holds."""
+        every = (name for flow in self.flows.values() for spec in flow.slots.values() for name in spec.vocabularies)
+        return sorted({*every} - self.vocabularies.keys())
 
     @property
     def sourced(self) -> Sequence[tuple[str, VocabularySpec]]:

@@ -83,7 +83,7 @@ class IntentSpec(Node):
     examples: tuple[str, ...] = ()
     contrast: Contrast = Field((), alias="not")
     about: str = ""
-    risk: str = ""  # one that the universals define: such an intent may only lead to a human
+    risk: str = ""  # one that the universals define: such an intent is a sign of it, and may only lead to a human
 
 
 Intent = Annotated[IntentSpec, short_for("phrases", list, tuple)]
@@ -198,12 +198,14 @@ class Risk(Node):
     """Words that only ever bring a human sooner, in every state: whole phrases at once; keywords spotted in free
     speech, and whatever is merely like a phrase, by the ``question``, of which ``label`` names the yes.
 
-    The risk called ``agitation`` stands for a manner (loud, fast, mashed keys) and may do without words."""
+    ``at_once``: a phrase needs no question however the sentence goes on. The risk called ``agitation`` stands for a
+    manner (loud, fast, mashed keys) and may do without words."""
 
     phrases: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     question: TaperedPrompt = Field(default_factory=dict)
     label: str = ""
+    at_once: bool = False
     examples: tuple[str, ...] = ()
     contrast: Contrast = Field((), alias="not")
     reason: str

@@ -73,7 +73,8 @@ def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) ->
             return Interpretation(wish, how="risk")
         if (danger := risks.said(words, grammar)) is not None:
             both = danger.meaning == best.meaning and _certain(danger, words, grammar)
-            return Interpretation(danger if both else danger.doubted(danger.confidence), how="risk")
+            certain = both or danger.meaning.intent in risks.at_once
+            return Interpretation(danger if certain else danger.doubted(danger.confidence), how="risk")
         if exact := grammar.read(words):
             seconded = exact[0]
             if seconded.meaning == best.meaning:
@@ -191,11 +192,13 @@ def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords, *, type
     if not words:
         return NOTHING
     if found := _covered(words, grammar):
+        if found[0].meaning.intent in risks.at_once:
+            return Interpretation(found[0], how="transcript")
         return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
     if (wish := _wish(words, grammar, risks)) is not None:
         return Interpretation(wish, how="risk")
     danger = risks.said(words, grammar)
-    if danger is not None and typed and _certain(danger, words, grammar):
+    if danger is not None and (danger.meaning.intent in risks.at_once or (typed and _certain(danger, words, grammar))):
         return Interpretation(danger, how="risk")
     if danger is not None:
         return Interpretation(danger.doubted(danger.confidence), how="risk")

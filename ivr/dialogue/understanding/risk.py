@@ -6,7 +6,7 @@ risk is only hinted at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rapidfuzz import fuzz, process
@@ -40,6 +40,7 @@ class RiskWords:
     human: _Starts
     whole: Mapping[str, str]  # phrase -> risk, for likeness
     priorities: Mapping[str, int]  # of risks, as intents
+    at_once: frozenset[str]  # risks, as intents, whose phrases need no question
     spoken: Language
 
     @classmethod
@@ -50,8 +51,10 @@ class RiskWords:
         human: Sequence[str],
         language: str,
         priorities: Mapping[str, int],
+        at_once: Iterable[str] = (),
     ) -> RiskWords:
-        """``phrases``, ``keywords`` and ``priorities`` by the risk's name; ``human``: what asks for a person."""
+        """``phrases``, ``keywords`` and ``priorities`` by the risk's name; ``human``: what asks for a person;
+        ``at_once``: risks that are never asked about where a phrase was said."""
         whole = {" ".join(fold(text, language)): name for name, texts in phrases.items() for text in texts}
         return cls(
             _starts({f"{RISK}{name}": texts for name, texts in phrases.items()}, language),
@@ -59,6 +62,7 @@ class RiskWords:
             _starts({HUMAN: human}, language),
             whole,
             {f"{RISK}{name}": priority for name, priority in priorities.items()},
+            frozenset(f"{RISK}{name}" for name in at_once),
             words_for(language),
         )
 
@@ -86,8 +90,11 @@ class RiskWords:
     def said(self, words: Sequence[str], grammar: StateGrammar) -> Reading | None:
         """A whole phrase of a risk, which stands by itself. Of several risks, hints included, the one with the highest
         priority, then the first: who swears and leaves is leaving."""
-        if not any(each.sure for each in self._phrased(words, grammar)):
+        sure = {each.intent for each in self._phrased(words, grammar) if each.sure}
+        if not sure:
             return None
+        if urgent := sure & self.at_once:
+            return Reading(Meaning(self._first(sorted(urgent))), " ".join(words), 1.0)
         hint = self.hinted(words, grammar)
         assert hint is not None
         return replace(hint, sure=True, confidence=1.0)
@@ -126,7 +133,7 @@ class RiskWords:
                 not (
                     any(word in self.spoken.denies or word in self.spoken.hedges for word in before)
                     or (before and self._names(before[-1], grammar))
-                    or self._goes_on(words[at:end], after, intent)
+                    or (intent not in self.at_once and self._goes_on(words[at:end], after, intent))
                     or _in_title(words, at, end, grammar)
                 ),
             )

@@ -102,6 +102,6 @@ class Samples:
 
     def phrases(self, intent: str) -> tuple[str, ...]:
         """What callers say for ``intent``, one with slots first: it shows the most."""
-        builtin = intent in ("yes", "no") and intent not in self.flow.intents
+        builtin = self.words.library.everywhere(self.flow, intent)
         found = self.words.universal(intent) if builtin else self.words.phrases(self.flow.flow, intent)
         return tuple(self.phrase(p) for p in sorted(found, key=lambda p: "{" not in p))

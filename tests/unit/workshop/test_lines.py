@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ivr.__main__ import main
+from ivr.dialogue.flows.format import format_text
 from ivr.errors import ConfigError
-from ivr.workshop.lines import TEMPLATES, NewLine
+from ivr.workshop.lines import LANGUAGES, TEMPLATES, NewLine
 from ivr.workshop.lines.opening_hours import OpeningHours
 
 LONGEST = 350  # lines of YAML in one language
@@ -38,9 +40,16 @@ def test_it_checks_clean_and_its_scripts_pass(
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
+def test_it_is_laid_out_as_the_formatter_does(template: str) -> None:
+    for path, text in NewLine("Riverside House", template, LANGUAGES).files().items():
+        if path.endswith(".yaml"):
+            assert format_text(path, text).text == text, path
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
 def test_it_is_read_in_five_minutes(template: str) -> None:
     files = NewLine("Riverside House", template).files()
-    assert not [path for path, text in files.items() if "@COMPANY@" in text or text.rstrip().endswith(("#es", "#one"))]
+    assert not [path for path, text in files.items() if "@COMPANY@" in text or re.search(r"#(es|[a-z]+)$", text, re.M)]
     flows = [text for path, text in files.items() if path.endswith(".yaml") and ".test." not in path]
     assert sum(len(text.splitlines()) for text in flows) <= LONGEST
 

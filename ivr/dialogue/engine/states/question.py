@@ -155,9 +155,10 @@ def question(call: Conversation) -> Gather:
     def build() -> Iterable[Entry]:
         for index in active:
             intent = state.choices[index].intent
-            builtin = intent in ("yes", "no") and intent not in call.flow.intents
-            phrases = call.words.universal(intent) if builtin else call.words.phrases(call.frame.flow, intent)
-            yield from choice_entries(call, OpenQuestion(call.frame.flow, call.frame.state), intent, phrases)
+            if intent in call.flow.intents or not call.library.risk_of(call.flow, intent):  # a risk's are everywhere
+                builtin = call.library.everywhere(call.flow, intent)
+                phrases = call.words.universal(intent) if builtin else call.words.phrases(call.frame.flow, intent)
+                yield from choice_entries(call, OpenQuestion(call.frame.flow, call.frame.state), intent, phrases)
         if spec is not None and spec.type != "text":
             kind = "choice" if spec.type == "boolean" else spec.type
             yield from answer_entries(state.ask, kind, call.language)
@@ -260,11 +261,24 @@ def picked(call: Conversation, gather: Gather, index: int) -> Next:
     return _chosen(call, choice, Reading(Meaning(choice.name), choice.label, 1.0))
 
 
+def sign_of(call: Conversation, gather: Gather, risk: str) -> Transition | None:
+    """The choice of the question being asked that is a sign of a risk."""
+    if gather.mode != Mode.QUESTION:
+        return None
+    signs = (choice for choice in _choices(call) if call.library.risk_of(call.flow, choice.name) == risk)
+    return next((choice for choice in signs if call.holds(choice.condition)), None)
+
+
+def take_sign(call: Conversation, choice: Transition) -> Take:
+    """What the risk's own words were said for."""
+    return _chosen(call, choice, Reading(Meaning(choice.name), call.said, 1.0))
+
+
 def _choices(call: Conversation) -> list[Transition]:
     return [each for each in call.state.transitions() if each.kind == "choice"]
 
 
-def _chosen(call: Conversation, choice: Transition, reading: Reading) -> Next:
+def _chosen(call: Conversation, choice: Transition, reading: Reading) -> Take:
     call.kept = None
     call.frame.answer(reading.meaning.slots, reading.doubtful)
     if call.frame.asked and call.frame.asked[-1].state == call.frame.state:
@@ -321,7 +335,7 @@ def _open_question(call: Conversation) -> Goto:
     del call.stack[1:]
     frame, states = call.frame, call.flow.states
     asked = [each.state for each in frame.asked]
-    latest = next((at for at in reversed(range(len(asked))) if takes_requests(states[asked[at]])), 0)
+    latest = next((at for at in reversed(range(len(asked))) if takes_requests(call.flow, states[asked[at]])), 0)
     for each in frame.asked[latest:]:
         frame.clear(*each.filled, *([states[each.state].ask] if states[each.state].ask else []))
     del frame.asked[latest:]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import say_again, yes_no_gather, yes_no_menu, yes_or_no
-from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, to_human
+from ivr.dialogue.engine.next import Answer, Ask, Gather, Mode, Next, to_human
 from ivr.dialogue.engine.reasons import HandoffNeed, Weight
-from ivr.dialogue.understanding.grammar import RISK, Interpretation, Reading
+from ivr.dialogue.understanding.grammar import RISK, Interpretation, Meaning, Reading
 from ivr.record import Decided
 
 
@@ -29,6 +29,16 @@ def undeclined(call: Conversation, found: Interpretation) -> Interpretation:
     if old(found.best):
         return Interpretation(None if old(found.rival) else found.rival, how=found.how)
     return Interpretation(found.best, None, found.how) if old(found.rival) else found
+
+
+def single(call: Conversation, found: Interpretation) -> Interpretation:
+    """A risk, and a choice of the flow's that is a sign of it, are one thing to mean."""
+
+    def risk(reading: Reading | None) -> str:
+        return "" if reading is None else reading.risk or call.library.risk_of(call.flow, reading.meaning.intent)
+
+    same = risk(found.best) and risk(found.best) == risk(found.rival)
+    return Interpretation(found.best, None, found.how) if same else found
 
 
 def pending(gather: Gather) -> str:
@@ -64,8 +74,9 @@ def _decided(call: Conversation, gather: Gather, yes: bool) -> Next:
     return say_again(call, gather.base)
 
 
-def _human(call: Conversation, gather: Gather) -> Goto:
-    return to_human(need(call, gather.risk, gather.said))
+def _human(call: Conversation, gather: Gather) -> Answer:
+    call.said = gather.said or call.said  # is what a human is told
+    return Answer(gather.base, Reading(Meaning(f"{RISK}{gather.risk}"), call.said, 1.0))
 
 
 def _anew(call: Conversation, gather: Gather) -> Next:

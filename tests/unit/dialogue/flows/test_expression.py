@@ -119,3 +119,13 @@ def test_any_text_parses_or_is_refused(text: str) -> None:
         parse_expression(text).evaluate(SCOPE)
     except ExpressionError as refused:
         assert refused.column >= 1
+
+
+@pytest.mark.parametrize("text", ["from == 'x'", "class > 2", "filled(from)"])
+def test_a_name_that_is_a_word_of_the_language_is_said_to_be_one(text: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        parse_expression(text)
+    assert "can't be a name in expressions" in caught.value.remedy
+    with pytest.raises(ExpressionError) as other:
+        parse_expression("day == next monday")
+    assert other.value.remedy == "quote texts: 'like this'"
