@@ -25,10 +25,9 @@ from ivr.dialogue.flows.wording import at_count, interpolated, masking, words_of
 from ivr.dialogue.spoken.language import served
 from ivr.dialogue.understanding.attempts import Attempt
 from ivr.dialogue.understanding.grammar import Reading, SlotValue
-from ivr.dialogue.understanding.range_slots import part_of
+from ivr.dialogue.understanding.range_slots import NAMED, part_of
 from ivr.dialogue.understanding.risk import Temper
 from ivr.dialogue.understanding.slots import Slot, titled
-from ivr.dialogue.understanding.time_slots import BoundedDateSlot
 from ivr.events import Recognition, Term
 from ivr.identity import Identity
 from ivr.record import NOTHING, Decided, Utterance
@@ -265,10 +264,10 @@ class Conversation:
     def fitted(self, value: object, spec: VariableSpec | None) -> SlotValue | None:
         """Any value as a slot's: with a label to say it back. Never raises; what does not fit is text."""
         found = fitted(value, spec.type if spec is not None else "text", self.language, self.terms.term)
-        if spec is None or found is None or found is value or not (spec.direction or spec.within):
+        if spec is None or found is None or found is value or spec.type not in ("date", "date_range"):
             return found
         days = bound(spec, ("", ""), self.words, self.terms.lexicon, self.today)
-        return days[0].named(found) if days is not None and isinstance(days[0], BoundedDateSlot) else found
+        return days[0].named(found) if days is not None and isinstance(days[0], NAMED) else found
 
     # -- words ------------------------------------------------------------------------------------------------------
 

@@ -97,7 +97,7 @@ class DtmfEntry:
                 return code.complete(keys)
             case TimeSlot():
                 return len(keys) == 4 or (len(keys) == 3 and keys[0] not in "12")
-            case BoundedDateSlot(full=True) | DateRangeSlot(full=True):
+            case BoundedDateSlot(yearly=True) | DateRangeSlot(yearly=True):
                 return len(keys) == 8 or (len(keys) == 7 and keys[0] != "1")
         return self.slot.type in ("date", "date_range") and (len(keys) == 4 or (len(keys) == 3 and keys[0] != "1"))
 

@@ -59,6 +59,12 @@ def _number(words: Sequence[str], numbers: Mapping[str, int]) -> int | None:
     return None
 
 
+@lru_cache(maxsize=4)
+def other_currencies(language: str) -> frozenset[str]:
+    """Words after a number that make another sum of it."""
+    return frozenset(word for name in words_for(language).money.others for word in fold(name, language))
+
+
 @dataclass(frozen=True, slots=True)
 class AmountParts:
     """What amounts are put together from: ``alone``, or ``units`` with ``cents``, or a ``number`` with or without."""

@@ -22,9 +22,11 @@ from ivr.dialogue.spoken.normalisation import (
 )
 
 _YEARS = range(1900, 2101)  # that are understood when they are said
+FAR_OFF = 60  # days from which a day of another year is said with its year
 _NEAR = 4  # years around the bounds within which a day without a year is looked for: a leap day is in one of them
 _UNITS = {"d": 1, "w": 7, "y": 366}
 MOST_DAYS = 150 * 366
+MOST_YEARS_BACK = 30  # as so many ago
 _CANDIDATES = 2  # are enough to be asked about
 
 
@@ -169,6 +171,8 @@ def _past(today: date, spoken: Language) -> Iterator[tuple[str, date]]:
         yield from forms("days" if many > 1 else "a_day", today - timedelta(days=many), spoken.before_noun(many))
     for many in range(2, MOST_WEEKS_AHEAD + 1):
         yield from forms("weeks", today - timedelta(days=7 * many), spoken.before_noun(many))
+    for many in range(2, MOST_YEARS_BACK + 1):
+        yield from forms("years", month_ahead(today, -12 * many), spoken.before_noun(many))
     for many in range(2, MOST_MONTHS_AHEAD + 1):
         yield from forms("months", month_ahead(today, -many), spoken.before_noun(many))
 

@@ -64,10 +64,23 @@ def times_of(words: Sequence[str], language: str) -> tuple[int, ...]:
     if (found := known.get(text)) is not None:
         return found
     for length in range(1, min(len(words), 5)):
-        if (hours := parts.get(" ".join(words[-length:]))) is not None:
-            said = known.get(" ".join(words[:-length]), ())
-            return tuple(time for time in said if time // 60 in hours)
+        for part, rest in ((words[-length:], words[:-length]), (words[:length], _led(words[length:], spoken.clock))):
+            hours, said = parts.get(" ".join(part)), known.get(" ".join(rest))
+            if hours is not None and said is not None:
+                return tuple(time for time in said if time // 60 in hours)
     return ()
+
+
+def _led(words: Sequence[str], clock: Clock) -> Sequence[str]:
+    """ "tonight | at eight"."""
+    for lead in sorted((tuple(lead.split()) for lead in clock.leads), key=len, reverse=True):
+        if tuple(words[: len(lead)]) == lead:
+            return words[len(lead) :]
+    return words
+
+
+def by_day(minutes: int) -> bool:
+    return minutes in _DAYTIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,11 @@ def clock_words(language: str) -> ClockWords:
     after = dict.fromkeys(trail.strip() for _, trail in around if trail)
     twice = [f"{said} {said}" for said in dict.fromkeys(hours) if said in after]  # no two slots say the same word
     return ClockWords((*clock.named, *twice), tuple(dict.fromkeys(hours)), tuple(before), tuple(after))
+
+
+def lead_forms(language: str) -> tuple[str, ...]:
+    clock = words_for(language).clock
+    return () if clock is None else clock.leads
 
 
 def part_forms(language: str) -> tuple[str, ...]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
-from ivr.dialogue.spoken.bounded_days import days_of
+from ivr.dialogue.spoken.bounded_days import FAR_OFF, day_and_year, days_of
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import date_words, fold
 
 MOST_NIGHTS = 60
+WEEK = 7
 _HALF_A_YEAR = timedelta(days=183)  # a last day without its year is no farther from the first than this
 _MONTH_WORDS = 4  # "of May", "de mayo de este año"
 
@@ -40,11 +41,17 @@ def span_of(text: str) -> Span:
     return span
 
 
-def span_words(span: Span, language: str) -> str:
-    """ "from Sunday, May third to Thursday, May seventh"."""
+def span_words(span: Span, language: str, today: date | None = None) -> str:
+    """ "from Sunday, May third to Thursday, May seventh"; a day of another year that is far from ``today``, or from
+    the first day, with its year."""
     last = span.last if span.last is not None else span.first
-    first, ending = date_words(span.first, language), date_words(last, language)
-    return words_for(language).spans.said.format(first=first, last=ending)
+    begun = today or span.first
+
+    def said(day: date, seen: date) -> str:
+        far = day.year != seen.year and abs((day - seen).days) > FAR_OFF
+        return (day_and_year if far else date_words)(day, language)
+
+    return words_for(language).spans.said.format(first=said(span.first, begun), last=said(last, begun))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +75,16 @@ class Spans:
                 rest = whole[at + len(connector) :] if tuple(whole[at : at + len(connector)]) == connector else ()
                 if rest and (found := self._between(whole[:at], rest)):
                     return found
+        led = len(whole) < len(words)  # "from"
+        alone = () if self.begun is not None else self._days(whole, bare=led)
+        if alone:  # "a week from Friday" is a day
+            return tuple(Span(day) for day in alone)
         for at in range(1, len(whole)):
             for day, stay in ((whole[:at], whole[at:]), (whole[at:], whole[:at])):
                 if nights := known.nights.get(" ".join(stay)):
                     spans = (self._lasting(first, nights) for first in self._days(_without(day, known.first)))
                     return tuple(span for span in spans if span is not None)
-        led = len(whole) < len(words)  # "from"
-        return () if self.begun is not None else tuple(Span(day) for day in self._days(whole, bare=led))
+        return ()
 
     def _ended(self, words: Sequence[str], begun: date, known: _Words) -> tuple[Span, ...]:
         """An answer to "until when?": a day, or how long."""
@@ -148,13 +158,18 @@ def _words(language: str) -> _Words:
 
 
 def night_forms(language: str) -> Iterator[tuple[int, str]]:
-    """ "for three nights"."""
+    """ "for three nights", "for a week"."""
     spoken = words_for(language)
     for form in spoken.spans.night:
         yield 1, form
     for many in range(2, MOST_NIGHTS + 1):
         for form in spoken.spans.nights:
             yield many, form.format(spoken.before_noun(many))
+    for form in spoken.spans.week:
+        yield WEEK, form
+    for many in range(2, MOST_NIGHTS // WEEK + 1):
+        for form in spoken.spans.weeks:
+            yield WEEK * many, form.format(spoken.before_noun(many))
 
 
 def _without(words: Sequence[str], beginnings: Sequence[Words]) -> Sequence[str]:

@@ -12,7 +12,7 @@ from ivr.dialogue.spoken.normalisation import fold, number_forms, number_of, num
 
 HOUR, DAY, WEEK = 60, 1440, 10080  # minutes
 UNITS: Mapping[str, int] = {"minute": 1, "hour": HOUR, "day": DAY, "week": WEEK}
-MOST: Mapping[str, int] = {"minute": 600, "hour": 99, "day": 366, "week": 52}  # of each that are understood
+MOST: Mapping[str, int] = {"minute": 600, "hour": 240, "day": 366, "week": 52}  # of each that are understood
 MOST_WORDS = 10
 _HOURS_ALONE = 24  # a number without its unit may be so many hours,
 _HOURS_FIRST = 12  # and rather is where it is one of these
@@ -53,6 +53,15 @@ def unit_words(minutes: int, number: int, language: str) -> tuple[str, ...]:
     """What tells such a reading of a number from the other: "hours"."""
     known = words_for(language).durations
     return () if known is None else known.units["hour" if minutes == number * HOUR else "minute"]
+
+
+@lru_cache(maxsize=4)
+def other_units(language: str) -> frozenset[str]:
+    """Words after a number that make another length of it: of units that were not understood with it."""
+    known = words_for(language).durations
+    if known is None:
+        return frozenset()
+    return frozenset(word for name in (*known.others, *sum(known.units.values(), ())) for word in fold(name, language))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ def _alone(known: DurationWords, language: str) -> Iterator[tuple[str, int]]:
 def _rests(known: DurationWords, language: str) -> Iterator[tuple[str, int]]:
     for minutes, ways in known.after.items():
         yield from ((way, int(minutes)) for way in ways)
-    for n in range(1, HOUR):
+    for n in range(1, 100):
         said = [known.count(n, known.units["minute"]), *number_forms(n, language)]
         yield from ((way.format(m=each), n) for each in said for way in known.rests)
 

@@ -52,7 +52,8 @@ class Money:
     """Unit and hundredth, one and several of each: ("dollar", "dollars"); ``joiner`` stands between the two sums.
 
     ``units`` and ``cents``: what else callers call them; ``one``: ways to say one of them; ``joiners``: what they put
-    between, if anything; ``under_ten``: so few hundredths alone after the units ("twelve oh five")."""
+    between, if anything; ``under_ten``: so few hundredths alone after the units ("twelve oh five"); ``others``: other
+    currencies, which are not understood."""
 
     unit: tuple[str, str]
     cent: tuple[str, str]
@@ -62,14 +63,15 @@ class Money:
     one: tuple[str, ...] = ()
     joiners: tuple[str, ...] = ()
     under_ten: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DurationWords:
     """How long something takes, in words. ``units``: minute, hour, day, week -> one and several of them; ``one``: ways
     to say one of a unit; ``halves``: so many hours ({n}) and a part of one, by its minutes; ``after``: such a part
-    after hours; ``rests``: minutes ({m}) after hours; ``named``: a name -> minutes; ``count``: so many of a unit, by
-    its two names."""
+    after hours; ``rests``: minutes ({m}) after hours; ``named``: a name -> minutes; ``others``: units that
+    are not understood; ``count``: so many of a unit, by its two names."""
 
     units: Mapping[str, tuple[str, str]]
     one: Mapping[str, tuple[str, ...]]
@@ -77,6 +79,7 @@ class DurationWords:
     rests: tuple[str, ...]
     after: Mapping[str, tuple[str, ...]]
     named: Mapping[str, int]
+    others: tuple[str, ...]
     joiner: str
     count: Callable[[int, tuple[str, str]], str]
 
@@ -97,12 +100,15 @@ class SpellingWords:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanWords:
     """How ranges of days are said: what comes before the ``first`` and the ``last`` day, how many ``nights``
-    (``night``: one), back again (``said``: {first}, {last}). ``articles``: that a day may lack after them."""
+    (``night``: one) or ``weeks``, back again (``said``: {first}, {last}). ``articles``: that a day may lack after
+    them."""
 
     first: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
     night: tuple[str, ...] = ()
     nights: tuple[str, ...] = ()
+    week: tuple[str, ...] = ()
+    weeks: tuple[str, ...] = ()
     said: str = "{first} - {last}"
     articles: tuple[str, ...] = ()
 
@@ -111,7 +117,8 @@ class SpanWords:
 class Clock:
     """How times are said. ``hour``: ways to say an hour, 0 to 23; ``said``: (hour, minute) said back. {h} is the hour
     and {m} the minutes. ``past`` and ``to``: by the minutes, "to" the hour that comes. ``named``: a name -> HH:MM.
-    ``parts``: the hours of a part of the day ("19-4") -> what it is called."""
+    ``parts``: the hours of a part of the day ("19-4") -> what it is called; ``leads``: what comes between such a part
+    and the time after it ("tonight | at | eight")."""
 
     hour: Callable[[int], Iterable[str]]
     said: Callable[[int, int], str]
@@ -122,6 +129,7 @@ class Clock:
     to: Mapping[str, tuple[str, ...]]
     named: Mapping[str, str]
     parts: Mapping[str, tuple[str, ...]]
+    leads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -147,6 +155,7 @@ class Language:
     sound: Callable[[str], str] = str
     # numbers
     minus: str
+    point: str = ""  # before tenths, as recognisers write "1.5"
     last_ordinal: int = 99  # larger ones are not heard
     digit_names: Mapping[str, str] = field(default_factory=dict)  # besides the numbers' own: "oh" is 0
     repeats: Mapping[str, int] = field(default_factory=dict)  # "double" is 2

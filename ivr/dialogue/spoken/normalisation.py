@@ -22,6 +22,9 @@ THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _APART = re.compile(r"[^\w']+|_")
 _SIGN = re.compile(r"(?<![\w+])\+(?=\(?\d)")  # "+1": a country
 _SUM = re.compile(r"\$\s?(\d{1,3}(?:,\d{3})+|\d{1,9})(?:\.(\d\d))?(?![\d.]*\d)")  # "$12.50", which recognisers write
+_CURRENCIES = {"€": "euros", "£": "pounds"}
+_ABROAD = re.compile(r"([€£])\s?(\d[\d,.]*\d|\d)")
+_TENTHS = re.compile(r"(?<=\d)\.(?=\d(?![\d.]))(?<!\.\d\.)")  # "1.5"
 _FIGURES = re.compile(r"\d+(?:st|nd|rd|th|º|ª)?|[^\W\d]+(?:'[^\W\d]+)*|\d+")
 
 
@@ -143,6 +146,7 @@ def speech_form(text: str, language: str = "en-US") -> str:
     Up to four figures are a number, more are digits one by one."""
     spoken = words_for(language)
     spellings, words = spoken.spellings, []
+    text = _TENTHS.sub(f" {spoken.point} ", _ABROAD.sub(lambda m: f"{m[2]} {_CURRENCIES[m[1]]}", text))
     text = _SUM.sub(lambda m: f" {money_words(_cents(m), language)} ", text)
     for token in _tokens(_SIGN.sub(f" {spoken.phone.get('plus', ('',))[0]} ", text)):
         figures = token.rstrip("stndrhºª") if token[0].isdigit() else ""

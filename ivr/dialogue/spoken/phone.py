@@ -11,6 +11,7 @@ from ivr.dialogue.spoken.normalisation import MOST_NUMBER_WORDS, digit_names, di
 from ivr.dialogue.spoken.similarity import unaccented
 
 SHORTEST, LONGEST = 7, 15  # of E.164 the longest; the shortest is one without its area
+_LARGEST = 9999  # four figures that were written are read as one number
 _BETWEEN = re.compile(r"[\s().\-/]+")
 _NUMBER = re.compile(r"\+?[0-9]+")
 _ABROAD = "00"  # dialled for "+" nearly everywhere; the 011 of North America begins numbers elsewhere
@@ -85,4 +86,12 @@ def digit_pieces(words: Sequence[str], at: int, spoken: Language) -> list[tuple[
     if words[at] in spoken.digit_names:
         return [(at + 1, spoken.digit_names[words[at]])]
     table, ends = large_numbers(spoken), range(min(len(words), at + MOST_NUMBER_WORDS), at, -1)
-    return [(end, str(number)) for end in ends if (number := table.get(" ".join(words[at:end]))) is not None]
+    found = [(end, table.get(" ".join(words[at:end]))) for end in ends]
+    return [(end, str(number)) for end, number in found if number is not None and number <= _LARGEST]
+
+
+def within_digits(words: Sequence[str], start: int, end: int, language: str) -> bool:
+    """Whether these words are only a part of a run of digits: a number cut short is another number."""
+    spoken = words_for(language)
+    before = start > 0 and bool(digit_pieces(words, start - 1, spoken))
+    return before or (end < len(words) and bool(digit_pieces(words, end, spoken)))

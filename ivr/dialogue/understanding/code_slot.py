@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ivr.dialogue.spoken.codes import Pattern, code_of, code_readings, code_words
+from ivr.dialogue.spoken.phone import within_digits
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.slots import NO_FORMS, Fill, Forms
 
@@ -37,7 +38,7 @@ class CodeSlot:
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
         for end in range(min(len(words), start + MOST_WORDS), start, -1):
             found = code_readings(words[start:end], self.patterns, self.language)
-            if found:
+            if found and not within_digits(words, start, end, self.language):
                 rivals = tuple(coded(each.code, self.language) for each in found[1:2])
                 yield Fill(end, coded(found[0].code, self.language), len(found) == 1 and found[0].certain, rivals)
 

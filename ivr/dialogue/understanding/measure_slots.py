@@ -7,15 +7,31 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ivr.dialogue.spoken import amounts, durations
-from ivr.dialogue.spoken.amounts import amount_parts, amounts_of
-from ivr.dialogue.spoken.durations import DAY, HOUR, duration_parts, duration_words, durations_of, unit_words
+from ivr.dialogue.spoken.amounts import amount_parts, amounts_of, other_currencies
+from ivr.dialogue.spoken.durations import (
+    DAY,
+    HOUR,
+    duration_parts,
+    duration_words,
+    durations_of,
+    other_units,
+    unit_words,
+)
+from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import fold, money_words
+from ivr.dialogue.spoken.phone import within_digits
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.slots import Fill, Forms, spoken_forms
 
 LONGEST = DAY  # minutes, where nothing else is declared
 LARGEST = 10_000_000  # hundredths, likewise
 _WIDE = 100  # times the bounds, for what lies outside them
+
+
+def _of_more(words: Sequence[str], start: int, end: int, units: frozenset[str], language: str) -> bool:
+    """Whether these words are cut out of something else: "minus | five", "twenty | euros", "one | 1/2 hours"."""
+    before = start > 0 and (words[start - 1] == words_for(language).minus or within_digits(words, start, end, language))
+    return before or (end < len(words) and words[end] in units)
 
 
 def lasting(minutes: int, language: str) -> SlotValue:
@@ -41,6 +57,8 @@ class DurationSlot:
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
         for end in range(min(len(words), start + durations.MOST_WORDS), start, -1):
             found = durations_of(words[start:end], self.language)
+            if found and _of_more(words, start, end, other_units(self.language), self.language):
+                return
             if values := self.within(found):
                 yield Fill(end, values[0], len(values) == 1, values[1:], open=len(values) > 1)
             elif found:  # "three hours", out of bounds, isn't "three"
@@ -93,6 +111,8 @@ class MoneySlot:
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
         for end in range(min(len(words), start + amounts.MOST_WORDS), start, -1):
             found = amounts_of(words[start:end], self.language)
+            if found and _of_more(words, start, end, other_currencies(self.language), self.language):
+                return
             if values := self.within(found):
                 yield Fill(end, values[0], len(values) == 1, values[1:], open=len(values) > 1)
             elif found:  # "two thousand dollars", out of bounds, isn't "two"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import fold
-from ivr.dialogue.spoken.phone import LONGEST, SHORTEST, phone_number, phone_readings, phone_words
+from ivr.dialogue.spoken.phone import LONGEST, SHORTEST, phone_number, phone_readings, phone_words, within_digits
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.slots import Fill, Forms, spoken_forms
 
@@ -55,7 +55,7 @@ class PhoneSlot:
                     yield Fill(start + len(said), calling)
         for end in range(min(len(words), start + MOST_WORDS), start, -1):
             fitting = list(filter(self.fits, phone_readings(tuple(words[start:end]), self.language)))
-            if fitting:
+            if fitting and not within_digits(words, start, end, self.language):
                 yield Fill(end, self.value(fitting[0]), len(fitting) == 1)
 
     def forms(self) -> Forms:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 
+from ivr.dialogue.spoken.bounded_days import telling_years
 from ivr.dialogue.spoken.date_spans import Span, Spans, night_forms, span_of, span_words
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import number_words
@@ -24,9 +25,9 @@ class HalfSpan(SlotValue):
     __slots__ = ()
 
 
-def spanned(text: str, language: str) -> SlotValue:
+def spanned(text: str, language: str, today: date | None = None) -> SlotValue:
     """Raises ValueError for what is no range."""
-    return SlotValue(text, span_words(span_of(text), language))
+    return SlotValue(text, span_words(span_of(text), language, today))
 
 
 def part_of(text: str, part: str, language: str) -> SlotValue | None:
@@ -46,10 +47,10 @@ def part_of(text: str, part: str, language: str) -> SlotValue | None:
     return None
 
 
-def moved(text: str, first: str, language: str) -> SlotValue:
+def moved(text: str, first: str, language: str, today: date | None = None) -> SlotValue:
     """A range that begins on another day, as many nights long."""
     span, begun = span_of(text), date.fromisoformat(first)
-    return spanned(Span(begun, begun + ((span.last or span.first) - span.first)).text, language)
+    return spanned(Span(begun, begun + ((span.last or span.first) - span.first)).text, language, today)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,23 @@ class DateRangeSlot:
     def full(self) -> bool:
         return self.day.full
 
+    @property
+    def yearly(self) -> bool:
+        return self.day.yearly
+
+    def named(self, value: SlotValue) -> SlotValue:
+        """A value as it is called in this slot's language."""
+        try:
+            return spanned(str(value.value), self.language, self.today)
+        except ValueError:
+            return value
+
+    def moved(self, text: str, first: str) -> SlotValue | None:
+        """A range that begins on another day; None where it would end too late."""
+        found = moved(text, first, self.language, self.today)
+        ends = date.fromisoformat(str(found.value).partition("/")[2])
+        return found if ends <= self.last else None
+
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
         within = Spans(self.today, self.first, self.last, self.language, self.begun)
         wide = self.unbounded
@@ -88,7 +106,7 @@ class DateRangeSlot:
         return tuple(
             HalfSpan(span.first.isoformat(), self.day.said(span.first).label)
             if span.last is None
-            else spanned(span.text, self.language)
+            else spanned(span.text, self.language, self.today)
             for span in spans
         )
 
@@ -102,7 +120,8 @@ class DateRangeSlot:
         return replace(self, first=wide.first, last=wide.last, begun=None if self.begun is None else wide.first)
 
     def telling(self, value: SlotValue, other: SlotValue) -> tuple[str, ...]:
-        return ()
+        mine, theirs = (date.fromisoformat(str(each.value)[:10]) for each in (value, other))
+        return telling_years(mine.year, theirs.year, self.today, self.language)
 
     def apart(self, value: SlotValue, other: SlotValue) -> int:
         days = [date.fromisoformat(str(each.value).partition("/")[0]) for each in (value, other)]
@@ -133,4 +152,5 @@ def _parts(language: str) -> dict[str, tuple[str, ...]]:
     return {"from": spans.first, "to": spans.last, "nights": nights}
 
 
+NAMED = (BoundedDateSlot, DateRangeSlot)  # whose values are called by how far off they are
 BOUNDED = (TimeSlot, BoundedDateSlot, DateRangeSlot, DurationSlot, MoneySlot)  # whose words may mean two values

@@ -26,6 +26,7 @@ from ivr.dialogue.spoken.normalisation import (
     ordinal_words,
     speech_form,
 )
+from ivr.dialogue.spoken.phone import within_digits
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
 from ivr.events import Term
@@ -180,7 +181,8 @@ class DigitSlot:
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
         for end in range(len(words), start, -1):
             digits = digits_of(words[start:end], self.language)
-            if digits is not None and self.minimum <= len(digits) <= self.maximum:
+            fits = digits is not None and self.minimum <= len(digits) <= self.maximum
+            if digits is not None and fits and not within_digits(words, start, end, self.language):
                 yield Fill(end, digited(digits, self.language))
 
     def forms(self) -> Forms:

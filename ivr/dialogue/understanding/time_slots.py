@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 
-from ivr.dialogue.spoken.bounded_days import day_and_year, days_of, known_days, telling_years, year_forms
+from ivr.dialogue.spoken.bounded_days import FAR_OFF, day_and_year, days_of, known_days, telling_years, year_forms
 from ivr.dialogue.spoken.clock import (
     DAY,
+    by_day,
     clock_time,
     clock_words,
+    lead_forms,
     minutes_of,
     part_forms,
     readings,
@@ -25,7 +27,7 @@ from ivr.dialogue.understanding.slots import Fill, Forms, dated, spoken_forms
 
 MOST_WORDS = 9
 MOST_DATE_WORDS = 14
-FAR_OFF = 60  # days from which a day of another year is said with its year
+YEAR = 366  # days
 FULL_DATE = 800  # bounds of more days than these want the year
 YEARS = 8  # around today, in which a day keyed without a year is looked for
 
@@ -67,8 +69,9 @@ class TimeSlot:
         return telling_parts(minutes_of(str(value.value)), minutes_of(str(other.value)), self.language)
 
     def apart(self, value: SlotValue, other: SlotValue) -> int:
-        """How far one value is from another."""
-        return abs(minutes_of(str(value.value)) - minutes_of(str(other.value)))
+        """How far one value is from another; of what was by day nothing in the night is near."""
+        mine, theirs = (minutes_of(str(each.value)) for each in (value, other))
+        return abs(mine - theirs) + (DAY if by_day(mine) != by_day(theirs) else 0)
 
     def keyed(self, keys: str) -> tuple[SlotValue, ...]:
         """The hour, and two digits of minutes; by itself an hour is a whole one. As in VoiceXML's ``time`` nothing
@@ -96,6 +99,11 @@ class BoundedDateSlot:
     def full(self) -> bool:
         """Whether a day alone tells too little: bounds so wide that it is keyed with its year."""
         return (self.last - self.first).days > FULL_DATE
+
+    @property
+    def yearly(self) -> bool:
+        """Whether a day may lie in two years, so that whoever keys it may go on with the year."""
+        return (self.last - self.first).days > YEAR
 
     def said(self, day: date, *, year: bool = False) -> SlotValue:
         """With its year where it is far off, or ``year`` tells it from another."""
@@ -185,4 +193,5 @@ def _times(language: str) -> Forms:
     forms = spoken_forms((form, timed(times[0], language)) for form, times in alone if times)
     parts = {"hour": known.hours, "before": known.before, "after": known.after, "part": part_forms(language)}
     clocks = [("",), ("hour",), ("hour", "after"), ("before", "hour")]
-    return replace(forms, shapes=(*clocks, *((*clock, "part") for clock in clocks)), parts=parts)
+    parted = (*((*clock, "part") for clock in clocks), *(("part", "lead", *clock) for clock in clocks))
+    return replace(forms, shapes=(*clocks, *parted), parts={**parts, "lead": lead_forms(language)})

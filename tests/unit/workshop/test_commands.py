@@ -75,7 +75,7 @@ def test_check_holds_flows_against_the_line(desk: Path, capsys: pytest.CaptureFi
     assert main(["flow", "check", "--strict"]) == 0, "a language that is led by keys is no fault"
     out = capsys.readouterr().out
     assert "note: no recogniser is installed for es-ES" in out and "nothing wrong: 1 folder" in out
-    assert "whether titles of the catalogue sound alike" in out, "there is no database"
+    assert "whether titles of catalogue" in out and "sound alike" in out, "there is no database"
     path = desk / "flows" / "hold.yaml"
     path.write_text(path.read_text().replace('prompt: "Until which', 'prompt: {audio: until, say: "Until which', 1))
     path.write_text(re.sub(r'(audio: until, say: "[^"]*")', r"\1}", path.read_text()))

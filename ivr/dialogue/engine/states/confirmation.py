@@ -18,7 +18,7 @@ from ivr.dialogue.flows.wording import names_in
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.grammar import Interpretation, Reading, SlotValue
 from ivr.dialogue.understanding.grammar_compiler import Entry
-from ivr.dialogue.understanding.range_slots import BOUNDED, HalfSpan, moved
+from ivr.dialogue.understanding.range_slots import BOUNDED, DateRangeSlot, HalfSpan, moved
 from ivr.record import Decided
 
 CORRECTABLE = (
@@ -113,11 +113,22 @@ def settled(call: Conversation, found: Interpretation) -> Interpretation:
     return Interpretation(replace(nearest, doubtful=nearest.doubtful - nearest.meaning.slots.keys()), how=found.how)
 
 
+def too_late(call: Conversation, reading: Reading) -> tuple[str, str] | None:
+    """The bounds of a range that would end beyond them, if it began on the day that corrects its first."""
+    for name, value in reading.meaning.slots.items():
+        known, bound = call.frame.variables.get(name), call.slot(name)
+        if isinstance(value, HalfSpan) and known is not None and bound is not None:
+            ranges = bound[0]
+            if isinstance(ranges, DateRangeSlot) and ranges.moved(str(known.value), str(value.value)) is None:
+                return ranges.bounds
+    return None
+
+
 def _whole(call: Conversation, values: Mapping[str, SlotValue]) -> dict[str, SlotValue]:
     """A range of which only the first day is corrected stays as long as it is."""
     known = call.frame.variables
     return {
-        name: moved(str(known[name].value), str(value.value), call.language)
+        name: moved(str(known[name].value), str(value.value), call.language, call.today)
         if isinstance(value, HalfSpan) and name in known
         else value
         for name, value in values.items()

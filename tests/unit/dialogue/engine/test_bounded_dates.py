@@ -141,3 +141,17 @@ def test_correction_takes_the_nearest_year(language: str, first: str, correction
     talk.say(first)
     talk.say(correction)
     assert booked(talk) == "2025-07-04"
+
+
+def test_a_year_that_is_keyed_where_it_was_not_asked_for_is_a_year() -> None:
+    """Bounds of two years: 303 alone is asked about, and who goes on with the year is not cut off."""
+    for keys, back in (("3032024", "March third, twenty twenty four"), ("303#", "Did you mean")):
+        talk = visit("direction: past, within: 2y")
+        talk.key(keys)
+        assert back in talk.said
+
+
+def test_years_ago() -> None:
+    talk = visit("direction: past, within: 3y")
+    talk.say("two years ago")
+    assert "March third, twenty twenty four" in talk.said

@@ -149,3 +149,10 @@ def test_every_code_is_understood_as_it_is_said_back_and_keyed_as_it_is_written(
 def test_what_is_no_pattern(text: str) -> None:
     with pytest.raises(ValueError, match=r"A is any letter|more than"):
         pattern_of(text)
+
+
+@pytest.mark.parametrize("said", ["b k one two three four five", "one b k one two three four", "b k one two three"])
+def test_a_code_is_neither_cut_out_of_a_longer_one_nor_begun(said: str) -> None:
+    talk = order()
+    talk.say(said)
+    assert "<" not in talk.said

@@ -6,7 +6,7 @@ import pytest
 
 from ivr.dialogue.checker.check import check_sources
 from ivr.dialogue.checker.facts import LineFacts
-from ivr.dialogue.engine.contract import Listen
+from ivr.dialogue.engine.contract import Connect, Listen
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.dialogue.understanding.grammar import slot_names
 from tests.unit.dialogue.talk import HUMAN, ROOT, Talk, made
@@ -222,3 +222,52 @@ def test_a_recogniser_expects_ranges(language: str, said: str) -> None:
     grammar = next(effect.grammar for effect in reversed(talk.effects) if isinstance(effect, Listen)).speech
     assert grammar.covers(said)
     assert all(len(set(names)) == len(names) for names in map(slot_names, grammar.templates))
+
+
+@pytest.mark.parametrize(
+    ("said", "stay"),
+    [
+        ("for a week from march tenth", "2026-03-10/2026-03-17"),
+        ("two weeks starting friday", "2026-03-06/2026-03-20"),
+    ],
+)
+def test_weeks_are_nights_too(said: str, stay: str) -> None:
+    talk = hotel()
+    talk.say(said)
+    assert booked(talk) == stay
+
+
+def test_a_week_from_friday_is_a_day() -> None:
+    talk = hotel()
+    talk.say("a week from friday")
+    assert "From Friday, March thirteenth. Until what day?" in talk.said
+
+
+def test_a_first_day_that_would_make_it_end_too_late_is_refused() -> None:
+    talk = hotel("direction: future, within: 30d")
+    talk.say("from march thirty first to april second")
+    talk.say("no, from april second")
+    assert "That has to be between Tuesday, March third and Thursday, April second." in talk.said
+    assert booked(talk) == "2026-03-31/2026-04-02"
+
+
+def test_days_of_another_year_are_said_with_it() -> None:
+    talk = hotel("direction: future, within: 1y")
+    talk.say("from march first to march third")
+    assert "March first, twenty twenty seven to Wednesday, March third, twenty twenty seven" in talk.said
+
+
+def test_which_year_of_two_is_told_by_itself() -> None:
+    talk = hotel("direction: past, within: 2y")
+    talk.say("from july first to july third")
+    assert "twenty twenty five" in talk.said and "twenty twenty four" in talk.said
+    talk.say("last year")
+    assert booked(talk) == "2025-07-01/2025-07-03"
+
+
+def test_whoever_goes_on_asking_for_an_end_before_the_beginning_gets_a_person() -> None:
+    talk = hotel()
+    talk.say("from march tenth")
+    for _ in range(4):
+        talk.key("309#")
+    assert any(isinstance(effect, Connect) for effect in talk.effects)

@@ -199,3 +199,32 @@ def test_a_written_sum_is_read_as_money_and_nothing_else_changes() -> None:
     assert speech_form("pay $3 now") == "pay three dollars now"
     assert speech_form("12 Angry Men") == "twelve angry men"
     assert speech_form("version 1.50") == "version one fifty"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("duration", "sixty seconds"),
+        ("duration", "minus two hours"),
+        ("duration", "1 1/2 hours"),
+        ("duration", "three months"),
+        ("money", "twenty euros"),
+        ("money", "€20"),
+        ("money", "minus five dollars"),
+    ],
+)
+def test_nothing_is_cut_out_of_what_means_something_else(kind: str, said: str) -> None:
+    talk = visit(kind)
+    talk.say(said)
+    assert "<" not in talk.said
+
+
+def test_a_length_out_of_bounds_is_not_taken_for_its_number() -> None:
+    talk = visit("duration")
+    talk.say("100 hours")
+    assert "That has to be between one minute and twenty four hours." in talk.said
+
+
+def test_tenths_are_read_as_they_are_written() -> None:
+    assert answered("duration", "1.5 hours") == 90
+    assert answered("duration", "one hour ninety minutes") == 150

@@ -197,3 +197,24 @@ def test_values_of_services_and_the_filter() -> None:
     for wrong in ("alice", "1" * 16, True, "", "00"):
         with pytest.raises(ValueError):
             phone_number(wrong)
+
+
+@pytest.mark.parametrize(
+    "said", ["+1 617 555 0134", "1 617 555 0134", "six one seven five five five oh one three four two", "6175550134 8"]
+)
+def test_a_number_that_is_too_long_is_not_cut_short(said: str) -> None:
+    talk = callback(", length: 10")
+    talk.say(said)
+    assert "<" not in talk.said
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [("+44 20 7946 0958", "+442079460958"), ("double oh five five five one two three four", "+5551234")],
+)
+def test_figures_that_are_written_in_groups(said: str, number: str) -> None:
+    """ "20 7946" is no twenty seven thousand."""
+    talk = callback()
+    talk.say(said)
+    talk.say("yes")
+    assert ordered(talk) == number

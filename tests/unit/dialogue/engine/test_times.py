@@ -143,3 +143,33 @@ def test_correction_out_of_bounds_names_them() -> None:
     talk.say("no, at four")
     talk.say("yes")
     assert talk.performed[-1].arguments == {"at": "16:00"}
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "back"),
+    [
+        ("en-US", "tonight at eight", "<eight in the evening>"),
+        ("en-US", "this afternoon around half past two", "<two thirty in the afternoon>"),
+        ("en-US", "eight this evening", "<eight in the evening>"),
+        ("es-ES", "esta noche a las ocho", "<las ocho de la noche>"),
+        ("es-ES", "por la mañana a las nueve", "<las nueve de la mañana>"),
+    ],
+)
+def test_the_part_of_the_day_may_come_first(language: str, said: str, back: str) -> None:
+    talk = visit(language=language)
+    talk.say(said)
+    assert back in talk.said
+
+
+def test_half_seven_is_half_past() -> None:
+    talk = visit(OFFICE)
+    talk.say("half nine")
+    assert "<nine thirty in the morning>" in talk.said
+
+
+def test_a_correction_by_day_stays_by_day() -> None:
+    """Four in the morning is nearer to nine than four in the afternoon, and nobody means it."""
+    talk = visit("", flow=BOOKED, known=[BOOK])
+    talk.say("nine in the morning")
+    talk.say("no, at four")
+    assert "At four in the afternoon?" in talk.said
