@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, time
+from datetime import date
 from typing import Any
 
 from ivr.actions.registry import Invocation
 from ivr.dialogue.flows.signature import FAILED
+from ivr.dialogue.spoken.clock import clock_time, minutes_of_iso
 from ivr.dialogue.spoken.date_spans import span_of
 from ivr.dialogue.spoken.phone import phone_number
 from ivr.events import ActionResult, Term
@@ -89,8 +90,8 @@ def read(payload: Any, invocation: Invocation) -> ActionResult:
 
 
 def fitted(value: object, kind: str) -> object:
-    """A JSON value as one of a declared type: text, number, digits, phone, date (its day in ISO 8601), boolean, money
-    (cents), duration (minutes). Raises ValueError: it is not there, or another thing."""
+    """A JSON value as one of a declared type: text, number, digits, phone, date (its day in ISO 8601), time (HH:MM),
+    boolean, money (cents), duration (minutes). Raises ValueError: it is not there, or another thing."""
     if value is None or isinstance(value, list | dict) or (isinstance(value, str) and not value.strip()):
         raise ValueError("nothing is there")
     match kind:
@@ -112,7 +113,7 @@ def fitted(value: object, kind: str) -> object:
         case "date_range":
             return span_of(str(value)).text
         case "time":
-            return time.fromisoformat(str(value)).strftime("%H:%M")
+            return clock_time(minutes_of_iso(value))
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from ivr.dialogue.flows.assurance import Assurance
 from ivr.dialogue.flows.signature import NOT_VERIFIED, ActionSignature, Parameter
-from ivr.dialogue.spoken.clock import clock_time, minutes_of
+from ivr.dialogue.spoken.clock import clock_time, minutes_of_iso
 from ivr.dialogue.spoken.date_spans import span_of
 from ivr.dialogue.spoken.phone import phone_number
 from ivr.errors import ActionError, StoreUnavailable
@@ -101,7 +101,7 @@ def _parsed(parameter: Parameter, value: object) -> Any:
         case "date_range":
             return span_of(str(value)).text
         case "time":
-            return clock_time(minutes_of(str(value)))
+            return clock_time(minutes_of_iso(value))
         case "boolean":
             if not isinstance(value, bool):
                 raise TypeError

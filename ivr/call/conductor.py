@@ -321,7 +321,8 @@ class Conductor:
     def _facts(self) -> Mapping[str, object]:
         """What actions know of the call: what the dialogue does, and which story goes with it."""
         token = self._handoff.story.token
-        return {**self._dialogue.facts, HANDOFF_CONTEXT: token} if token else self._dialogue.facts
+        facts = self._dialogue.facts_for_actions
+        return {**facts, HANDOFF_CONTEXT: token} if token else facts
 
     async def _load_resume(self, load: LoadResume) -> None:
         services = self._services

@@ -83,7 +83,7 @@ class InnerLine:
                 self.listening = effect
             case Perform(token=token, name=name, arguments=arguments, key=key):
                 self.performed.append(name)
-                call = ActionCall(name, arguments, key, "call-1", self.dialogue.facts)
+                call = ActionCall(name, arguments, key, "call-1", self.dialogue.facts_for_actions)
                 return ActionDone(token, await self._actions.perform(call))
             case Connect(token=token):
                 self.connected = effect

@@ -159,13 +159,14 @@ class _Screen:
         self._console.print(Text(text, style))
 
     def result(self, result: CallResult) -> None:
-        """Failures, as they come."""
-        if result.failure is None:
-            return
-        first, *rest = failure_lines(result, result.failure)
-        self.say(first, "bold red")
+        """Failures, as they come, and remarks on the script."""
+        first, *rest = failure_lines(result, result.failure) if result.failure is not None else ("",)
+        if first:
+            self.say(first, "bold red")
         for line in rest:
             self.say(line)
+        for remark in result.remarks:
+            self.say(remark.render(), "yellow")
 
     def visited(self, coverage: Coverage, least: float) -> bool:
         """Whether the states of all flows were, so far as that is wanted; what was not, flow by flow."""

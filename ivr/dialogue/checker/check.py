@@ -27,6 +27,7 @@ from ivr.dialogue.checker.said_as import check_said_as
 from ivr.dialogue.checker.secrets import check_secrets
 from ivr.dialogue.checker.symbols import check_symbols
 from ivr.dialogue.checker.translations import check_languages, check_translations
+from ivr.dialogue.checker.unread import check_unread
 from ivr.dialogue.checker.waiting import check_waiting
 from ivr.dialogue.flows.finding import Finding, ordered
 from ivr.dialogue.flows.library import FlowLibrary, load_library
@@ -56,6 +57,7 @@ RULES: tuple[Rule, ...] = (
     check_alike_values,
     check_alike_terms,
     check_risk_keywords,
+    check_unread,
 )
 
 

@@ -116,7 +116,7 @@ class _Company:
         self.add(code, place, why, suggestion(name, known if "." in name else here, otherwise), text=name)
 
     def _secret(self, action: ServiceAction, name: str, place: Place) -> None:
-        if name in action.parameters and action.parameters[name].secret:
+        if name in self.company.secrets or (name in action.parameters and action.parameters[name].secret):
             why = f"{name} is secret, and is part of an address, which servers log"
             self.add("secret-told", place, why, f"send {name} in the body", text=name, severity="warning")
 

@@ -10,7 +10,9 @@ Source: gethuman.com/standard/v1.0.html (2006), ten rules. In our words, and whe
 6. Nobody has to listen to long prompts.                    ``gethuman-6`` here, stricter than ``long-prompt``
 7. Prompts can be interrupted.                              ``gethuman-7`` here
 8. Nobody is cut off for their errors, silence included.    always (``hangs-up``, ``silent-loop``)
-9. The usual language first, with a way to another.         ``gethuman-9`` here; which is usual, by called number
+9. The usual language first, with a way to another.         ``gethuman-9`` here; which is usual, by called number.
+                                                            "Based on consumer demographics": whose callers speak one
+                                                            language declares so, and the finding is a note
 10. Agents can be understood.                               no matter of flow files
 
 The phrases that an earlier draft of the standard calls annoying are always refused (``banned-phrase``).
@@ -149,12 +151,24 @@ def _length(items: Prompt) -> int:
     return sum(n for n, condition in lengths if not condition) + max((n for n, c in lengths if c), default=0)
 
 
+def _one_language(findings: Findings, declared: str) -> None:
+    if declared:
+        why = f"declared: one language, {declared}; 0 brings a person to whoever speaks another"
+        remedy = "leave it so while your callers speak one language"
+        place = findings.universals("one_language")
+        findings.add("gethuman-9", place, why, remedy, severity="note")
+        return
+    why = "the flows speak one language only"
+    remedy = "add wordings in the second language of your callers, or declare that they have none: one_language: "
+    remedy += findings.library.universals.language
+    findings.add("gethuman-9", findings.universals("universals"), why, remedy)
+
+
 def _languages(findings: Findings) -> None:
     library = findings.library
     edges = (t.edge for flow in library.flows.values() for s in flow.states.values() for t in s.transitions())
     if len({primary(language) for language in library.languages}) < 2:
-        why, remedy = "the flows speak one language only", "add wordings in the second language of your callers"
-        findings.add("gethuman-9", findings.universals("universals"), why, remedy)
+        _one_language(findings, library.universals.one_language)
     elif not library.universals.languages and not any(edge.language for edge in edges):
         why = "no caller can ask for another language"
         remedy = "add languages: with what callers say and key for each"

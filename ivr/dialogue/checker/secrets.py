@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import ast
+from collections.abc import Iterable, Iterator, Mapping
 
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.references import FACTS
-from ivr.dialogue.flows.condition import names_of
+from ivr.dialogue.flows.condition import leaves, names_of, read
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.prompt import Path, TaperedPrompt, items_of
-from ivr.dialogue.flows.secrets import secret_variables
+from ivr.dialogue.flows.secrets import secret_names
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import names_in
@@ -23,12 +24,25 @@ _REMEDY = {
 
 
 def check_secrets(findings: Findings) -> None:
-    secrets = secret_variables(findings.library.flows)
+    secrets = secret_names(findings.library)
     facts = frozenset(_secret_facts(findings, secrets))
+    _undeclared(findings, facts)
     for name, secret in secrets.items():
         flow = findings.library.flows[name]
         if told := secret | facts | frozenset(_given_as_secret(findings, flow)):
             _Secrets(findings, name, flow, told).check()
+
+
+def _undeclared(findings: Findings, facts: Iterable[str]) -> None:
+    """What is taken for a secret is masked only where it is declared one."""
+    company = findings.library.company
+    declared = company.facts if company is not None else {}
+    for fact in sorted(facts):
+        if (spec := declared.get(fact)) is not None and not spec.secret:
+            why = f"{fact} is taken for a secret, and records and agents are shown it"
+            remedy = f"write {fact}: {{type: {spec.type}, secret: true}}"
+            place = findings.company("facts", fact, key=True)
+            findings.add("undeclared-secret", place, why, remedy, severity="warning", text=fact)
 
 
 def _secret_facts(findings: Findings, secrets: Mapping[str, frozenset[str]]) -> Iterator[str]:
@@ -89,11 +103,40 @@ class _Secrets:
             self._tell(choice.label, place("choices", index, "label"), _ALOUD)
         if state.http is not None:
             self._tell(state.http.path, place("http", "path"), _LOGGED)
+            for value, path in leaves(state.http.query, ("http", "query")):
+                self._told(names_of(value), place(*path), _LOGGED)
+        for transition in state.transitions():
+            self._compared(transition.condition)
 
     def _tell(self, text: str, place: Place, how: str) -> None:
-        for variable in sorted(self.secret.intersection(names_in(text or ""))):
+        self._told(names_in(text or ""), place, how)
+
+    def _told(self, names: Iterable[str], place: Place, how: str) -> None:
+        for variable in sorted(self.secret.intersection(names)):
             remedy = _REMEDY[how].format(variable)
             self.findings.add("secret-told", place, f"{variable} is secret, and {how}", remedy, severity="warning")
+
+    def _compared(self, condition: str) -> None:
+        """What is compared with a secret may be it: whoever sees the one knows the other."""
+        for names in _equated(condition):
+            secret = min(self.secret & names, default="")
+            for variable in sorted(names - self.secret) if secret else ():
+                spec = self.flow.slots.get(variable)
+                if spec is not None and self.findings.first("compared", self.name, variable):
+                    section = "variables" if variable in self.flow.variables else "parameters"
+                    why = f"{variable} is compared with {secret}, which is secret, and records show what callers say"
+                    remedy = f"write {variable}: {{type: {spec.type}, secret: true}}"
+                    place = self.findings.key(self.name, section, variable)
+                    self.findings.add("secret-told", place, why, remedy, severity="warning")
+
+
+def _equated(condition: str) -> Iterator[frozenset[str]]:
+    """The names of each comparison that tells what something is."""
+    if read(condition) is None:
+        return
+    for node in ast.walk(ast.parse(condition.strip(), mode="eval")):
+        if isinstance(node, ast.Compare) and any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops):
+            yield names_of(ast.unparse(node))
 
 
 def _texts(prompt: TaperedPrompt) -> Iterator[tuple[str, Path]]:

@@ -178,6 +178,7 @@ def _ids(flows: list[Flow]) -> dict[str, set[str]]:
 
 def check_languages(findings: Findings) -> None:
     _can_be_chosen(findings)
+    _one_language(findings)
     for language, place in _languages(findings).items():
         if not served(language, findings.facts.recognised):
             why = f"no recogniser is installed for {language}: its calls are led by keys"
@@ -185,6 +186,17 @@ def check_languages(findings: Findings) -> None:
         if not served(language, findings.facts.spoken):
             why = f"no voice is installed for {language}: who asks for it gets a human"
             findings.add("no-voice", place, why, "leave it so, or install one (ivr doctor)", severity="note")
+
+
+def _one_language(findings: Findings) -> None:
+    """What the universals declare holds."""
+    declared, spoken = findings.library.universals.one_language, findings.library.languages
+    if declared and (others := [language for language in spoken if not same_language(language, declared)]):
+        why = f"the company serves in {declared} alone, it says, and files speak {listing(others)}"
+        remedy = "remove it, and add languages: with what callers say and key for each"
+        if len(others) == len(spoken) == 1:
+            remedy = f"write {others[0]}, which is spoken here"
+        findings.add("one-language", findings.universals("one_language"), why, remedy, text=declared)
 
 
 def _languages(findings: Findings) -> dict[str, Place]:

@@ -15,7 +15,7 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.mixed_initiative import fillings
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
-from ivr.dialogue.flows.secrets import secret_variables
+from ivr.dialogue.flows.secrets import secret_names
 from ivr.dialogue.flows.state import RESERVED_TARGETS, WAIT_TARGETS
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.languages import words_for
@@ -127,14 +127,14 @@ class SpokenWordings(Wordings):
 
 
 class Compilation:
-    """``table``: the transitions; ``sequences``: universals by their keys; ``secrets``: secret variables by flow;
-    ``assurance``: which identity levels are needed."""
+    """``table``: the transitions; ``sequences``: universals by their keys; ``secrets``: what is
+    secret, by flow; ``assurance``: which identity levels are needed."""
 
     def __init__(self, library: FlowLibrary, classifiers: Classifiers | None = None) -> None:
         self.library = library
         self._classifiers = classifiers
         self.table = TransitionTable(library.flows)
-        self.secrets = secret_variables(library.flows)
+        self.secrets = secret_names(library)
         self.assurance = Assurance(library.signatures, library.flows.values())
         universals = library.universals
         self.sequences = {key: f"{LANGUAGE}{name}" for name, spec in universals.languages.items() for key in spec.keys}

@@ -1,7 +1,8 @@
 """The continuation of a call whose process died: everything that its dialogue knew, and how another goes on from there.
 
 It is the same call with the same caller, so nothing is in doubt and nobody is asked whether they want to go on, unlike
-a call that dropped (``states/resume.py``). What is secret is not kept: a flow that had asked for it begins again.
+a call that dropped (``states/resume.py``). What is secret is not kept: a flow that had asked for it
+begins again, and so does the call where a secret fact was known.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def kept(call: Conversation) -> dict[str, Any]:
     waiting, gather = call.waiting, call.gather
     connecting = waiting if isinstance(waiting, handoff.Connecting) else None
     again = isinstance(waiting, Performing)  # done under the same key, it is done once
+    secret = call.library.secret_facts
     return {
         "version": call.library.version,
         "versions": {frame.flow: call.library.versions.get(frame.flow, "") for frame in (*call.stack, *call.left)},
@@ -45,7 +47,8 @@ def kept(call: Conversation) -> dict[str, Any]:
         "told": connecting.told if isinstance(connecting, handoff.InLine) else None,
         "mode": gather.mode if gather is not None else "",
         "offered": dict(gather.base.snapshot) if gather is not None else {},
-        "facts": {name: value for name, value in call.facts.items() if _plain(value)},
+        "facts": {n: value for n, value in call.facts.items() if n not in secret and _plain(value)},
+        "lost": sorted(name for name in secret if call.facts.get(name) not in (None, "")),
         "vocabularies": _kept_terms(call),
         "visits": dict(call.visits),
         "transcript": [
@@ -95,6 +98,8 @@ def _as_it_was(call: Conversation, found: Mapping[str, Any]) -> Next:
         return handoff.strand(call)
     if found.get("mode") == Mode.RESUME and isinstance(offered := found.get("offered"), Mapping) and state.resume:
         return resume.offer(call, offered)
+    if found.get("lost") and (entry := call.library.flows.get(str(found.get("entry")))) is not None:
+        call.stack[:] = [Frame(entry.flow, entry.start)]  # to what had brought it
     return Goto(call.here)
 
 

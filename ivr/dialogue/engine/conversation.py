@@ -205,7 +205,7 @@ class Conversation:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """The current flow's variables that no record may show."""
+        """The current flow's variables, and the facts, that no record may show."""
         return self.shared.secrets[self.frame.flow]
 
     @property
@@ -307,7 +307,7 @@ class Conversation:
             look=(lambda wanted: values.get(wanted, self.look(wanted))) if values else self.look,
             language=language or self.language,
             speaks=self.speaks,
-            secrets=secrets or self.secrets,
+            secrets=(*secrets, *self.secrets),
         )
 
     @property

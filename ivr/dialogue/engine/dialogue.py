@@ -246,6 +246,13 @@ class Dialogue:
 
     @property
     def facts(self) -> Mapping[str, object]:
+        """What is known, as records and people may have it: secret facts masked."""
+        secret = self._call.library.secret_facts
+        return {n: MASK if n in secret and v not in (None, "") else v for n, v in self._call.facts.items()}
+
+    @property
+    def facts_for_actions(self) -> Mapping[str, object]:
+        """The same as it is: for what actions do, and for nobody to read."""
         return dict(self._call.facts)
 
     @property

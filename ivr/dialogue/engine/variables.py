@@ -9,7 +9,7 @@ from datetime import date
 from ivr.dialogue.flows.model import VariableSpec
 from ivr.dialogue.flows.wording import Wordings, filtered, labelled
 from ivr.dialogue.spoken.bounded_days import day_bounds
-from ivr.dialogue.spoken.clock import DAY, minutes_of
+from ivr.dialogue.spoken.clock import DAY, minutes_of, minutes_of_iso
 from ivr.dialogue.spoken.codes import Pattern, pattern_of
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.phone import LONGEST, SHORTEST, phone_number
@@ -125,7 +125,7 @@ def fitted(value: object, kind: str, language: str, term: Callable[[str], Term |
             return SlotValue(str(value), str(value))
     if kind == "time":
         try:
-            return timed(minutes_of(str(value)[:5]), language)
+            return timed(minutes_of_iso(value), language)
         except ValueError:
             return SlotValue(str(value), str(value))
     if (kind in ("money", "duration") and type(value) is int) or (kind == "code" and isinstance(value, str)):

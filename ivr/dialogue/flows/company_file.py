@@ -25,6 +25,17 @@ ParameterType = Literal[
 FACT_TYPES: tuple[str, ...] = get_args(FactType)
 BODILESS = ("GET", "DELETE")
 
+
+def _of_one_value(kind: object) -> object:
+    if kind == "date_range":
+        raise ValueError(
+            "what a service brings is one value: declare the first day and the last, two of type date, "
+            "such as stay.first and stay.last"
+        )
+    return kind
+
+
+OneValue = Annotated[FactType, BeforeValidator(_of_one_value)]
 Dotted = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$")]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -40,11 +51,13 @@ At = Annotated[str, AfterValidator(_pointer)]
 
 
 class FactSpec(Node):
-    """Something that is known about a caller once an action has brought it. ``blank``: it may be "" for some."""
+    """Something that is known about a caller once an action has brought it. ``blank``: it may be "" for some. A
+    ``secret`` one is there for conditions and services, and shown nowhere."""
 
-    type: FactType
+    type: OneValue
     about: str = ""
     blank: bool = False
+    secret: bool = False
 
 
 Fact = Annotated[FactSpec, short_for("type", str)]
@@ -62,7 +75,7 @@ class ReturnSpec(Node):
     """A value of an answer, by its place and its type."""
 
     at: At
-    type: FactType = "text"
+    type: OneValue = "text"
 
 
 class TermsAt(Node):
@@ -199,6 +212,11 @@ class CompanyFile(Node):
         default_factory=dict
     )
     vocabularies: dict[Word, Annotated[VocabularySpec, short_for("file", str)]] = Field(default_factory=dict)
+
+    @cached_property
+    def secrets(self) -> frozenset[str]:
+        """The facts that are secret."""
+        return frozenset(name for name, spec in self.facts.items() if spec.secret)
 
     @cached_property
     def signatures(self) -> Mapping[str, ActionSignature]:

@@ -77,6 +77,11 @@ class FlowLibrary:
         return tuple(dict.fromkeys(base + [(k[1], k[2]) for k in self.wordings]))
 
     @property
+    def secret_facts(self) -> frozenset[str]:
+        """What the company file declares so."""
+        return self.company.secrets if self.company is not None else frozenset()
+
+    @property
     def unlisted(self) -> Sequence[str]:
         """The vocabularies that flows take titles from and no file holds."""
         every = (name for flow in self.flows.values() for spec in flow.slots.values() for name in spec.vocabularies)

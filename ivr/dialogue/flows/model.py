@@ -233,6 +233,7 @@ class Universals(Node):
     yes: tuple[str, ...]
     no: tuple[str, ...]
     languages: dict[str, Universal] = Field(default_factory=dict)  # how callers choose one, in whichever they speak
+    one_language: str = ""  # the company's word that it serves in this one alone
     risks: dict[str, Risk] = Field(default_factory=dict)
     concepts: Concepts = Field(default_factory=dict)
     prompts: dict[str, TaperedPrompt] = Field(default_factory=dict)

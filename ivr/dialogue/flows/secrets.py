@@ -1,16 +1,21 @@
-"""Secret variables: those declared so, and every other that gets its value from one."""
+"""Secret variables and facts: those declared so, and every variable that gets its value from one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from ivr.dialogue.flows.expression import ExpressionError, parse_expression
+from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow
 
 
-def secret_variables(flows: Mapping[str, Flow]) -> Mapping[str, frozenset[str]]:
-    """By flow. A secret passes on by ``set``, into a flow that is called and out of it again; never by a fact."""
-    found = {name: frozenset(v for v, spec in flow.slots.items() if spec.secret) for name, flow in flows.items()}
+def secret_names(library: FlowLibrary) -> Mapping[str, frozenset[str]]:
+    """By flow: its secret variables, and the company's secret facts, which are so in every flow.
+
+    A secret passes on by ``set``, into a flow that is called and out of it again; facts that services bring are secret
+    only where the company file says so."""
+    flows = library.flows
+    found = {name: flow.secrets | library.secret_facts for name, flow in flows.items()}
     while True:
         more = {name: set(secret) for name, secret in found.items()}
         for flow, variable in _passed_on(flows, found):

@@ -13,7 +13,7 @@ from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
 from ivr.dialogue.flows.model import IntentSpec, Risk, Universal, Universals, Wording
 from ivr.dialogue.flows.phrases import SlotValue
 from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt, items_of, prompt_texts
-from ivr.dialogue.spoken.clock import minutes_of, time_words
+from ivr.dialogue.spoken.clock import minutes_of_iso, time_words
 from ivr.dialogue.spoken.codes import code_words
 from ivr.dialogue.spoken.durations import duration_words
 from ivr.dialogue.spoken.language import same_language
@@ -355,7 +355,7 @@ def filtered(value: object, name: str, argument: str, language: str) -> str:
                 return str(raw)
         case "time" if isinstance(raw, str):
             try:
-                return time_words(minutes_of(raw[:5]), language)
+                return time_words(minutes_of_iso(raw), language)
             except ValueError:
                 return raw
         case "spell":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import time
 from functools import lru_cache
 
 from ivr.dialogue.spoken.language import Clock, Language
@@ -23,6 +24,15 @@ def minutes_of(text: str) -> int:
     if int(hour) > 23 or int(minute) > 59:
         raise ValueError(f"{text!r} is on no clock")
     return int(hour) * 60 + int(minute)
+
+
+def minutes_of_iso(text: object) -> int:
+    """What programs write, "15:30" or "15:30:00" (ISO 8601), in minutes of the day; seconds are dropped. Raises
+    ValueError for anything else."""
+    if not isinstance(text, str) or ":" not in text:
+        raise ValueError(f"{text!r} is no clock time")
+    found = time.fromisoformat(text)
+    return found.hour * 60 + found.minute
 
 
 def clock_time(minutes: int) -> str:
@@ -127,8 +137,8 @@ def _minute_ways(spoken: Language, clock: Clock) -> Iterator[tuple[int, str]]:
 
 
 def _forms(spoken: Language, clock: Clock) -> Iterator[tuple[str, int]]:
-    for name, time in clock.named.items():
-        yield name, minutes_of(time)
+    for name, written in clock.named.items():
+        yield name, minutes_of(written)
     for hour in range(24):
         for said in clock.hour(hour):
             for way in clock.whole:
@@ -146,9 +156,9 @@ def _heard(spoken: Language) -> tuple[Mapping[str, tuple[int, ...]], Mapping[str
     assert spoken.clock is not None
     known: dict[str, tuple[int, ...]] = {}
     named = {" ".join(fold(name, spoken.tag)) for name in spoken.clock.named}
-    for form, time in _forms(spoken, spoken.clock):
+    for form, minutes in _forms(spoken, spoken.clock):
         text = " ".join(fold(form, spoken.tag))
-        known.setdefault(text, (time,) if text in named else readings(time))
+        known.setdefault(text, (minutes,) if text in named else readings(minutes))
     parts: dict[str, frozenset[int]] = {}
     for hours, forms in spoken.clock.parts.items():
         first, last = map(int, hours.split("-"))

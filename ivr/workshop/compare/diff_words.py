@@ -85,6 +85,10 @@ def universal_changes(old: Universals, new: Universals) -> Iterator[Change]:
         yield Change(section, "", key.replace("_", "-"), f"{texts[key]} {now}, was {was}", care=key == "human_flow")
     for name, before, after in changed_fields(old, new, UNIVERSALS):
         yield from _universal(name, before, after)
+    if old.one_language != new.one_language:
+        text = f"the company says that it serves in {new.one_language} alone"
+        text = text if new.one_language else f"the company no longer says that it serves in {old.one_language} alone"
+        yield Change(section, "", "one-language", text, care=True)
     nobody = Universal(phrases=())
     for name, before, after in changed_items(old.languages, new.languages):
         yield from _universal(f"language {name}", before or nobody, after or nobody)

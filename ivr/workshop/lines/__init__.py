@@ -1,8 +1,8 @@
 """Whole small lines to begin with: a company's name, its hours and its languages make them its own.
 
 Templates are the files beside this one, ``TEMPLATE.FILE``, and those that every line has, ``common.FILE``. A line of
-one that ends in ``#es`` is there where Spanish is spoken only, one in ``#TEMPLATE`` in that one; ``@NAME@`` is what the
-company said.
+one that ends in ``#es`` is there where Spanish is spoken only, in ``#one`` where it isn't, one in ``#TEMPLATE`` in that
+one; ``@NAME@`` is what the company said.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ LANGUAGES = (FIRST, SPANISH)
 HOURS, HUMAN, ZONE = "mon-fri 09:00-17:00", "sip:agent@127.0.0.1:5090", "America/Los_Angeles"
 """What is taken where nothing is said."""
 _MARK = re.compile(r"^(.*?)((?:\s+#[a-z]+)+)$")
-_SPANISH_ONLY = "es"
+_SPANISH_ONLY, _ONE_LANGUAGE = "es", "one"
+_MARKS = frozenset({_SPANISH_ONLY, _ONE_LANGUAGE})
 _PLACE = re.compile(r"@([A-Z_]+)@")
 _COMPANY = re.compile(r"[^\x00-\x1f\"\\{}<>@#\[\]|*_`]{1,60}\Z")
 _SIP = re.compile(r"sips?:[^\s\"\\<>@]+@[^\s\"\\<>@]+\Z")
@@ -113,9 +114,9 @@ class NewLine:
 
     def _line(self, line: str) -> str | None:
         marked = _MARK.match(line)
-        if marked is None or not (marks := set(marked[2].replace("#", " ").split())) <= {_SPANISH_ONLY, *TEMPLATES}:
+        if marked is None or not (marks := set(marked[2].replace("#", " ").split())) <= {*_MARKS, *TEMPLATES}:
             return line
-        here = {self.template, *([_SPANISH_ONLY] if SPANISH in self.languages else [])}
+        here = {self.template, _SPANISH_ONLY if SPANISH in self.languages else _ONE_LANGUAGE}
         return marked[1] if marks <= here else None
 
     def _said(self, place: re.Match[str]) -> str:

@@ -22,6 +22,7 @@ from ivr.identity import CALLER_IDENTITY
 from ivr.record import Entry
 from ivr.workshop.folder import folders, library_of, mocks_of
 from ivr.workshop.scripts.coverage import Coverage, Observation
+from ivr.workshop.scripts.given_answers import GivenAnswers
 from ivr.workshop.scripts.model import (
     Call,
     End,
@@ -70,6 +71,7 @@ class CallResult:
     seconds: float
     turns: int
     failure: Failure | None = None
+    remarks: tuple[Finding, ...] = ()  # on the script, whether it passed or not
 
     @property
     def passed(self) -> bool:
@@ -140,11 +142,15 @@ class Runner:
     async def _call(self, file: ScriptFile, suite: Suite, index: int, call: Call) -> CallResult:
         began = time.perf_counter()
         simulation = await self.begin(suite, call)
-        failure = await self._steps(simulation, file, index, call)
-        place = file.place("calls", index, "name")
-        return CallResult(suite.tests, call.name, place, time.perf_counter() - began, simulation.events, failure)
+        given = GivenAnswers(self._library)
+        failure = await self._steps(simulation, file, index, call, given)
+        place, seconds = file.place("calls", index, "name"), time.perf_counter() - began
+        remarks = given.unused(simulation, whole=failure is None)
+        return CallResult(suite.tests, call.name, place, seconds, simulation.events, failure, remarks)
 
-    async def _steps(self, simulation: Simulation, file: ScriptFile, index: int, call: Call) -> Failure | None:
+    async def _steps(
+        self, simulation: Simulation, file: ScriptFile, index: int, call: Call, given: GivenAnswers
+    ) -> Failure | None:
         at: tuple[str | int, ...] = ("calls", index, "name")
         doing = "call"
         try:
@@ -156,6 +162,7 @@ class Runner:
                     wrong = tuple(unexpected(simulation, step.expect))
                 else:
                     await perform(simulation, step)
+                    given.note(step, file.place(*at), simulation)
                     wrong = ()
                 if wrong:
                     return Failure(file.place(*at), doing, wrong, tuple(simulation.entries))

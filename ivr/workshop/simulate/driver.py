@@ -88,6 +88,7 @@ class Driver:
         self.performed: list[str] = []
         self.broken: set[str] = set()
         self.answers: dict[str, ActionResult] = {}  # by action, or "desk": instead of what would come of it
+        self.used: list[object] = []  # those of ``answers`` and ``services`` that were asked for
         self.services: dict[str, tuple[Exchange, ...]] = {}  # what they answer, before the sandbox's mocks
         self.connected: Connect | None = None
         self.standing: Standing | None = None  # None: agents are free
@@ -159,6 +160,7 @@ class Driver:
     def _fact(self, name: str) -> object:
         """As the script has it: conversations are recorded where ``recording`` answers "on"."""
         if name == RECORDING_ON and (told := self.answers.get(RECORDING)) is not None:
+            self.used.append(told)
             return told.outcome == "on"
         return self._sandbox.fact(name)
 
@@ -216,6 +218,7 @@ class Driver:
             result = ActionResult("failed")
         elif name in self.answers:
             result = self.answers[name]
+            self.used.append(result)
         else:
             try:
                 result = await self._done(perform)
@@ -230,10 +233,10 @@ class Driver:
         request = perform.arguments if perform.name == HTTP else perform.request
         name, arguments = (perform.name, perform.arguments) if request is None else (HTTP, request)
         language = str(self.facts.get("call.language", "en-US"))
-        call = ActionCall(name, arguments, perform.key, self.call_id, self.facts, language)
+        call = ActionCall(name, arguments, perform.key, self.call_id, self.dialogue.facts_for_actions, language)
         recorded = self._sandbox.recorder is not None and arguments.get("service") not in self.services
         if request is not None and self.services and not recorded:
-            return self._sandbox.mocks.before(self.services).perform(call)
+            return self._sandbox.mocks.before(self.services).perform(call, self.used.append)
         return await self._sandbox.perform(call)
 
     def _place(self, *, asked: bool = False, again: bool = False) -> PlaceTold | None:
@@ -253,6 +256,7 @@ class Driver:
         destinations = self._sandbox.destinations(connect.skill)
         if DESK in self.answers:
             outcome = self.answers[DESK].outcome
+            self.used.append(self.answers[DESK])
         elif not destinations:
             outcome = "closed"
         else:

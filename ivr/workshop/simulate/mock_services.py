@@ -7,7 +7,7 @@ answers to one request, the first that fits is given.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -171,8 +171,8 @@ class MockServices:
         fitting = (e for e in self.answers.get(service, ()) if e.fits(method, unquote(plain), values, body))
         return next(fitting, None)
 
-    def perform(self, call: ActionCall) -> ActionResult:
-        """An ``http.call``. Raises ActionError where no answer is said."""
+    def perform(self, call: ActionCall, given: Callable[[Exchange], None] = lambda exchange: None) -> ActionResult:
+        """An ``http.call``; ``given`` is told which answer it gets. Raises ActionError where no answer is said."""
         invocation = parse(SIGNATURES[0], call)
         service, method = invocation["service"], str(invocation.get("method", "POST"))
         path = invocation.get("path", "")
@@ -186,6 +186,7 @@ class MockServices:
                 f"nothing is said of {service}: {method} {path}",
                 remedy=f"say it in {service}{SUFFIX}, under http: of the script, or by /http {service} JSON",
             )
+        given(found)
         if found.silent:
             return ActionResult(TIMEOUT)
         return result_of(invocation, service, found.status, found.answer)

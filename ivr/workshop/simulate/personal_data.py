@@ -9,8 +9,9 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ivr.dialogue.flows.condition import leaves
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.secrets import secret_variables
+from ivr.dialogue.flows.secrets import secret_names as secrets_of
 
 SECRET, SOMEBODY, EMAIL, BIRTH = "secret", "Somebody", "somebody@example.com", "1970-01-01"
 FEWEST, MOST = 7, 15  # digits of a telephone number
@@ -32,23 +33,29 @@ _WRITTEN_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 
 
 def secret_names(library: FlowLibrary) -> frozenset[str]:
-    """What is declared ``secret``: variables of flows, parameters of actions, and values that come into such variables,
-    by the last word of their place in an answer."""
-    secrets = secret_variables(library.flows)
+    """What is declared ``secret``: variables of flows, parameters of actions, facts, and values that come into such
+    variables, by the last word of their place in an answer."""
+    secrets = secrets_of(library)
     names = {name for secret in secrets.values() for name in secret}
     for signature in library.signatures.values():
         names.update(parameter.name for parameter in signature.parameters if parameter.secret)
     actions = library.company.actions if library.company is not None else {}
-    sent = [pair for action in actions.values() for part in (action.query, action.body or {}) for pair in part.items()]
+    names.update(_last(at) for action in actions.values() for fact, at in action.facts.items() if fact in names)
+    sent = [
+        sent for action in actions.values() for part in (action.query, action.body or {}) for sent in leaves(part, ())
+    ]
     for flow, secret in secrets.items():
         for state in library.flows[flow].states.values():
             if state.http is not None:
-                names.update(_last(place) for name, place in state.http.returns.items() if name in secret)
-                sent += [*state.http.query.items(), *state.http.body.items()]
+                brought = (*state.http.returns.items(), *state.http.facts.items())
+                names.update(_last(place) for name, place in brought if name in secret)
+                sent += [sent for part in (state.http.query, state.http.body) for sent in leaves(part, ())]
             if (action := actions.get(state.action)) is not None:
                 taken = {theirs for mine, theirs in state.returns.items() if mine in secret}
                 names.update(_last(spec.at) for name, spec in action.returns.items() if name in taken)
-    names.update(key for key, value in sent if isinstance(value, str) and value.rstrip("?") in names)
+    for value, path in sent:
+        if isinstance(value, str) and value.rstrip("?") in names:
+            names.update([key for key in path if isinstance(key, str)][-1:])
     return frozenset(names)
 
 

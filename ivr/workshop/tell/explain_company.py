@@ -28,7 +28,7 @@ def _listed(names: Sequence[str]) -> str:
 def _facts(company: CompanyFile) -> Iterator[str]:
     for fact, spec in company.facts.items():
         brought = [name for name, action in company.actions.items() if fact in action.facts]
-        blank = ", or blank" if spec.blank else ""
+        blank = (", or blank" if spec.blank else "") + (", secret" if spec.secret else "")
         about = f" {' '.join(spec.about.split())}" if spec.about else ""
         yield f"{fact}: {spec.type}{blank}" + (f", brought by {_listed(brought)}" if brought else "") + f".{about}"
 

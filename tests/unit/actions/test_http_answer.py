@@ -10,6 +10,9 @@ import pytest
 from ivr.actions import http_answer
 from ivr.actions.http import SIGNATURES, result_of
 from ivr.actions.registry import parse
+from ivr.dialogue.engine.variables import fitted
+from ivr.dialogue.flows.signature import ActionSignature, Parameter
+from ivr.errors import ActionError
 from ivr.events import ActionResult, Term
 from ivr.ports import ActionCall
 
@@ -33,6 +36,7 @@ def fact(at: str, kind: str = "text", *, blank: bool = False) -> Mapping[str, ob
         ("007", "digits", "007"), (123, "digits", "123"),
         ("2026-07-04", "date", "2026-07-04"), ("2026-07-04T10:00:00Z", "date", "2026-07-04"),
         (False, "boolean", False),
+        ("09:30", "time", "09:30"), ("09:30:59", "time", "09:30"), ("23:59:59.5", "time", "23:59"),
     ],
 )  # fmt: skip
 def test_values_of_a_type(value: object, kind: str, fits: object) -> None:
@@ -47,11 +51,28 @@ def test_values_of_a_type(value: object, kind: str, fits: object) -> None:
         (7.5, "number"), (True, "number"), ("seven", "number"), ("9" * 30, "number"), (float("inf"), "money"),
         ("12a", "digits"), (True, "digits"), ("٣", "digits"),
         ("04.07.2026", "date"), ("2026-02-30", "date"), ("yes", "boolean"), (1, "boolean"),
+        ("9:30", "time"), ("25:00", "time"), ("half past three", "time"), (930, "time"), ("0930", "time"),
     ],
 )  # fmt: skip
 def test_what_is_of_another_type(value: object, kind: str) -> None:
-    with pytest.raises(ValueError, match=r"^(no|nothing|Invalid|day) ?"):
+    with pytest.raises(ValueError, match=r"^(no|nothing|Invalid|day|hour|.* is no clock time)"):
         http_answer.fitted(value, kind)
+
+
+@pytest.mark.parametrize("written", ["09:30", "09:30:00", "00:00", "9:30", "24:10", "09.30", "soon"])
+def test_a_time_is_read_alike_in_answers_arguments_and_variables(written: str) -> None:
+    """What a service answers a flow may pass on, to another action."""
+    signature = ActionSignature("visit.book", (Parameter("at", "time"),))
+    found = fitted(written, "time", "en-US", lambda name: None)
+    try:
+        answered = http_answer.fitted(written, "time")
+    except ValueError:
+        with pytest.raises(ActionError):
+            parse(signature, ActionCall("visit.book", {"at": written}, "k", "c", {}))
+        assert found is not None and found.label == written, "kept as a text"
+        return
+    assert parse(signature, ActionCall("visit.book", {"at": written}, "k", "c", {}))["at"] == answered == written[:5]
+    assert found is not None and found.value == answered and found.label != written
 
 
 def test_facts_and_values_of_a_success() -> None:

@@ -92,6 +92,11 @@ MUTATIONS: dict[str, tuple[tuple[str, str, str], str, str]] = {
     "concept": (("universals.yaml", "films, lineup]", "films]"), "phrases-lost", "lineup"),
     "spanish concept": (("universals.es-ES.yaml", "[lista, ", "[lista, fila, "), "phrases-gained", "fila"),
     "human key": (("universals.yaml", '["0", "*0", "#0"]', '["0", "*0"]'), "key", "#0"),
+    "one language": (
+        ("universals.yaml", "human_flow: human\n", "human_flow: human\none_language: en-US\n"),
+        "one-language",
+        "alone",
+    ),
     "human phrase": (("universals.yaml", "    - operator\n", ""), "phrases-lost", "operator"),
     "yes": (("universals.yaml", "  - yep\n", ""), "phrases-lost", "yep"),
     "sentence": (("universals.yaml", "I didn't hear anything.", "I heard nothing."), "prompt", "‹heard"),

@@ -24,14 +24,19 @@ def made(template: str, *languages: str) -> list[str]:
 @pytest.mark.parametrize("languages", [("en-US",), ("en-US", "es-ES"), ("es-ES",)], ids="+".join)
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_it_checks_clean_and_its_scripts_pass(
-    template: str, languages: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    template: str,
+    languages: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(made(template, *languages)) == 0
     monkeypatch.chdir(tmp_path / "line")
-    several = ["--profile", "gethuman-1.0"] if len(languages) > 1 else []  # its rule 9 asks for a second language
-    assert main(["flow", "check", "--strict", *several]) == 0
+    assert main(["flow", "check", "--strict", "--profile", "gethuman-1.0"]) == 0
+    assert ("declared: one language, en-US" in capsys.readouterr().out) is (languages == ("en-US",))
     assert main(["flow", "test", "--least", "95"]) == 0
+    assert "unused-answer" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

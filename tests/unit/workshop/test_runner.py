@@ -9,11 +9,12 @@ from xml.etree import ElementTree
 import pytest
 
 from ivr.workshop.scripts.coverage import Observation, lines
-from ivr.workshop.scripts.model import parse_script
+from ivr.workshop.scripts.model import parse_script, read_script, script_files
 from ivr.workshop.scripts.report import failure_lines, summary, write_junit
 from ivr.workshop.scripts.runner import CallResult, Report, Runner
 from ivr.workshop.simulate.sandbox import Sandbox
 from tests.flows.reference import library
+from tests.unit.dialogue.talk import HUMAN, made
 
 HEAD = "tests: queue\nat: 2026-03-03T10:00\ncalls:\n"
 HERE = Path("flows/queue.test.yaml")
@@ -181,6 +182,13 @@ async def test_junit_says_the_same(sandbox: Sandbox, tmp_path: Path) -> None:
     assert "sya means nothing" in str(second[0][0].get("message"))
 
 
+async def test_junit_has_the_remarks(sandbox: Sandbox, tmp_path: Path) -> None:
+    report = await run(sandbox, f"      - answer: {UNDO}\n      - say: agent\n", "      - say: agent\n")
+    write_junit(report, tmp_path / "junit.xml")
+    one, other = ElementTree.parse(tmp_path / "junit.xml").iter("testcase")
+    assert "[unused-answer]" in str(one.findtext("system-out")) and other.find("system-out") is None
+
+
 async def test_junit_survives_what_callers_may_say(sandbox: Sandbox, tmp_path: Path) -> None:
     text = HEAD + '  - {name: odd, steps: [{say: "bell \\a and \\x1b"}, {expect: {prompt: Really}}]}\n'
     report = await Runner(library(), sandbox).run([parse_script(HERE, text)])
@@ -211,3 +219,80 @@ async def test_coverage_names_what_no_call_has_seen(sandbox: Sandbox) -> None:
     queue = observation.coverage().of(["queue"])
     assert queue.state_share == 0.0
     assert "queue.menu: choice move_after (key 4)" in " ".join(queue.untaken)
+
+
+UNDO = "{action: queue.undo, outcome: changed_since}"
+
+
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        (("answer: UNDO", "say: remove Vertigo", "say: yes", "say: undo that"), ""),
+        (("say: remove Vertigo", "say: yes", "say: undo that", "answer: UNDO"), "comes too late"),
+        (("answer: UNDO", "say: what's in my queue"), "nothing asks queue.undo after this step"),
+        (
+            ("say: remove Vertigo", "say: yes", "say: undo that", "answer: UNDO", "expect: {state: queue.removed}"),
+            "too late",
+        ),
+        (("answer: UNDO", "say: remove Vertigo", "expect: {state: queue.removed}", "say: yes", "say: undo that"), ""),
+        (("answer: {action: desk, outcome: closed}", "say: agent"), ""),
+        (("say: remove Vertigo", "answer: {action: desk, outcome: closed}"), "nobody is connected after this step"),
+        (("answer: {action: recording, outcome: 'on'}", "say: agent"), ""),
+    ],
+)
+async def test_an_answer_that_nothing_asks_for_is_remarked_on(
+    sandbox: Sandbox, steps: tuple[str, ...], why: str
+) -> None:
+    (result,) = (await run(sandbox, "".join(f"      - {step}\n" for step in steps).replace("UNDO", UNDO))).results
+    assert [remark.code for remark in result.remarks] == (["unused-answer"] if why else [])
+    for remark in result.remarks:
+        assert why in remark.why and "write it" in remark.remedy
+        number = next(n for n, step in enumerate(steps) if step.startswith("answer"))
+        assert (remark.file, remark.line) == (str(HERE), 6 + number)
+    assert result.passed is ("expect: {state: queue.removed}" not in steps), "a remark fails nothing"
+
+
+async def test_the_answers_that_scripts_here_give_are_asked_for(sandbox: Sandbox) -> None:
+    files = [read_script(path) for path in script_files([Path("flows")])]
+    report = await Runner(library(), sandbox).run(files)
+    assert report.passed
+    assert [remark.render() for result in report.results for remark in result.remarks] == []
+
+
+COMPANY = """
+company: Riverside Dental
+actions:
+  visit.book: {service: practice, path: /visits, outcomes: {taken: 409}, risk: none}
+"""
+MAIN = """
+flow: main
+start: ask
+intents: {book: [book it], look: [look around]}
+states:
+  ask:
+    prompt: "What?"
+    choices: [{intent: book, key: 1, label: book, goto: book}, {intent: look, key: 2, label: look, goto: ask}]
+  book:
+    action: visit.book
+    on: {ok: {goto: ask, say: Booked.}, taken: {goto: ask, say: Taken.}, failed: human, timeout: human}
+"""
+TAKEN = 'http: {practice: {on: "POST /visits", status: 409}}'
+
+
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        ((TAKEN, "say: book it", "expect: {prompt: Taken}"), ""),
+        (("say: book it", TAKEN, "say: look around"), "practice POST /visits has been asked before this step"),
+        ((TAKEN, "say: look around"), "nothing asks practice POST /visits after this step"),
+    ],
+)
+async def test_so_is_an_answer_of_a_service(sandbox: Sandbox, steps: tuple[str, ...], why: str) -> None:
+    universals = {path.name: path.read_text() for path in Path("flows").glob("universals*.yaml")}
+    flows = made({"main.yaml": MAIN, "company.yaml": COMPANY, "human.yaml": HUMAN, **universals}, {})
+    text = "tests: main\nat: 2026-03-03T10:00\nhttp: {practice: {status: 201, json: {}}}\n"
+    text += "calls:\n  - name: x\n    steps:\n"
+    file = parse_script(Path("main.test.yaml"), text + "".join(f"      - {step}\n" for step in steps))
+    assert file.findings == ()
+    (result,) = (await Runner(flows, sandbox).run([file])).results
+    assert result.failure is None and [why in remark.why for remark in result.remarks] == ([True] if why else [])

@@ -85,8 +85,9 @@ def _shown(
         shown = _masked(call, call.state.arguments, arguments)
         return shown if signature is None else signature.shown(shown, MASK)
     path = masking(http.path, call.look, call.language, call.secrets)
-    body = _masked(call, http.body, service_request.evaluated(call, http.body))
-    return {**arguments, "body": body, **({} if path is None else {"path": path})}
+    sent = {"query": http.query, "body": http.body}
+    masked = {part: _masked(call, given, service_request.evaluated(call, given)) for part, given in sent.items()}
+    return {**arguments, **masked, **({} if path is None else {"path": path})}
 
 
 def _masked(call: Conversation, given: Mapping[str, object], values: Mapping[str, object]) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """The corpus of good and broken flow files, and the world they are checked in.
 
 Each file in tests/corpus/broken stands in for one of tests/corpus/good. It has one fault, marked on its line by
-``# FAULT: code``. What one fault brings with it is marked ``# ALSO: code`` anywhere.
+``# FAULT: code``. What one fault brings with it is marked ``# ALSO: code`` anywhere. A file that it takes beside the
+good ones is in tests/corpus/beside, under its number.
 """
 
 from __future__ import annotations
@@ -81,4 +82,7 @@ def broken() -> Iterator[Broken]:
         if file.count(".") == 1:  # a flow: without overlays, which would only repeat what is wrong
             sources = {n: t for n, t in sources.items() if n.count(".") == 1}
         sources[file] = text
+        number = path.name.partition("-")[0]
+        for beside in (CORPUS / "beside").glob(f"{number}--*.yaml"):
+            sources[beside.name.partition("--")[2]] = read_file(beside)
         yield Broken(path.name, sources, file, *marks[0], frozenset(_ALSO.findall(text)))

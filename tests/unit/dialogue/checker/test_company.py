@@ -185,3 +185,127 @@ def test_a_fact_that_an_action_takes_for_a_secret_is_told_nobody() -> None:
     assert "secret-told" not in [f.code for f in findings(main=main)]
     (finding,) = (f for f in findings(main=spoken) if f.code == "secret-told")
     assert "patient.name is secret, and is said aloud" in finding.why
+
+
+SECRET = COMPANY.replace(
+    "  patient.name: text", "  patient.name: text\n  patient.pin: {type: digits, secret: true}"
+).replace("patient.name: /name,", "patient.name: /name, patient.pin: /pin,")
+
+
+def told(company: str, main: str = MAIN) -> list[tuple[str, str, str]]:
+    return [(f.file, f.why, f.remedy) for f in findings(company, main) if f.code == "secret-told"]
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ('prompt: "Done."', 'prompt: "Done, {patient.pin}."'),
+        ("reason: no number", 'reason: "no number, {patient.pin}"'),
+    ],
+)
+def test_a_fact_that_is_declared_secret_is_told_nobody(was: str, now: str) -> None:
+    assert told(SECRET) == []
+    ((file, why, remedy),) = told(SECRET, MAIN.replace(was, now))
+    assert file == "main.yaml" and why.startswith("patient.pin is secret, and is ")
+    assert remedy.startswith("leave {patient.pin} out")
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("path: /patients/{caller.id}/pin", "path: /pins/{patient.pin}"),
+        ("query: {phone: call.caller}", "query: {phone: call.caller, pin: patient.pin?}"),
+    ],
+)
+def test_a_secret_fact_is_in_no_address(was: str, now: str) -> None:
+    assert SECRET.count(was) == 1
+    ((file, why, remedy),) = told(SECRET.replace(was, now))
+    assert (file, remedy) == ("company.yaml", "send patient.pin in the body")
+    assert why == "patient.pin is secret, and is part of an address, which servers log"
+
+
+def test_nor_in_that_of_an_http_state() -> None:
+    edges = "{ok: done, refused: human, failed: human, timeout: human}"
+    state = f"http: {{service: practice, path: /x, query: {{pin: patient.pin}}}}\n    on: {edges}"
+    main = MAIN.replace('  done: {prompt: "Done."', f'  other:\n    {state}\n  done: {{prompt: "Done."')
+    assert told(SECRET, main) == [
+        (
+            "main.yaml",
+            "patient.pin is secret, and is part of an address, which servers log",
+            "send patient.pin in the body",
+        )
+    ]
+
+
+def test_a_fact_that_is_taken_for_a_secret_is_declared_one() -> None:
+    sources = {"human.yaml": HUMAN, "universals.yaml": UNIVERSALS}
+    main = MAIN.replace(
+        "  done: {prompt:", "  check: {action: patient.check, with: {pin: patient.pin}}\n  done: {prompt:"
+    )
+
+    def undeclared(company: str, main: str = main) -> list[Finding]:
+        found = check_sources({**sources, "main.yaml": main, "company.yaml": company}, FACTS).findings
+        return [f for f in found if f.code == "undeclared-secret"]
+
+    assert undeclared(SECRET) == []
+    (finding,) = undeclared(SECRET.replace("{type: digits, secret: true}\n  patient.next", "digits\n  patient.next"))
+    assert (finding.file, finding.text) == ("company.yaml", "patient.pin")
+    assert finding.remedy == "write patient.pin: {type: digits, secret: true}"
+    kept = MAIN.replace("  day: date\n", "  day: date\n  code: {type: digits, secret: true}\n")
+    kept = kept.replace('done: {prompt: "Done."', 'done: {set: {code: patient.pin}, prompt: "Done."')
+    open_now = SECRET.replace("{type: digits, secret: true}\n  patient.next", "digits\n  patient.next")
+    assert [f.text for f in undeclared(open_now, kept)] == ["patient.pin"] and undeclared(open_now, MAIN) == []
+
+
+def test_it_goes_into_bodies_and_verification() -> None:
+    company = SECRET.replace(
+        "    outcomes: {wrong: 403}", "    body: {said: pin, is: patient.pin}\n    outcomes: {wrong: 403}"
+    )
+    check = "  check: {action: patient.check, with: {pin: patient.pin}}\n  done: {prompt:"
+    assert told(company, MAIN.replace("  done: {prompt:", check)) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "condition", "wrong"),
+    [
+        ("digits", "pin == patient.pin", True),
+        ("digits", "filled(day) and patient.pin != pin", True),
+        ("{type: digits, secret: true}", "pin == patient.pin", False),
+        ("digits", "pin == '1' and filled(patient.pin)", False),
+    ],
+)
+def test_what_is_compared_with_a_secret_is_one(spec: str, condition: str, wrong: bool) -> None:
+    main = MAIN.replace("  day: date\n", f"  day: date\n  pin: {spec}\n").replace(
+        "goto: when}", "goto: code}\n  code: {ask: pin, prompt: Your code?, goto: compare}\n"
+        f'  compare: {{when: [{{if: "{condition}", goto: when}}, {{goto: human, reason: no}}]}}',
+    )  # fmt: skip
+    found = told(SECRET, main)
+    assert [remedy for _, _, remedy in found] == (["write pin: {type: digits, secret: true}"] if wrong else [])
+
+
+def test_an_answer_is_kept_by_whoever_asks_for_it_and_read() -> None:
+    company = COMPANY.replace("    undo: visit.cancel", "    returns: {number: /number}\n    undo: visit.cancel")
+
+    def unread(main: str) -> list[tuple[str, str, str]]:
+        sources = {"main.yaml": main, "company.yaml": company, "human.yaml": HUMAN, "universals.yaml": UNIVERSALS}
+        found = check_sources(sources, FACTS).findings
+        return [(f.file, f.text, f.remedy) for f in found if f.code == "unused-value"]
+
+    assert unread(MAIN) == [
+        ("company.yaml", "number", "add returns: {YOUR_VARIABLE: number} to main.book, or remove it here")
+    ]
+    kept = MAIN.replace("  day: date\n", "  day: date\n  visit: text\n").replace(
+        "    confirm: {policy", "    returns: {visit: number}\n    confirm: {policy"
+    )
+    assert unread(kept) == [
+        ("main.yaml", "visit", "say {visit} or pass it on with: in a state after book, or remove it here")
+    ]
+    assert unread(kept.replace('"Done."', '"Done: {visit}."')) == []
+    assert (
+        unread(
+            MAIN.replace("action: visit.book", "action: patient.check").replace(
+                "{day: day, dentist: dentist}", "{pin: day}"
+            )
+        )
+        == []
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ivr.dialogue.checker.check import check_sources
@@ -40,6 +42,35 @@ def test_a_broken_rule_is_found(changes: dict[tuple[str, str], str], code: str, 
     found = profiled(changes)
     assert {(f.code, f.file) for f in found} == {(code, file)}
     assert all(f.remedy for f in found)
+
+
+def in_english(universals: str = "") -> list[Finding]:
+    """The good files without their Spanish."""
+    sources = {name: text for name, text in good().items() if name.count(".") == 1}
+    sources["universals.yaml"] = re.sub(r"\nlanguages:\n(  .*\n)+", "\n", sources["universals.yaml"])
+    sources["universals.yaml"] += universals
+    found = check_sources(sources, LineFacts(SIGNATURES, entries=("main",)), profile="gethuman-1.0").findings
+    return [f for f in found if f.code in ("gethuman-9", "one-language", "unknown-language")]
+
+
+def test_a_second_language_is_asked_for_or_the_word_that_callers_have_none() -> None:
+    (asked,) = in_english()
+    assert (asked.code, asked.severity) == ("gethuman-9", "error")
+    assert asked.remedy.endswith("or declare that they have none: one_language: en-US")
+    (told,) = in_english("\none_language: en-US\n")
+    assert (told.code, told.severity, told.text) == ("gethuman-9", "note", "en-US")
+    assert told.why.startswith("declared: one language, en-US")
+    assert in_english("\none_language: en-GB\n")[0].severity == "note", "it is one language still"
+
+
+def test_that_word_holds() -> None:
+    (wrong, *_) = in_english("\none_language: es-ES\n")
+    assert (wrong.code, wrong.severity, wrong.text) == ("one-language", "error", "es-ES")
+    assert wrong.remedy == "write en-US, which is spoken here"
+    sources = {**good(), "universals.yaml": good()["universals.yaml"] + "\none_language: en-US\n"}
+    found = check_sources(sources, LineFacts(SIGNATURES, entries=("main",))).findings
+    assert [(f.code, f.text) for f in found] == [("one-language", "en-US")], "whatever the profile"
+    assert "files speak es-ES" in found[0].why and "remove it" in found[0].remedy
 
 
 def test_a_call_back_is_offered_when_nobody_answers_too() -> None:

@@ -118,6 +118,8 @@ def test_what_the_files_lack_is_said() -> None:
         ("unknown: 404", "unknown: 423", "two outcomes have the status 423"),
         ("/next}", "next}", "'next' is no place in a JSON answer"),
         ("patient.name: text", "name: text", "name"),
+        ("patient.name: text", "patient.name: date_range", "declare the first day and the last, two of type date"),
+        ("{at: /fee, type: money}", "{at: /fee, type: date_range}", "two of type date, such as stay.first and"),
         ("dentists: dentists.csv", "dentists: ../dentists.csv", "dentists.csv"),
         ("dentists: dentists.csv", "dentists: {file: d.csv, service: shop, path: /d}", "either terms:, a file: or"),
         ("filling: [a filling]", "filling: ['']", "filling has a name that is blank"),
