@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
 from pydantic import BaseModel
 
+from ivr.__main__ import main
 from ivr.dialogue.checker.check import check
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows import company_file, model, prompt, state
@@ -22,6 +24,31 @@ from ivr.workshop.simulate.mock_services import MockServices, parse_mock
 from tests.flows.reference import FLOWS
 from tests.unit.dialogue.talk import Talk
 
+VISIT = """
+tests: visit
+at: 2026-03-03T10:00
+calls:
+  - name: hours of the day
+    from: "5035550101"
+    entry: visit
+    steps:
+      - say: Sunday
+      - expect: {prompt: ["Nobody works on Sunday, March eighth", "What day suits you"]}
+      - say: Saturday
+      - say: half past three
+      - expect: {prompt: ["That day we come from nine in the morning to noon", "At what time"]}
+      - say: ten thirty
+      - expect: {prompt: "See you on Saturday, March seventh, at ten thirty in the morning"}
+    end: {outcome: resolved}
+  - name: the same hour on another day
+    from: "5035550101"
+    entry: visit
+    steps:
+      - say: Friday
+      - say: half past three
+      - expect: {prompt: "See you on Friday, March sixth, at three thirty in the afternoon", unsaid: "we come from"}
+    end: {outcome: resolved}
+"""
 GUIDE = (FLOWS / "README.md").read_text()
 
 
@@ -136,6 +163,23 @@ def test_the_flow_of_the_guide_that_takes_a_message_is_one() -> None:
     assert [f.render() for f in findings if f.file == "company.yaml"] == []
     found = {f.code for f in findings if f.file == "remark.yaml"}
     assert found == {"missing-wording", "unused-flow"}, "its Spanish is the reader's, and nobody comes there yet"
+
+
+def test_the_hours_of_the_guide_depend_on_the_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line begun by `ivr new`, with what the guide says to write: checked, and called on a Saturday and a Sunday."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "line", "--template", "reception", "--company", "Riverside House"]) == 0
+    monkeypatch.chdir(tmp_path / "line")
+    company, mock = Path("flows/company.yaml"), Path("flows/office.mock.yaml")
+    company.write_text(company.read_text().replace("actions:\n", block("hours action")))
+    mock.write_text(mock.read_text() + block("hours mock").split("answers:\n")[1])
+    Path("flows/visit.yaml").write_text(block("hours"))
+    Path("flows/visit.test.yaml").write_text(VISIT)
+    assert main(["flow", "check"]) == 0
+    assert "nothing wrong" in (told := "".join(capsys.readouterr())), told
+    assert main(["flow", "test", "flows/visit.test.yaml"]) == 0, capsys.readouterr().out
 
 
 def test_every_example_is_yaml() -> None:
