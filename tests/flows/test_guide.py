@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
 from pydantic import BaseModel
 
+from ivr.__main__ import main
 from ivr.dialogue.checker.check import check
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows import company_file, model, prompt, state
@@ -22,6 +24,62 @@ from ivr.workshop.simulate.mock_services import MockServices, parse_mock
 from tests.flows.reference import FLOWS
 from tests.unit.dialogue.talk import HUMAN, Talk, made
 
+VISIT = """
+tests: visit
+at: 2026-03-03T10:00
+calls:
+  - name: hours of the day
+    from: "5035550101"
+    entry: visit
+    steps:
+      - say: Sunday
+      - expect: {prompt: ["Nobody works on Sunday, March eighth", "What day suits you"]}
+      - say: Saturday
+      - say: half past three
+      - expect: {prompt: ["That day we come from nine in the morning to noon", "At what time"]}
+      - say: ten thirty
+      - expect: {prompt: "See you on Saturday, March seventh, at ten thirty in the morning"}
+    end: {outcome: resolved}
+  - name: the same hour on another day
+    from: "5035550101"
+    entry: visit
+    steps:
+      - say: Friday
+      - say: half past three
+      - expect: {prompt: "See you on Friday, March sixth, at three thirty in the afternoon", unsaid: "we come from"}
+    end: {outcome: resolved}
+"""
+CALLS_REMARK = """
+flow: front
+start: ask
+intents: {message: [leave a message]}
+states:
+  ask: {prompt: "What can I do for you?", choices: [{intent: message, key: 1, label: a message, goto: take}]}
+  take: {call: remark, on: {done: bye}}
+  bye: {prompt: "Goodbye.", end: resolved}
+"""
+REMARK = """
+tests: remark
+entry: front
+at: 2026-03-03T10:00
+calls:
+  - name: other words
+    from: "5035550101"
+    steps:
+      - answer: {action: message.take, outcome: ok, values: {words: please bring a ladder}}
+      - say: leave a message
+      - expect: {state: remark.deliver, prompt: "Shall I pass that on"}
+      - say: "yes"
+      - expect: {prompt: "Somebody will read it"}
+    end: {outcome: resolved, actions: [message.take, remark.send]}
+  - name: nothing is passed on unasked
+    from: "5035550101"
+    steps:
+      - say: leave a message
+      - say: "no"
+      - expect: {prompt: "I pass nothing on"}
+    end: {outcome: resolved, actions: [message.take]}
+"""
 GUIDE = (FLOWS / "README.md").read_text()
 
 
@@ -153,6 +211,37 @@ def test_the_flow_of_the_guide_that_takes_a_message_is_one() -> None:
     assert [f.render() for f in findings if f.file == "company.yaml"] == []
     found = {f.code for f in findings if f.file == "remark.yaml"}
     assert found == {"missing-wording", "unused-flow"}, "its Spanish is the reader's, and nobody comes there yet"
+
+
+def begun_with(kind: str, flow: str, script: str) -> None:
+    """In a line begun by `ivr new`, what the guide says to write, and a script of it."""
+    assert main(["new", ".", "--template", "reception", "--company", "Riverside House"]) == 0
+    company, mock = Path("flows/company.yaml"), Path("flows/office.mock.yaml")
+    company.write_text(company.read_text().replace("actions:\n", block(f"{kind} action")))
+    mock.write_text(mock.read_text() + block(f"{kind} mock").split("answers:\n")[1])
+    Path(f"flows/{flow}.yaml").write_text(block(kind))
+    Path(f"flows/{flow}.test.yaml").write_text(script)
+
+
+def test_the_hours_of_the_guide_depend_on_the_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    begun_with("hours", "visit", VISIT)
+    assert main(["flow", "check"]) == 0
+    assert "nothing wrong" in (told := "".join(capsys.readouterr())), told
+    assert main(["flow", "test", "flows/visit.test.yaml"]) == 0, capsys.readouterr().out
+
+
+def test_the_message_of_the_guide_is_passed_on_once_the_caller_agrees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The script says other words, as the guide has it; the sound comes by itself."""
+    monkeypatch.chdir(tmp_path)
+    begun_with("message", "remark", REMARK)
+    Path("flows/front.yaml").write_text(CALLS_REMARK)
+    assert main(["flow", "check"]) == 0, capsys.readouterr().out
+    assert main(["flow", "test", "flows/remark.test.yaml"]) == 0, capsys.readouterr().out
 
 
 def test_every_example_is_yaml() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from ivr.cli.flow.options import add_config_file, config_of, flows_of
 from ivr.cli.options import Subparsers, command
-from ivr.dialogue.flows.library import load_library
+from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.errors import ConfigError
 from ivr.workshop.folder import folders
 from ivr.workshop.templates import SERVICE, TEMPLATES, NewFlow, new_flow
@@ -56,13 +57,24 @@ def handle(arguments: argparse.Namespace) -> int:
             out.write(text)
         print(folder / file)
     missing = service if arguments.template == "http" and service not in services else ""
-    print(_next_steps(made, folder, missing), end="")
+    print(_next_steps(made, folder, missing, _others(loaded.library or loaded.draft)), end="")
     return 0
 
 
-def _next_steps(made: NewFlow, folder: Path, missing_service: str) -> str:
+def _others(library: FlowLibrary | None) -> list[str]:
+    """The languages that main.yaml itself is not written in."""
+    if library is None or "main" not in library.flows:
+        return []
+    return sorted(language for language in library.languages if language != library.flows["main"].language)
+
+
+def _next_steps(made: NewFlow, folder: Path, missing_service: str, others: Sequence[str]) -> str:
     name = made.name
     steps = NEXT.format(name=name, path=folder / name, folder=folder)
+    for language in others:
+        steps += (
+            f"  In main.{language}.yaml the same phrases under intents:, and the label under labels: as ask.{name}.\n"
+        )
     if missing_service:
         steps += f"  Ask whoever runs the line to put the service {missing_service} into config.toml.\n"
     for language in made.unspoken:

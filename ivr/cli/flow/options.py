@@ -8,6 +8,7 @@ from pathlib import Path
 from ivr.cli.options import configuration
 from ivr.config import Config
 from ivr.dialogue.flows.source import source_files
+from ivr.embedding.loading import understanding
 from ivr.errors import ConfigError
 from ivr.store import Store
 from ivr.store.url import missing_file
@@ -43,7 +44,11 @@ def no_line() -> ConfigError:
 
 
 def flows_of(config: Config | None) -> Path:
-    return config.flows.directory if config is not None else DEFAULT_FLOWS
+    """As short as it can be written from here: it stands in every line that is printed of a file."""
+    if config is None:
+        return DEFAULT_FLOWS
+    folder, here = config.flows.directory, Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 def demand_line(config: Config | None) -> None:
@@ -51,6 +56,12 @@ def demand_line(config: Config | None) -> None:
     folder = flows_of(config)
     if config is None and not (folder.is_dir() and source_files(folder)):
         raise no_line()
+
+
+def words_alone() -> str:
+    """Why examples are not understood here, where the sentence embedding isn't."""
+    why = understanding(on_demand=True).state
+    return f"note: sentences that no phrase lists are read {why}; without it no examples: are understood"
 
 
 def store_url(arguments: argparse.Namespace, config: Config | None) -> str:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.text import Text
 
-from ivr.cli.flow.options import add_config_file, config_of, demand_line, flows_of
+from ivr.cli.flow.options import add_config_file, config_of, demand_line, flows_of, words_alone
 from ivr.cli.options import Subparsers, command
 from ivr.config import FlowsConfig
 from ivr.dialogue.engine.contract import Start
@@ -99,6 +99,8 @@ async def _simulate(arguments: argparse.Namespace) -> int:
             keys_led=arguments.keys_led,
         )
         simulation = Simulation(library, sandbox, at, start)
+        if sandbox.classifiers is None:
+            print(words_alone(), file=sys.stderr)
         await _converse(simulation)
         if recorder is not None:
             _recorded(recorder.write())

@@ -13,9 +13,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from ivr.cli.flow.options import add_paths, config_of, paths_of, store_url
+from ivr.cli.flow.options import add_paths, config_of, paths_of, store_url, words_alone
 from ivr.cli.options import Subparsers, command
 from ivr.config import Config, FlowsConfig
+from ivr.embedding.loading import rehearsing
 from ivr.errors import ConfigError, IvrError
 from ivr.workshop.folder import folders, library_of
 from ivr.workshop.scripts.coverage import Coverage, lines
@@ -109,6 +110,8 @@ async def _once(run: Run, arguments: argparse.Namespace) -> int:
     rehearsals = await run(watch=screen.result)
     report = together(rehearsals)
     screen.report(report, rehearsals, full=arguments.coverage, part=bool(arguments.only))
+    if not report.passed and rehearsing() is None:
+        screen.say(words_alone(), "yellow")
     if arguments.junit:
         try:
             write_junit(report, arguments.junit)

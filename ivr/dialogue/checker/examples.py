@@ -46,6 +46,8 @@ def _check(
     if not findings.first("example", said.place.file, said.place.line, said.place.column):
         return
     if said.means != NONE and said.means not in names:
+        if not findings.first("example's intent", said.place.file, said.means):
+            return  # told at its first example
         remedy = suggestion(said.means, sorted(names), f"intents here: {listing(sorted(names))}")
         findings.add("unknown-intent", said.place, f"there is no intent {said.means}", remedy, text=said.means)
         return

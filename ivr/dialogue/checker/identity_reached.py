@@ -93,4 +93,8 @@ def _verify(findings: Findings, needs: IdentityLevel) -> str:
         name for name, signature in findings.library.signatures.items()
         if any(identity.level >= needs for identity in signature.gives.values())
     ]  # fmt: skip
-    return f"come here only after {' or '.join(giving)}" if giving else f"come here only once they are {needs.word}"
+    if not giving:
+        return f"come here only once they are {needs.word}"
+    enough = [level.word for level in IdentityLevel if level >= needs]
+    known = f"== '{enough[0]}'" if len(enough) == 1 else f"in {enough}"
+    return f'come here only after {" or ".join(giving)}, by if: "caller.identity {known}"'

@@ -78,7 +78,7 @@ class _Names:
     def unknown(self, what: str, place: Place, name: str, known: Iterable[str], of: str = "") -> None:
         """``what``: variable, action, outcome…; ``of``: whose it would be."""
         names = sorted(known)
-        remedy = suggestion(name, names, f"{what}{of}s here: {listing(names)}")
+        remedy = suggestion(name, names, f"{what}s{of.removesuffix(' called')} here: {listing(names)}")
         self.add(f"unknown-{what}", place, f"there is no {what}{of} {name}", remedy, text=name)
 
     def check(self) -> None:

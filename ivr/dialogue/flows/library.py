@@ -314,6 +314,8 @@ class _Builder:
             if not isinstance(wording, Wording):
                 continue
             if wording.wording not in known:
+                if wording.wording in self.stems:
+                    continue  # its file is there, and could not be read: that was told
                 remedy = suggestion(wording.wording, known, f"there are {listing(sorted(known))}")
                 why = f"these are the words of {wording.wording}, which does not exist"
                 self.error("unknown-flow", parsed.positions.value("wording"), why, remedy)

@@ -136,7 +136,8 @@ def _syntax_remedy(problem: str, text: str) -> str:
     if "expected <block end>" in problem or "could not find expected ':'" in problem or "simple key" in problem:
         return "line this up with the lines above it, and end every key with a colon"
     if "expected ',' or" in problem:
-        return "close the bracket, put a comma between the items, and put quotes around texts with commas or brackets"
+        ends = "close the bracket, or the quotes (perhaps on the line above)"
+        return f"{ends}, put commas between the items, and quotes around texts with commas, colons or brackets"
     if "quoted scalar" in problem or "unexpected end of stream" in problem:
         return "close the quotes"
     if "cannot start any token" in problem:

@@ -11,7 +11,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.resources import files
+from zoneinfo import available_timezones
 
 from ivr.dialogue.checker.symbols import capitals_in, sign_in
 from ivr.errors import ConfigError
@@ -21,6 +23,7 @@ FIRST, SPANISH = "en-US", "es-ES"
 LANGUAGES = (FIRST, SPANISH)
 HOURS, HUMAN, ZONE = "mon-fri 09:00-17:00", "sip:agent@127.0.0.1:5090", "America/Los_Angeles"
 """What is taken where nothing is said."""
+_NAMED = {"en": FIRST, "english": FIRST, "inglés": FIRST, "es": SPANISH, "spanish": SPANISH, "español": SPANISH}
 _MARK = re.compile(r"^(.*?)((?:\s+#[a-z]+)+)$")
 _SPANISH_ONLY, _ONE_LANGUAGE = "es", "one"
 _MARKS = frozenset({_SPANISH_ONLY, _ONE_LANGUAGE})
@@ -28,7 +31,6 @@ _PLACE = re.compile(r"@([A-Z_]+)@")
 _COMPANY = re.compile(r"[^\x00-\x1f\"\\{}<>@#\[\]|*_`]{1,60}\Z")
 _SIP = re.compile(r"sips?:[^\s\"\\<>@]+@[^\s\"\\<>@]+\Z")
 _NUMBER = re.compile(r"\+?[0-9 ()./-]{3,24}\Z")
-_ZONE = re.compile(r"[A-Za-z0-9_+/-]+\Z")
 _WHOLE = ("config.toml", "README.md")  # beside the folder of flows
 _IGNORED = "# Secrets, and what is made anew, belong into no repository.\n.env\n*.key\n*.pem\nvar/\naudio/.cache/\n"
 
@@ -46,6 +48,60 @@ TEMPLATES: Mapping[str, Template] = {
 }
 
 
+def languages_of(text: str) -> tuple[str, ...]:
+    """As somebody writes them: tags or names, in any case, with commas."""
+    named = {**_NAMED, **{tag.lower(): tag for tag in LANGUAGES}}
+    return tuple(dict.fromkeys(named.get(each.lower(), each) for each in map(str.strip, text.split(",")) if each))
+
+
+def demand_template(name: str) -> None:
+    if name not in TEMPLATES:
+        raise ConfigError(f"there is no template {name}", remedy=f"one of: {', '.join(TEMPLATES)}")
+
+
+def demand_languages(tags: Sequence[str]) -> None:
+    if strange := [tag for tag in tags if tag not in LANGUAGES]:
+        known = ", ".join(LANGUAGES)
+        raise ConfigError(
+            f"there are no words in {strange[0]} yet", remedy=f"choose among {known}; more are written later"
+        )
+    if not tags:
+        raise ConfigError("a line speaks a language", remedy=f"choose among {', '.join(LANGUAGES)}")
+
+
+def demand_company(name: str, languages: Sequence[str]) -> None:
+    """A name that is said as it is written, in each of ``languages``."""
+    if not name.strip() or not _COMPANY.match(name):
+        raise ConfigError(f"{name!r} can't be said", remedy="write the company's name in letters, as it is said")
+    for language in languages:
+        for why, remedy in (sign_in(name, language), capitals_in(name)):
+            if why:
+                raise ConfigError(f"the company's name is spoken: {why}", remedy=remedy)
+
+
+def demand_human(address: str) -> None:
+    if not _SIP.match(address):
+        raise ConfigError(
+            f"{address!r} is no SIP address", remedy="write sip:NAME@HOST, such as sip:front-desk@192.0.2.10"
+        )
+
+
+def demand_number(number: str) -> None:
+    if not _NUMBER.match(number):
+        raise ConfigError(f"{number!r} is no telephone number", remedy="write it with digits, such as +1 503 555 0100")
+
+
+def demand_time_zone(name: str) -> None:
+    zones = available_timezones()
+    if name in zones:
+        return
+    cities = {zone.rpartition("/")[2].replace("_", " ").lower(): zone for zone in sorted(zones) if "/" in zone}
+    meant = {**cities, **{zone.lower(): zone for zone in zones}}
+    like = get_close_matches(name.replace("_", " ").lower(), meant, 1, 0.75)
+    such = meant[like[0]] if like else ZONE
+    raise ConfigError(f"{name!r} is no time zone", remedy=f"write one such as {such}")
+
+
 @dataclass(frozen=True, slots=True)
 class NewLine:
     """What a line is made of. ``human``: the SIP address of who answers as a person."""
@@ -60,33 +116,13 @@ class NewLine:
 
     def __post_init__(self) -> None:
         """Raises ConfigError for what can't be."""
-        if self.template not in TEMPLATES:
-            raise ConfigError(f"there is no template {self.template}", remedy=f"one of: {', '.join(TEMPLATES)}")
-        if not self.company.strip() or not _COMPANY.match(self.company):
-            raise ConfigError(
-                f"{self.company!r} can't be said", remedy="write the company's name in letters, as it is said"
-            )
-        for language in self.languages:
-            for why, remedy in (sign_in(self.company, language), capitals_in(self.company)):
-                if why:
-                    raise ConfigError(f"the company's name is spoken: {why}", remedy=remedy)
-        if strange := [language for language in self.languages if language not in LANGUAGES]:
-            known = ", ".join(LANGUAGES)
-            raise ConfigError(
-                f"there are no words in {strange[0]} yet", remedy=f"choose among {known}; more are written later"
-            )
-        if not self.languages:
-            raise ConfigError("a line speaks a language", remedy=f"choose among {', '.join(LANGUAGES)}")
-        if not _SIP.match(self.human):
-            raise ConfigError(
-                f"{self.human!r} is no SIP address", remedy="write sip:NAME@HOST, such as sip:front-desk@192.0.2.10"
-            )
-        if self.number and not _NUMBER.match(self.number):
-            raise ConfigError(
-                f"{self.number!r} is no telephone number", remedy="write it with digits, such as +1 503 555 0100"
-            )
-        if not _ZONE.match(self.time_zone):
-            raise ConfigError(f"{self.time_zone!r} is no time zone", remedy="write one such as America/New_York")
+        demand_template(self.template)
+        demand_languages(self.languages)
+        demand_company(self.company, self.languages)
+        demand_human(self.human)
+        demand_time_zone(self.time_zone)
+        if self.number:
+            demand_number(self.number)
 
     def files(self) -> Mapping[str, str]:
         """Path -> text."""

@@ -36,7 +36,7 @@ USUAL_DESK = DeskConfig(
 )
 """The desk where no configuration says otherwise: the one that ships."""
 
-_A_MESSAGE = {"recording": "message", "words": "This is a message.", "seconds": 3, "sureness": 90}
+A_MESSAGE = {"recording": "message", "words": "This is a message.", "seconds": 3, "sureness": 90}
 """There is no voice to record."""
 
 
@@ -110,7 +110,7 @@ class Sandbox:
         if call.name == MESSAGE_LEAVE:  # there is no voice to record
             return ActionResult("ok")
         if call.name == MESSAGE_TAKE:
-            call = replace(call, arguments={**call.arguments, **_A_MESSAGE})
+            call = replace(call, arguments={**call.arguments, **A_MESSAGE})
         return await self._actions.perform(call)
 
     async def vocabularies(self) -> Mapping[str, tuple[Term, ...]]:

@@ -11,10 +11,11 @@ from datetime import datetime, time, timedelta
 
 from ivr.dialogue.engine.contract import Agitated, KeyPressed, KeysPaused, NoInput, PartFailed, SpeechHeard
 from ivr.errors import FlowError, IvrError
-from ivr.events import CALLER_ID, Accept, ActionResult, Cause, Hypothesis, Recognition
+from ivr.events import CALLER_ID, MESSAGE_TAKE, Accept, ActionResult, Cause, Hypothesis, Recognition
 from ivr.record import CallerActed, Entry, Understood
 from ivr.workshop.simulate.driver import ACTION, DESK, DOUBT, PARTS, RECORDING, CallOver, Driver, Standing
 from ivr.workshop.simulate.mock_services import Exchange, services_of
+from ivr.workshop.simulate.sandbox import A_MESSAGE
 
 
 class Simulation(Driver):
@@ -124,7 +125,8 @@ class Simulation(Driver):
             if outcome not in (known := self.library.signatures[action].all_outcomes):
                 raise FlowError(f"{action} never ends in {outcome}", remedy=f"one of {', '.join(sorted(known))}")
         self._note_act("answer", f"{action}: {outcome}")
-        self.answers[action] = ActionResult(outcome, dict(values or {}))
+        usual = A_MESSAGE if (action, outcome) == (MESSAGE_TAKE, "ok") else {}  # other words come with a sound, too
+        self.answers[action] = ActionResult(outcome, {**usual, **(values or {})})
         return self._taken()
 
     def http(self, service: str, exchange: Exchange) -> Sequence[Entry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,17 @@ import pytest
 
 from ivr.__main__ import main
 from ivr.dialogue.flows.format import format_text
+from ivr.dialogue.flows.library import load_library
+from ivr.dialogue.flows.wording import Wordings
+from ivr.embedding.installation import installed
 from ivr.errors import ConfigError
+from ivr.workshop.folder import folders
 from ivr.workshop.lines import LANGUAGES, TEMPLATES, NewLine
 from ivr.workshop.lines.opening_hours import OpeningHours
 
 LONGEST = 350  # lines of YAML in one language
+WITH_SLOTS_ONLY = {"department", "person", "numbered", "no_number"}
+"""Intents without examples: who asks for somebody says their name."""
 
 
 def made(template: str, *languages: str) -> list[str]:
@@ -44,6 +51,38 @@ def test_it_is_laid_out_as_the_formatter_does(template: str) -> None:
     for path, text in NewLine("Riverside House", template, LANGUAGES).files().items():
         if path.endswith(".yaml"):
             assert format_text(path, text).text == text, path
+
+
+@pytest.mark.parametrize("language", ["en-US", "es-ES"])
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_what_people_say_otherwise_is_asked_about(
+    template: str, language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each intent of the open question has examples, in each language, and each of them is asked about as that."""
+    found = installed()
+    assert found.key, f"the sentence embedding is {found.trouble}: run make, or ivr models get sentence-embedding"
+    monkeypatch.chdir(tmp_path)
+    assert main(made(template, "en-US", "es-ES")) == 0
+    monkeypatch.chdir(tmp_path / "line")
+    (folder,) = folders([Path("flows")], None)
+    library = load_library(folder.sources, folder.company.all_signatures).library
+    assert library is not None
+    words = Wordings(library, language, "neutral")
+    without = {intent for intent in library.flows["main"].intents if not words.examples("main", intent)}
+    assert without <= WITH_SLOTS_ONLY
+    calls = [
+        {
+            "name": f"{intent}: {example}",
+            "from": "5035550101",
+            "language": language,
+            "steps": [{"say": example}, {"expect": {"asks": intent}}],
+        }
+        for intent in library.flows["main"].intents
+        for example in words.examples("main", intent)
+    ]
+    assert len(calls) >= 8
+    Path("flows/examples.test.yaml").write_text(json.dumps({"tests": "main", "at": "2026-03-03T10:00", "calls": calls}))
+    assert main(["flow", "test", "flows/examples.test.yaml"]) == 0
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
