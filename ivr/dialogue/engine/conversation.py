@@ -36,6 +36,12 @@ LONGEST_TRANSCRIPT = 1000  # entries; the oldest go first
 CHOSEN = "call.language_chosen"  # the fact that the caller said or keyed which language to speak
 
 
+_RENAMED = frozenset({
+    "number", "ordinal", "digits", "phone", "date", "date_range", "time", "duration", "money", "code",
+})  # fmt: skip
+"""Types whose values are called otherwise in another language."""
+
+
 class CallScope(Mapping[str, object]):
     """What expressions see: the current flow's variables by name, facts by dotted name. Missing ones are None."""
 
@@ -139,9 +145,7 @@ class Conversation:
         """A value as it is called in the language now spoken; titles and texts keep their names."""
         spec = self.variable(name, flow)
         match spec:
-            case VariableSpec(type="number" | "ordinal" | "digits" | "phone" | "date" | "date_range" | "time"):
-                return self.fitted(value.value, spec) or value
-            case VariableSpec(type="duration" | "money" | "code"):
+            case VariableSpec(type=kind) if kind in _RENAMED:
                 return self.fitted(value.value, spec) or value
             case VariableSpec(type="choice") if isinstance(value.value, str):
                 phrases = self.words.values(flow, name, spec.values).get(value.value, ())

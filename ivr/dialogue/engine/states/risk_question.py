@@ -35,7 +35,13 @@ def single(call: Conversation, found: Interpretation) -> Interpretation:
     """A risk, and a choice of the flow's that is a sign of it, are one thing to mean."""
 
     def risk(reading: Reading | None) -> str:
-        return "" if reading is None else reading.risk or call.library.risk_of(call.flow, reading.meaning.intent)
+        if reading is None or reading.risk:
+            return "" if reading is None else reading.risk
+        flow, intent = call.flow, reading.meaning.intent
+        if reading.request:  # of another question's
+            _, asked, _, intent = intent.split(".")
+            flow = call.library.flows[asked]
+        return call.library.risk_of(flow, intent)
 
     same = risk(found.best) and risk(found.best) == risk(found.rival)
     return Interpretation(found.best, None, found.how) if same else found

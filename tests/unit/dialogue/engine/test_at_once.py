@@ -141,6 +141,21 @@ def test_an_intent_that_is_a_sign_of_it_is_the_same_reading() -> None:
     assert "Did you mean" not in close.said and connected(close).reason == "an emergency"
 
 
+def test_so_it_is_at_another_question() -> None:
+    talk = practice(choice="pain", own="pain: {phrases: [i'm in pain, it hurts], risk: emergency}")
+    talk.key("1")
+    talk.heard(
+        Recognition(
+            Cause.SUCCESS,
+            nbest=(
+                Hypothesis("it hurts", 0.8, None, Accept.ACCEPT),
+                Hypothesis("it's an emergency", 0.79, None, Accept.ACCEPT),
+            ),
+        )
+    )
+    assert "Did you mean" not in talk.said and connected(talk).reason == "an emergency"
+
+
 def test_the_key_menu_names_it() -> None:
     talk = practice(keys_led=True)
     assert "For an emergency, press two." in talk.said
