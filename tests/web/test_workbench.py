@@ -174,6 +174,48 @@ async def test_the_same_lines_of_two_designers_are_settled_by_one(tmp_path: Path
         assert len(came) == 2 and "about: Keep" in came[0] and "Stop your deliveries" in came[1]
 
 
+async def test_two_windows_of_one_designer_overwrite_nothing_unsettled(tmp_path: Path, browser: Browser) -> None:
+    """Nothing of it is saved, by the keys, in a while or by another file, until somebody has settled it."""
+    async with (
+        console(tmp_path) as served,
+        window(browser, 1440, 900) as first,
+        window(browser, 1440, 900) as second,
+    ):
+        one, two = first.page, second.page
+        await bench(one, served)
+        await bench(two, served)
+        await saved(one, SAYING, "Pause your deliveries until")
+        await saved(one, "about: Hold the member's", "about: Keep the member's")
+        await replaced(two, SAYING, "Stop your deliveries until")
+        await two.keyboard.press("Control+s")
+        clash = two.get_by_role("region", name="Changed by two")
+        await expect(clash).to_be_visible()
+        await expect(two.locator(".cm-content")).to_contain_text("about: Keep the member's")
+        await expect(two.locator(".cm-content")).to_contain_text("Stop your deliveries until")
+        await two.keyboard.press("Control+s")
+        await expect(two.locator("#saved")).to_contain_text("tick the box")
+        await two.locator("#files").get_by_role("button", name="main.yaml").click()
+        await expect(two.locator("#file-name")).to_have_text("hold.yaml")
+        await two.get_by_role("button", name="Changes").click()
+        await expect(two.locator("#diff")).to_contain_text("tick the box")
+        await one.reload()
+        await expect(one.locator(".bench[data-ready]")).to_be_visible()
+        await expect(one.locator(".cm-content")).to_contain_text("Pause your deliveries until")
+
+        await two.locator(".cm-content").press("Control+Home")
+        await two.keyboard.type("# the same words again: Stop your deliveries until\n")
+        await clash.get_by_role("button", name="Take theirs").click()
+        await expect(two.locator(".cm-content")).to_contain_text("Pause your deliveries until")
+        await expect(two.locator(".cm-content")).to_contain_text("again: Stop your deliveries until")
+        await clash.get_by_label("takes account of both").check()
+        await two.locator(".cm-content").focus()
+        await two.keyboard.press("Control+s")
+        await expect(two.locator("#saved")).to_have_text(re.compile("^Saved"))
+        await expect(clash).to_be_hidden()
+        await two.locator("#files").get_by_role("button", name="main.yaml").click()
+        await expect(two.locator("#file-name")).to_have_text("main.yaml")
+
+
 async def test_a_draft_is_tried_on_some_callers(tmp_path: Path, browser: Browser) -> None:
     async with window(browser, 1440, 900) as at, console(tmp_path) as served:
         await bench(at.page, served)

@@ -14,6 +14,7 @@ const say = (words) => { part("saved").textContent = words; };
 let draft = await draftOf(owner);
 let shown = null; // the file in the editor, as the draft had it: {name, text, digest, folder_digest, clashes}
 let found = []; // findings of all files
+let contested = false; // of the same lines somebody else saved something, and nobody has settled it
 let dirty = false, saving = null, checking = 0, checkSoon = 0, saveSoon = 0;
 
 const editor = mountEditor(part("editor"), {
@@ -77,7 +78,8 @@ async function listFiles() {
 }
 
 async function open(name) {
-  await save();
+  if (!(await save())) return; // what is written here would be lost
+  contested = false;
   shown = await draft.file(name);
   editor.open(shown.text ?? "");
   part("file-name").textContent = name;
@@ -100,12 +102,14 @@ async function draw() {
 
 // -- saving: what others did meanwhile is put together with it; where both changed the same lines, somebody chooses ------
 
+// Whether nothing is left to be saved.
 async function save() {
   clearTimeout(saveSoon);
   if (saving) await saving;
-  if (!dirty || !shown) return;
+  if (!dirty || !shown) return true;
+  if (contested && !part("settled").checked) { say("Not saved: choose between both, then tick the box"); return false; }
   saving = saveNow();
-  try { await saving; } finally { saving = null; }
+  try { return await saving; } finally { saving = null; }
 }
 
 async function saveNow() {
@@ -116,31 +120,40 @@ async function saveNow() {
     const there = await draft.save(before.name, text, before, settled());
     editor.merged(text, there.text ?? "");
     shown = there;
+    contested = false;
     say(there.text === text ? "Saved in your draft" : "Saved, with what somebody else changed meanwhile");
     showClashes(there.clashes);
     await listFiles();
     if (!dirty) { draw(); simulator.restart(draft.id); }
+    return true;
   } catch (error) {
     dirty = true;
     if (error instanceof Refused && error.there?.clashes) {
       shown = error.there;
+      contested = true;
       editor.merged(text, error.there.together ?? text);
       showClashes(error.there.clashes);
     }
     say(error.message);
+    return false;
   }
 }
 
 const settled = () => (part("clashes").hidden || part("settled").checked ? shown.folder_digest || "none" : "none");
 
+const linesOf = (text) => text.match(/[^\n]*\n|[^\n]+$/g) || [];
+
 function showClashes(clashes) {
   part("clashes").hidden = !clashes.length;
   part("settled").checked = false;
   part("clash-list").replaceChildren(...clashes.map((clash) => {
-    const item = make("li"), take = make("button", "Take theirs", { type: "button" });
+    const item = make("li"), take = make("button", "Take theirs", { type: "button" }), at = editor.keep(clash.at);
     item.append(make("p", "You wrote"), make("pre", clash.mine || "(nothing)"), make("p", "Somebody else wrote"), make("pre", clash.theirs || "(nothing)"), take);
     take.addEventListener("click", () => {
-      editor.put(editor.text().replace(clash.mine, () => clash.theirs));
+      const lines = linesOf(editor.text()), from = at() - 1, many = linesOf(clash.mine).length;
+      if (lines.slice(from, from + many).join("") !== clash.mine) { say("Those lines are no longer as they were: put theirs in by hand"); return; }
+      lines.splice(from, many, clash.theirs);
+      editor.put(lines.join(""));
       dirty = true;
       take.disabled = true;
       later();
@@ -191,7 +204,8 @@ const publishable = (on) => part("publish").querySelectorAll("button").forEach((
 
 async function showChanges() {
   publishable(false);
-  await save();
+  looked = "";
+  if (!(await save())) { part("diff").textContent = part("saved").textContent; return; }
   try {
     const told = await draft.diff();
     looked = told.digest;

@@ -1,6 +1,6 @@
 // The editor of one flow file: YAML in colours, findings at their lines, completion, and what others saved put in its place.
 // mountEditor(element, {onChange(), onLine(line), complete(context), hover(line, column)}) ->
-//   {open(text), text(), put(text), sent(), merged(sent, text), findings(list), line(number), focus()}
+//   {open(text), text(), put(text), sent(), merged(sent, text), keep(number) -> () -> number, findings(list), line(number), focus()}
 // `put` changes only the lines that differ, so the cursor stays. `sent` marks what is being saved: `merged` then puts in what
 // came back, beneath what was typed since. It lives in a shadow root, where its style sheets need no leave of the policy.
 
@@ -42,6 +42,7 @@ export function mountEditor(root, { onChange, onLine, complete, hover }) {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(":host { display: block; } div:first-child { height: 100%; }");
   let line = 0, since = null;
+  const kept = new Set(); // positions that move with the text
 
   const told = (view, at) => {
     const found = hover(view.state, at);
@@ -57,6 +58,7 @@ export function mountEditor(root, { onChange, onLine, complete, hover }) {
     keymap.of([{ key: "F8", run: nextDiagnostic }]),
     autocompletion({ override: [complete] }), hoverTooltip(told), EditorView.contentAttributes.of(LABEL),
     EditorView.updateListener.of((update) => {
+      if (update.docChanged) for (const each of kept) each.pos = update.changes.mapPos(each.pos, -1);
       if (update.docChanged && since) since = since.compose(update.changes);
       if (update.docChanged && !update.transactions.some((each) => each.annotation(theirs))) onChange();
       const now = update.state.doc.lineAt(update.state.selection.main.head).number;
@@ -76,7 +78,13 @@ export function mountEditor(root, { onChange, onLine, complete, hover }) {
     return { from, to: Math.max(from, to), severity, message: `${finding.why}\n→ ${finding.remedy}` };
   };
   return {
-    open(text) { since = null; line = 0; view.setState(fresh(text)); },
+    open(text) { since = null; line = 0; kept.clear(); view.setState(fresh(text)); },
+    // where a line is now, whatever is written above it
+    keep(number) {
+      const { doc } = view.state, each = { pos: number > doc.lines ? doc.length : doc.line(Math.max(1, number)).from };
+      kept.add(each);
+      return () => view.state.doc.lineAt(each.pos).number;
+    },
     text: () => view.state.doc.toString(),
     put(text) {
       view.dispatch({ changes: lineChanges(view.state.doc.toString(), text), annotations: theirs.of(true) });

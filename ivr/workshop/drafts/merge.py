@@ -9,9 +9,11 @@ from difflib import SequenceMatcher
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Lines from ``line`` on (from 1, of the text before) of which both made something else."""
+    """Lines from ``line`` on (from 1, of the text before) of which both made something else; ``at``: where ``mine``
+    begins in the text that was merged."""
 
     line: int
+    at: int
     was: str
     mine: str
     theirs: str
@@ -46,17 +48,19 @@ def merge3(was: str, mine: str, theirs: str) -> Merged:
     hunks.sort(key=lambda hunk: (hunk.start, hunk.end))
     parts: list[str] = []
     clashes: list[Clash] = []
-    at = 0
+    at, line = 0, 1
     for group in _groups(hunks):
         start, end = group[0].start, max(hunk.end for hunk in group)
         parts += before[at:start]
+        line += start - at
         ours, others = (_made(before, start, end, [h for h in group if h.mine is mine]) for mine in (True, False))
         alone = {hunk.mine for hunk in group}
         if alone == {False}:
             ours = others
         elif len(alone) == 2 and ours != others:
-            clashes.append(Clash(start + 1, "".join(before[start:end]), ours, others))
+            clashes.append(Clash(start + 1, line, "".join(before[start:end]), ours, others))
         parts.append(ours)
+        line += len(ours.splitlines())
         at = end
     return Merged("".join((*parts, *before[at:])), tuple(clashes))
 

@@ -55,7 +55,7 @@ def together(was: str | None, mine: str | None, theirs: str | None) -> tuple[str
     if mine == was:
         return theirs, ()
     if was is None or mine is None or theirs is None:
-        return mine, (Clash(1, was or "", mine or "", theirs or ""),)
+        return mine, (Clash(1, 1, was or "", mine or "", theirs or ""),)
     merged = merge3(was, mine, theirs)
     return merged.text, merged.clashes
 

@@ -38,6 +38,16 @@ def test_changes_that_touch_are_told_with_both(mine: tuple[str, str], theirs: tu
     assert others.startswith("".join(WAS.splitlines(keepends=True)[: clash.line - 1]) + clash.theirs)
 
 
+def test_a_clash_says_where_mine_stands_in_what_was_put_together() -> None:
+    was = "".join(f"line {n}\n" for n in range(20))
+    mine = was.replace("line 12\n", "").replace("line 17\n", "mine\nand more\n")
+    theirs = was.replace("line 3\n", "new\nlines\n").replace("line 12\n", "theirs\n").replace("line 17\n", "theirs\n")
+    merged = merge3(was, mine, theirs)
+    assert [clash.mine for clash in merged.clashes] == ["", "mine\nand more\n"]
+    lines = merged.text.splitlines(keepends=True)
+    assert [lines[clash.at - 1] for clash in merged.clashes] == ["line 13\n", "mine\n"]
+
+
 def test_the_same_change_twice_is_one_change() -> None:
     same = WAS.replace("goto: ask", "goto: hello")
     theirs = same.replace("flow: main", "flow: other")
