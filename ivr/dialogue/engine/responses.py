@@ -99,6 +99,8 @@ def _out_of_bounds(
 ) -> tuple[str, str] | None:
     """The bounds of the value that was asked for or corrected, where what was said is one beyond them."""
     best = found.best
+    if gather.mode in (Mode.CONFIRM, Mode.CONSENT) and (bounds := confirmation.overrun(call, best)) is not None:
+        return bounds
     if gather.mode not in (Mode.QUESTION, Mode.CONFIRM, Mode.CONSENT) or (best is not None and best.meaning.slots):
         return None
     slots = gather.grammar.slots

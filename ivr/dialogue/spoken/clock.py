@@ -109,8 +109,6 @@ def _minute_ways(spoken: Language, clock: Clock) -> Iterator[tuple[int, str]]:
 
 
 def _forms(spoken: Language, clock: Clock) -> Iterator[tuple[str, int]]:
-    for name, time in clock.named.items():
-        yield name, minutes_of(time)
     for hour in range(24):
         for said in clock.hour(hour):
             for way in clock.whole:
@@ -122,15 +120,25 @@ def _forms(spoken: Language, clock: Clock) -> Iterator[tuple[str, int]]:
                     yield way.format(h=said), ((hour - 1) or 12) * 60 + 60 + minutes
 
 
+def _named(spoken: Language, clock: Clock) -> Iterator[tuple[str, int]]:
+    """ "noon", and "quarter to noon"."""
+    for name, text in clock.named.items():
+        time = minutes_of(text)
+        yield name, time
+        for minutes, way in _minute_ways(spoken, clock):
+            if way not in clock.minutes:
+                yield way.format(h=name), (time + minutes) % DAY
+
+
 @lru_cache(maxsize=4)
 def _heard(spoken: Language) -> tuple[Mapping[str, tuple[int, ...]], Mapping[str, frozenset[int]]]:
     """Comparable words -> times; a part of the day -> its hours."""
     assert spoken.clock is not None
     known: dict[str, tuple[int, ...]] = {}
-    named = {" ".join(fold(name, spoken.tag)) for name in spoken.clock.named}
+    for form, time in _named(spoken, spoken.clock):
+        known.setdefault(" ".join(fold(form, spoken.tag)), (time,))
     for form, time in _forms(spoken, spoken.clock):
-        text = " ".join(fold(form, spoken.tag))
-        known.setdefault(text, (time,) if text in named else readings(time))
+        known.setdefault(" ".join(fold(form, spoken.tag)), readings(time))
     parts: dict[str, frozenset[int]] = {}
     for hours, forms in spoken.clock.parts.items():
         first, last = map(int, hours.split("-"))

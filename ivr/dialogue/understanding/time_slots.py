@@ -184,5 +184,5 @@ def _times(language: str) -> Forms:
     alone = ((form, times_of(fold(form, language), language)) for form in known.alone)
     forms = spoken_forms((form, timed(times[0], language)) for form, times in alone if times)
     parts = {"hour": known.hours, "before": known.before, "after": known.after, "part": part_forms(language)}
-    clocks = [("",), ("hour",), ("hour", "after"), ("before", "hour")]
+    clocks = [("",), ("hour",), ("hour", "after"), ("before", "hour"), ("before", "")]
     return replace(forms, shapes=(*clocks, *((*clock, "part") for clock in clocks)), parts=parts)

@@ -18,7 +18,7 @@ from ivr.dialogue.flows.wording import names_in
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.grammar import Interpretation, Reading, SlotValue
 from ivr.dialogue.understanding.grammar_compiler import Entry
-from ivr.dialogue.understanding.range_slots import WHEN, HalfSpan, moved
+from ivr.dialogue.understanding.range_slots import WHEN, DateRangeSlot, HalfSpan, moved
 from ivr.record import Decided
 
 CORRECTABLE = ("title", "number", "ordinal", "digits", "phone", "date", "date_range", "time", "choice")
@@ -108,6 +108,17 @@ def settled(call: Conversation, found: Interpretation) -> Interpretation:
         return found
     nearest = min(both, key=apart)
     return Interpretation(replace(nearest, doubtful=nearest.doubtful - nearest.meaning.slots.keys()), how=found.how)
+
+
+def overrun(call: Conversation, reading: Reading | None) -> tuple[str, str] | None:
+    """The bounds of a range whose last day would be beyond them, were it moved to the first day just said."""
+    for name, value in reading.meaning.slots.items() if reading is not None else ():
+        bound, known = call.slot(name), call.frame.variables.get(name)
+        if isinstance(value, HalfSpan) and known is not None and bound is not None:
+            slot, whole = bound[0], moved(str(known.value), str(value.value), call.language)
+            if isinstance(slot, DateRangeSlot) and not slot.holds(str(whole.value)):
+                return slot.bounds
+    return None
 
 
 def _whole(call: Conversation, values: Mapping[str, SlotValue]) -> dict[str, SlotValue]:

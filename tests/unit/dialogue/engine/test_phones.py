@@ -197,3 +197,22 @@ def test_values_of_services_and_the_filter() -> None:
     for wrong in ("alice", "1" * 16, True, "", "00"):
         with pytest.raises(ValueError):
             phone_number(wrong)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("", "one two three four five six seven eight nine zero one two three four five six"),
+        (", length: 9", "six one seven five five five zero one three four"),
+    ],
+)
+def test_a_number_too_long_is_asked_again_not_cut(options: str, said: str) -> None:
+    talk = callback(options)
+    talk.say(said)
+    assert "Which number?" in talk.said and "<" not in talk.said
+
+
+def test_the_one_before_an_area_may_be_left_out() -> None:
+    talk = callback(", length: 10")
+    talk.say("one six one seven five five five zero one three four")
+    assert GROUPS in talk.said
