@@ -170,7 +170,7 @@ class MessageRecording:
             self._begin.set()
             return False
         if not self._begin.is_set():
-            return key == "*"  # of the line's own keys none leads away
+            return False
         if key in END_KEYS:
             self._end.set()
         return True

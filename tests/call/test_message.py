@@ -203,16 +203,3 @@ def test_zero_before_the_tone_is_a_person_and_no_tone_follows(library: FlowLibra
 
     rig = run(scenario())
     assert "tone:message" not in rig.said and not rig.kept.kept
-
-
-def test_keys_that_lead_elsewhere_mean_nothing_before_the_tone_as_after_it(library: FlowLibrary) -> None:
-    async def scenario() -> None:
-        rig = WaitingRig(library)
-        async with rig.call():
-            await rig.say("agent", 12)
-            await rig.press("2", 0.1)
-            await rig.press("*", 0.1)
-            await rig.press("2", 5)
-            assert rig.session.view()["state"] == "human.message" and "tone:message" in rig.said
-
-    run(scenario())
