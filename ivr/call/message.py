@@ -92,8 +92,9 @@ class MessageRecording:
         started = self._services.clock.monotonic()
         try:
             await self._begin.wait()
-            await self._media.play([TONE], token=_TOKEN)
-            await self._until_over()
+            if not self._dropped:
+                await self._media.play([TONE], token=_TOKEN)
+                await self._until_over()
             self.active = False
             if not self._dropped:
                 result = await self._kept(perform, facts, language)
@@ -161,11 +162,14 @@ class MessageRecording:
 
     async def key(self, key: str) -> bool:
         """Whether the key was for the message: pound ends it. Zero gives it up, for the human that it brings."""
-        if not self.active or not self._begin.is_set():
+        if not self.active:
             return False
-        if key == HUMAN_KEY:
-            self._dropped = True
+        if key == HUMAN_KEY:  # before the tone too, which is not played then
+            self._dropped, self.active = True, False
             self._end.set()
+            self._begin.set()
+            return False
+        if not self._begin.is_set():
             return False
         if key in END_KEYS:
             self._end.set()

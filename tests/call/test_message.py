@@ -188,3 +188,18 @@ def test_who_says_nothing_left_nothing(taking: FlowLibrary) -> None:
 
     rig = run(scenario())
     assert "didn't hear anything" in rig.said and not rig.kept.kept
+
+
+def test_zero_before_the_tone_is_a_person_and_no_tone_follows(library: FlowLibrary) -> None:
+    async def scenario() -> WaitingRig:
+        rig = WaitingRig(library)
+        async with rig.call():
+            await rig.say("agent", 12)
+            await rig.press("2", 0.1)
+            assert rig.session.view()["state"] == "human.message"
+            await rig.press("0", 12)
+            assert rig.session.view()["state"] != "human.message"
+        return rig
+
+    rig = run(scenario())
+    assert "tone:message" not in rig.said and not rig.kept.kept

@@ -99,8 +99,7 @@ def _out_of_bounds(
 ) -> tuple[str, str] | None:
     """The bounds of the value that was asked for or corrected, where what was said is one beyond them."""
     best = found.best
-    corrected = gather.mode in (Mode.CONFIRM, Mode.CONSENT) and best is not None and best.meaning.intent == "no"
-    if corrected and best is not None and (bounds := confirmation.too_late(call, best)) is not None:
+    if gather.mode in (Mode.CONFIRM, Mode.CONSENT) and (bounds := confirmation.overrun(call, best)) is not None:
         return bounds
     if gather.mode not in (Mode.QUESTION, Mode.CONFIRM, Mode.CONSENT) or (best is not None and best.meaning.slots):
         return None

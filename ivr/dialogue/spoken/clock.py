@@ -137,8 +137,6 @@ def _minute_ways(spoken: Language, clock: Clock) -> Iterator[tuple[int, str]]:
 
 
 def _forms(spoken: Language, clock: Clock) -> Iterator[tuple[str, int]]:
-    for name, written in clock.named.items():
-        yield name, minutes_of(written)
     for hour in range(24):
         for said in clock.hour(hour):
             for way in clock.whole:
@@ -150,15 +148,25 @@ def _forms(spoken: Language, clock: Clock) -> Iterator[tuple[str, int]]:
                     yield way.format(h=said), ((hour - 1) or 12) * 60 + 60 + minutes
 
 
+def _named(spoken: Language, clock: Clock) -> Iterator[tuple[str, int]]:
+    """ "noon", and "quarter to noon"."""
+    for name, text in clock.named.items():
+        named = minutes_of(text)
+        yield name, named
+        for minutes, way in _minute_ways(spoken, clock):
+            if way not in clock.minutes:
+                yield way.format(h=name), (named + minutes) % DAY
+
+
 @lru_cache(maxsize=4)
 def _heard(spoken: Language) -> tuple[Mapping[str, tuple[int, ...]], Mapping[str, frozenset[int]]]:
     """Comparable words -> times; a part of the day -> its hours."""
     assert spoken.clock is not None
     known: dict[str, tuple[int, ...]] = {}
-    named = {" ".join(fold(name, spoken.tag)) for name in spoken.clock.named}
+    for form, minutes in _named(spoken, spoken.clock):
+        known.setdefault(" ".join(fold(form, spoken.tag)), (minutes,))
     for form, minutes in _forms(spoken, spoken.clock):
-        text = " ".join(fold(form, spoken.tag))
-        known.setdefault(text, (minutes,) if text in named else readings(minutes))
+        known.setdefault(" ".join(fold(form, spoken.tag)), readings(minutes))
     parts: dict[str, frozenset[int]] = {}
     for hours, forms in spoken.clock.parts.items():
         first, last = map(int, hours.split("-"))

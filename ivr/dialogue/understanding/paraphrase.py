@@ -33,6 +33,7 @@ from ivr.dialogue.understanding.grammar import (
 from ivr.dialogue.understanding.grammar_compiler import Entry, StateGrammar, comparable, rendered
 from ivr.dialogue.understanding.lexicon import Span, apart
 from ivr.dialogue.understanding.out_of_vocabulary import said_in_part
+from ivr.dialogue.understanding.range_slots import BOUNDED
 from ivr.dialogue.understanding.slots import ChoiceSlot, Fill, NumberSlot, TitleSlot, titled
 
 ENOUGH = 0.64
@@ -195,9 +196,7 @@ def _alternatives(words: Sequence[str], titles: list[Found], grammar: StateGramm
         values, end = values_at(words, at, grammar)
         if values:
             others.append(Found(at, end, 1.0, values))
-            at = end
-        else:
-            at += 1
+        at = max(end, at + 1)
     every = sorted((*titles, *others), key=lambda f: f.start)
     lists = [every, titles] if others else [titles]
     if len(others) > 1:
@@ -215,6 +214,11 @@ def values_at(words: Sequence[str], at: int, grammar: StateGrammar) -> tuple[dic
         if slot.type == "number" and grammar.concepts.of(words[at]).isupper():
             continue  # "put first": to the top
         fill = next(slot.fills(words, at), None)
+        if fill is None and isinstance(slot, BOUNDED):  # "quarter to eight", out of bounds, isn't "eight"
+            beyond = next(slot.unbounded.fills(words, at), None)
+            if beyond is not None and beyond.end > longest:
+                values.clear()
+                longest = beyond.end
         if fill is None and isinstance(slot, ChoiceSlot) and words[at] not in grammar.concepts.empty:
             told = slot.told_by(words[at])
             fill = Fill(at + 1, told, sure=False) if told is not None else None

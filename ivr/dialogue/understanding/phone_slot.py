@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import fold
-from ivr.dialogue.spoken.phone import LONGEST, SHORTEST, phone_number, phone_readings, phone_words, within_digits
+from ivr.dialogue.spoken.phone import LONGEST, SHORTEST, phone_number, phone_readings, phone_words
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.slots import Fill, Forms, spoken_forms
 
 MOST_WORDS = 24
+WITH_AREA = 10  # digits in North America
 
 
 def phoned(number: str, language: str) -> SlotValue:
@@ -55,8 +56,19 @@ class PhoneSlot:
                     yield Fill(start + len(said), calling)
         for end in range(min(len(words), start + MOST_WORDS), start, -1):
             fitting = list(filter(self.fits, phone_readings(tuple(words[start:end]), self.language)))
-            if fitting and not within_digits(words, start, end, self.language):
+            if fitting and self._in_part(words, start, end, fitting[0]):  # of a longer number nothing is left out
+                return
+            if fitting:
                 yield Fill(end, self.value(fitting[0]), len(fitting) == 1)
+
+    def _in_part(self, words: Sequence[str], start: int, end: int, number: str) -> bool:
+        """Whether figures go on around these words; but for the one that is dialled before an area."""
+        after = phone_readings(words[end : end + 1], self.language)
+        before = phone_readings(words[:start][-1:], self.language)
+        dialled = (
+            before == ("1",) and len(number) == WITH_AREA and not phone_readings(words[: start - 1][-1:], self.language)
+        )
+        return bool(after) or (bool(before) and not dialled)
 
     def forms(self) -> Forms:
         """The number that they call from; any other is a run of digits."""

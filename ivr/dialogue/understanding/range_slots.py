@@ -72,11 +72,12 @@ class DateRangeSlot:
 
     @property
     def full(self) -> bool:
-        return self.day.full
+        """The last day is keyed as the first is."""
+        return BoundedDateSlot(self.today, self.language, self.first, self.last).full
 
     @property
     def yearly(self) -> bool:
-        return self.day.yearly
+        return BoundedDateSlot(self.today, self.language, self.first, self.last).yearly
 
     def named(self, value: SlotValue) -> SlotValue:
         """A value as it is called in this slot's language."""
@@ -84,12 +85,6 @@ class DateRangeSlot:
             return spanned(str(value.value), self.language, self.today)
         except ValueError:
             return value
-
-    def moved(self, text: str, first: str) -> SlotValue | None:
-        """A range that begins on another day; None where it would end too late."""
-        found = moved(text, first, self.language, self.today)
-        ends = date.fromisoformat(str(found.value).partition("/")[2])
-        return found if ends <= self.last else None
 
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
         within = Spans(self.today, self.first, self.last, self.language, self.begun)
@@ -103,12 +98,24 @@ class DateRangeSlot:
                 return
 
     def _values(self, spans: Iterable[Span]) -> tuple[SlotValue, ...]:
-        return tuple(
-            HalfSpan(span.first.isoformat(), self.day.said(span.first).label)
-            if span.last is None
-            else spanned(span.text, self.language, self.today)
-            for span in spans
-        )
+        """With their years where they tell one from another. A first day after which none is left is none."""
+        known = [span for span in spans if span.last is not None or span.first < self.last]
+        if any(span.last is not None for span in known):  # of one whose last day was said, and lies beyond, nothing
+            known = [span for span in known if span.last is not None]
+        years = len({span.first.year for span in known}) > 1
+        return tuple(self._value(span, year=years) for span in known)
+
+    def _value(self, span: Span, *, year: bool) -> SlotValue:
+        first = self.day.said(span.first, year=year)
+        if span.last is None:
+            return HalfSpan(first.value, first.label)
+        last = self.day.said(span.last, year=year)
+        return SlotValue(span.text, words_for(self.language).spans.said.format(first=first.label, last=last.label))
+
+    def holds(self, text: str) -> bool:
+        """Whether a range lies within."""
+        span = span_of(text)
+        return self.first <= span.first and (span.last or span.first) <= self.last
 
     @property
     def bounds(self) -> tuple[str, str]:
@@ -128,9 +135,10 @@ class DateRangeSlot:
         return abs((days[0] - days[1]).days)
 
     def keyed(self, keys: str) -> tuple[SlotValue, ...]:
-        """One day: the first, then the last."""
-        days = [date.fromisoformat(str(value.value)) for value in self.day.keyed(keys)]
-        return self._values(Span(day) if self.begun is None else Span(self.begun, day) for day in days)
+        """One day: the first, then the last, which is the next such day."""
+        day = self.day if self.begun is None else replace(self.day, today=self.begun)
+        days = [date.fromisoformat(str(value.value)) for value in day.keyed(keys)]
+        return self._values(map(Span, days) if self.begun is None else (Span(self.begun, day) for day in days[:1]))
 
     def forms(self) -> Forms:
         days = BoundedDateSlot(self.today, self.language, self.first, self.last).forms()

@@ -192,6 +192,6 @@ def _times(language: str) -> Forms:
     alone = ((form, times_of(fold(form, language), language)) for form in known.alone)
     forms = spoken_forms((form, timed(times[0], language)) for form, times in alone if times)
     parts = {"hour": known.hours, "before": known.before, "after": known.after, "part": part_forms(language)}
-    clocks = [("",), ("hour",), ("hour", "after"), ("before", "hour")]
+    clocks = [("",), ("hour",), ("hour", "after"), ("before", "hour"), ("before", "")]
     parted = (*((*clock, "part") for clock in clocks), *(("part", "lead", *clock) for clock in clocks))
     return replace(forms, shapes=(*clocks, *parted), parts={**parts, "lead": lead_forms(language)})

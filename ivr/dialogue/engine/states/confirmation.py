@@ -113,14 +113,14 @@ def settled(call: Conversation, found: Interpretation) -> Interpretation:
     return Interpretation(replace(nearest, doubtful=nearest.doubtful - nearest.meaning.slots.keys()), how=found.how)
 
 
-def too_late(call: Conversation, reading: Reading) -> tuple[str, str] | None:
-    """The bounds of a range that would end beyond them, if it began on the day that corrects its first."""
-    for name, value in reading.meaning.slots.items():
-        known, bound = call.frame.variables.get(name), call.slot(name)
+def overrun(call: Conversation, reading: Reading | None) -> tuple[str, str] | None:
+    """The bounds of a range whose last day would be beyond them, were it moved to the first day just said."""
+    for name, value in reading.meaning.slots.items() if reading is not None else ():
+        bound, known = call.slot(name), call.frame.variables.get(name)
         if isinstance(value, HalfSpan) and known is not None and bound is not None:
-            ranges = bound[0]
-            if isinstance(ranges, DateRangeSlot) and ranges.moved(str(known.value), str(value.value)) is None:
-                return ranges.bounds
+            slot, whole = bound[0], moved(str(known.value), str(value.value), call.language)
+            if isinstance(slot, DateRangeSlot) and not slot.holds(str(whole.value)):
+                return slot.bounds
     return None
 
 

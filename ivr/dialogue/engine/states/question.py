@@ -30,7 +30,7 @@ from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.understanding.grammar import ANSWER, PICK, Meaning, Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.n_best import understand
-from ivr.dialogue.understanding.range_slots import DateRangeSlot
+from ivr.dialogue.understanding.range_slots import DateRangeSlot, HalfSpan
 from ivr.dialogue.understanding.slots import ChoiceSlot, Slot
 from ivr.dialogue.understanding.time_slots import BoundedDateSlot
 from ivr.events import Cause, Recognition
@@ -230,6 +230,8 @@ def _key_name(call: Conversation, key: str) -> str:
 def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:
     state = call.state
     if reading.meaning.intent == ANSWER:
+        if call.frame.begun(state.ask) is not None and isinstance(reading.meaning.slots.get(state.ask), HalfSpan):
+            return NoMatch(gather)  # again a range that ends before it begins
         call.frame.answer(reading.meaning.slots, reading.doubtful)
         call.outbox.record(Decided("filled", state.ask))
         if f"{state.ask}.start" in call.frame.variables:

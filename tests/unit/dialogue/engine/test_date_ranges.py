@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from ivr.dialogue.checker.check import check_sources
@@ -271,3 +273,86 @@ def test_whoever_goes_on_asking_for_an_end_before_the_beginning_gets_a_person() 
     for _ in range(4):
         talk.key("309#")
     assert any(isinstance(effect, Connect) for effect in talk.effects)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en-US", "from May seventh to May third"),
+        ("en-US", "from May third to May third"),
+        ("es-ES", "del siete de mayo al tres de mayo"),
+    ],
+)
+def test_who_always_ends_before_the_start_gets_a_person(language: str, said: str) -> None:
+    talk = hotel(language=language)
+    for _ in range(4):
+        assert not talk.connects
+        talk.say(said)
+    assert talk.connects
+
+
+def test_a_first_day_after_which_none_is_left_is_refused() -> None:
+    talk = hotel("direction: future, within: 30d")
+    talk.say("from April second")
+    assert "between Tuesday, March third and Thursday, April second" in talk.said
+    talk.key("402")
+    assert "between Tuesday, March third and Thursday, April second" in talk.said
+
+
+def test_a_correction_moves_no_last_day_out_of_bounds() -> None:
+    talk = hotel("direction: future, within: 30d")
+    talk.say("from March twentieth to March twenty fifth")
+    talk.say("no, from April first")
+    assert "between Tuesday, March third and Thursday, April second" in talk.said
+    assert "from Friday, March twentieth to Wednesday, March twenty fifth" in talk.said
+    talk.say("no, from March twenty first")
+    assert booked(talk) == "2026-03-21/2026-03-26"
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "year", "until"),
+    [
+        ("en-US", "from July fourth", "last year", "to July sixth"),
+        ("en-US", "from July fourth to July sixth", "last year", ""),
+        ("es-ES", "desde el cuatro de julio", "el año pasado", "hasta el seis de julio"),
+    ],
+)
+def test_a_year_tells_which_range(language: str, said: str, year: str, until: str) -> None:
+    talk = hotel("within: 1y", language)
+    talk.say(said)
+    talk.say(year)
+    if until:
+        talk.say(until)
+    assert booked(talk) == "2025-07-04/2025-07-06"
+
+
+def test_ranges_of_two_years_are_told_apart_aloud() -> None:
+    talk = hotel("within: 1y")
+    talk.say("from July fourth to July sixth")
+    assert "Monday, July sixth, twenty twenty six" in talk.said
+    assert "Sunday, July sixth, twenty twenty five" in talk.said
+
+
+def test_the_last_day_keyed_is_the_next_such_day() -> None:
+    talk = hotel("within: 1y")
+    talk.key("704#").key("2").key("706#")
+    assert booked(talk) == "2025-07-04/2025-07-06"
+
+
+def test_over_new_year_by_keys() -> None:
+    talk = hotel("direction: future, within: 1y")
+    talk.key("1228").key("103#")
+    assert booked(talk) == "2026-12-28/2027-01-03"
+
+
+def test_both_days_are_keyed_with_their_years_where_one_is() -> None:
+    talk = hotel("direction: past, within: 3y")
+    talk.key("7042024").key("7062024")
+    assert booked(talk) == "2024-07-04/2024-07-06"
+
+
+def test_a_range_that_ends_out_of_bounds_in_another_year_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.unit.dialogue.talk.NOW", datetime(2026, 12, 31, 23, 59))
+    talk = hotel("direction: future, within: 1y")
+    talk.say("December thirty first to January second")
+    assert booked(talk) == "2026-12-31/2027-01-02"

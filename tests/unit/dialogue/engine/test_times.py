@@ -173,3 +173,49 @@ def test_a_correction_by_day_stays_by_day() -> None:
     talk.say("nine in the morning")
     talk.say("no, at four")
     assert "At four in the afternoon?" in talk.said
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en-US", "quarter to eight"),
+        ("en-US", "ten to eight"),
+        ("es-ES", "diez para las ocho"),
+        ("es-ES", "un cuarto para las ocho"),
+    ],
+)
+def test_a_time_out_of_bounds_is_not_the_hour_in_it(language: str, said: str) -> None:
+    talk = visit(OFFICE, language)
+    talk.say(said)
+    assert "between eight in the morning" in talk.said or "entre las ocho de la mañana" in talk.said
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "back"),
+    [
+        ("en-US", "quarter to noon", "<eleven forty five in the morning>"),
+        ("en-US", "half past noon", "<twelve thirty in the afternoon>"),
+        ("es-ES", "cuarto para el mediodía", "<las once y cuarenta y cinco de la mañana>"),
+    ],
+)
+def test_around_noon(language: str, said: str, back: str) -> None:
+    talk = visit(OFFICE, language)
+    talk.say(said)
+    assert back in talk.said
+    assert visit(OFFICE, language).listen.grammar.speech.covers(said)
+
+
+@pytest.mark.parametrize("said", ["half past midnight", "half nine"])
+def test_half_is_never_left_out(said: str) -> None:
+    talk = visit()
+    talk.say(said)
+    assert "thirty" in talk.said
+
+
+def test_the_keys_of_an_hour_begin_with_no_zero() -> None:
+    talk = visit()
+    talk.silence().silence()
+    assert "with no zero in front" in talk.said
+    spanish = visit("", "es-ES")
+    spanish.silence().silence()
+    assert "sin cero delante" in spanish.said
