@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from datetime import date
 
 from ivr.dialogue.engine.compilation import compiled
+from ivr.dialogue.engine.variables import prepare_slots
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.understanding.classifier import LearningClassifiers
 
@@ -26,7 +28,8 @@ class Lesson:
     def learn(self, library: FlowLibrary) -> None:
         """Compile a version and fit what its calls will ask. Takes seconds the first time: not for the event loop."""
         shared = compiled(library, self.classifiers)
-        if self.classifiers is None:
-            return
         for language, persona in dict.fromkeys((*library.voices, *self._voices())):
-            self.classifiers.learn(shared.wordings(language, persona).training)
+            words = shared.wordings(language, persona)
+            prepare_slots(library.flows.values(), words, date.today())
+            if self.classifiers is not None:
+                self.classifiers.learn(words.training)

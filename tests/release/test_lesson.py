@@ -6,10 +6,21 @@ import asyncio
 import threading
 from pathlib import Path
 
+from ivr.dialogue.spoken import amounts, durations
 from ivr.dialogue.understanding.classifier import IntentClassifier, TrainingSet
 from ivr.release.lesson import Lesson
 from tests.flows.reference import library
 from tests.release.edition import Desk, Press
+from tests.unit.dialogue.talk import HUMAN, ROOT, made
+
+MAIN = """
+flow: main
+start: ask
+variables: {stay: duration}
+states:
+  ask: {ask: stay, prompt: "How long?", goto: bye}
+  bye: {end: resolved}
+"""
 
 
 class Pupil:
@@ -37,6 +48,16 @@ def test_every_language_that_callers_can_speak_is_learned() -> None:
 def test_without_classifiers_it_says_so() -> None:
     assert Lesson().state == "by their words alone"
     Lesson().learn(library())
+
+
+def test_no_call_waits_for_the_words_of_a_length() -> None:
+    sources = {"main.yaml": MAIN, "human.yaml": HUMAN}
+    universals = {p.name: p.read_text("utf-8") for p in (ROOT / "flows").glob("universals*.yaml")}
+    amounts._heard.cache_clear()
+    durations._heard.cache_clear()
+    Lesson().learn(made({**sources, **universals}, {}))
+    assert durations._heard.cache_info().currsize == 2, "in both languages"
+    assert amounts._heard.cache_info().currsize == 0, "nothing here is a sum"
 
 
 class SlowPupil(Pupil):
