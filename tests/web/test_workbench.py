@@ -194,6 +194,7 @@ async def test_two_windows_of_one_designer_overwrite_nothing_unsettled(tmp_path:
         await expect(two.locator(".cm-content")).to_contain_text("Stop your deliveries until")
         await two.keyboard.press("Control+s")
         await expect(two.locator("#saved")).to_contain_text("tick the box")
+        assert await violations(two, *SERIOUS) == []
         await two.locator("#files").get_by_role("button", name="main.yaml").click()
         await expect(two.locator("#file-name")).to_have_text("hold.yaml")
         await two.get_by_role("button", name="Changes").click()
