@@ -110,8 +110,8 @@ def _line(arguments: argparse.Namespace, directory: Path, question: Question) ->
     company = named(arguments.company) if arguments.company else ""
     template = _template(arguments.template) if arguments.template else ""
     hours = OpeningHours.of(arguments.hours) if arguments.hours else None
-    human = _human(arguments.human) if arguments.human else ""
-    zone = _zone(arguments.time_zone) if arguments.time_zone else ""
+    human = demand_human(arguments.human) if arguments.human else ""
+    zone = demand_time_zone(arguments.time_zone) if arguments.time_zone else ""
     if arguments.number:
         demand_number(arguments.number)
 
@@ -125,8 +125,8 @@ def _line(arguments: argparse.Namespace, directory: Path, question: Question) ->
         except ConfigError as error:  # its signs are words of one language and not of another
             company = question(COMPANY, _named(directory), named, [f"  {error}"])
     hours = hours or question("Opening hours", HOURS, OpeningHours.of)
-    human = human or question("Who answers as a person (a SIP address)", HUMAN, _human)
-    zone = zone or question("Time zone", ZONE, _zone)
+    human = human or question("Who answers as a person (a SIP address)", HUMAN, demand_human)
+    zone = zone or question("Time zone", ZONE, demand_time_zone)
     return NewLine(company, template, spoken, hours, human, arguments.number, zone)
 
 
@@ -159,16 +159,6 @@ def _template(name: str) -> str:
 def _spoken(text: str) -> tuple[str, ...]:
     demand_languages(tags := languages_of(text))
     return tags
-
-
-def _human(address: str) -> str:
-    demand_human(address)
-    return address
-
-
-def _zone(name: str) -> str:
-    demand_time_zone(name)
-    return name
 
 
 def _named(directory: Path) -> str:

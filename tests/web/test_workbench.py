@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,38 @@ async def replaced(page: Page, old: str, new: str) -> None:
     await page.locator(".cm-search button[name=next]").click()
     await page.locator(".cm-search button[name=replace]").click()
     await page.locator(".cm-search button[name=close]").click()
+
+
+async def saved(page: Page, old: str, new: str) -> None:
+    await replaced(page, old, new)
+    await page.keyboard.press("Control+s")
+    await expect(page.locator("#saved")).to_have_text(re.compile("^Saved"))
+
+
+async def looked(page: Page, why: str) -> None:
+    await page.get_by_role("button", name="Changes").click()
+    await expect(page.locator("#publish .primary")).to_be_enabled(timeout=STARTED_MS)
+    await page.get_by_label("Why").fill(why)
+
+
+async def published(page: Page, why: str) -> None:
+    await looked(page, why)
+    await page.get_by_role("button", name="Publish for everybody").click()
+    await expect(page.locator("#outcome")).to_contain_text("Live as", timeout=STARTED_MS)
+
+
+@asynccontextmanager
+async def two_designers(folder: Path, browser: Browser) -> AsyncIterator[tuple[Console, Page, Page]]:
+    """Dan and Eva, each at the workbench."""
+    async with (
+        console(folder, token="hunter2", people=PEOPLE) as served,
+        window(browser, 1440, 900) as dans,
+        window(browser, 1440, 900) as evas,
+    ):
+        for at, name in ((dans, "dan"), (evas, "eva")):
+            await logged_in(served, at.page, name)
+            await bench(at.page, served)
+        yield served, dans.page, evas.page
 
 
 async def test_from_an_edit_to_callers(tmp_path: Path, browser: Browser) -> None:
@@ -95,57 +129,25 @@ async def test_a_state_of_the_picture_is_a_line_of_the_file_and_the_simulator_fo
 
 
 async def test_two_designers_overwrite_nothing(tmp_path: Path, browser: Browser) -> None:
-    async with (
-        console(tmp_path, token="hunter2", people=PEOPLE) as served,
-        window(browser, 1440, 900) as dans,
-        window(browser, 1440, 900) as evas,
-    ):
-        for at, name in ((dans, "dan"), (evas, "eva")):
-            await logged_in(served, at.page, name)
-            await bench(at.page, served)
-        await replaced(dans.page, "about: Hold the member's", "about: Stop the member's")
-        await replaced(evas.page, SAYING, "Stop your deliveries until")
-        for at in (dans, evas):
-            await at.page.keyboard.press("Control+s")
-            await expect(at.page.locator("#saved")).to_have_text(
+    async with two_designers(tmp_path, browser) as (served, dan, eva):
+        await replaced(dan, "about: Hold the member's", "about: Stop the member's")
+        await replaced(eva, SAYING, "Stop your deliveries until")
+        for page in (dan, eva):
+            await page.keyboard.press("Control+s")
+            await expect(page.locator("#saved")).to_have_text(
                 re.compile("^Saved")
             )  # with the other's, if that was first
-            await at.page.get_by_role("button", name="Changes").click()
-            await at.page.get_by_label("Why").fill("words")
-            await at.page.get_by_role("button", name="Publish for everybody").click()
-            await expect(at.page.locator("#outcome")).to_contain_text("Live as", timeout=STARTED_MS)
+            await published(page, "words")
         _, came = lines_changed(served.folder, "hold.yaml")
         assert len(came) == 2 and "about: Stop" in came[0] and "Stop your deliveries" in came[1]
 
 
-async def saved(page: Page, old: str, new: str) -> None:
-    await replaced(page, old, new)
-    await page.keyboard.press("Control+s")
-    await expect(page.locator("#saved")).to_have_text(re.compile("^Saved"))
-
-
-async def looked(page: Page, why: str) -> None:
-    await page.get_by_role("button", name="Changes").click()
-    await expect(page.locator("#publish .primary")).to_be_enabled(timeout=STARTED_MS)
-    await page.get_by_label("Why").fill(why)
-
-
 async def test_the_same_lines_of_two_designers_are_settled_by_one(tmp_path: Path, browser: Browser) -> None:
-    async with (
-        console(tmp_path, token="hunter2", people=PEOPLE) as served,
-        window(browser, 1440, 900) as dans,
-        window(browser, 1440, 900) as evas,
-    ):
-        for at, name in ((dans, "dan"), (evas, "eva")):
-            await logged_in(served, at.page, name)
-            await bench(at.page, served)
-        dan, eva = dans.page, evas.page
+    async with two_designers(tmp_path, browser) as (served, dan, eva):
         await saved(dan, "about: Hold the member's", "about: Keep the member's")
         await saved(dan, SAYING, "Pause your deliveries until")
         await saved(eva, SAYING, "Stop your deliveries until")
-        await looked(eva, "stop is the word")
-        await eva.get_by_role("button", name="Publish for everybody").click()
-        await expect(eva.locator("#outcome")).to_contain_text("Live as", timeout=STARTED_MS)
+        await published(eva, "stop is the word")
 
         await dan.reload()
         await expect(dan.locator(".bench[data-ready]")).to_be_visible()
@@ -167,9 +169,7 @@ async def test_the_same_lines_of_two_designers_are_settled_by_one(tmp_path: Path
         await dan.keyboard.press("Control+s")
         await expect(clash).to_be_hidden()
         await expect(dan.locator("#files .tag")).to_have_text("changed")
-        await looked(dan, "mine, with Eva's word")
-        await dan.get_by_role("button", name="Publish for everybody").click()
-        await expect(dan.locator("#outcome")).to_contain_text("Live as", timeout=STARTED_MS)
+        await published(dan, "mine, with Eva's word")
         _, came = lines_changed(served.folder, "hold.yaml")
         assert len(came) == 2 and "about: Keep" in came[0] and "Stop your deliveries" in came[1]
 

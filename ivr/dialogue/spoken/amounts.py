@@ -23,21 +23,18 @@ def amounts_of(words: Sequence[str], language: str) -> tuple[int, ...]:
     said = " ".join(words)
     if (cents := heard.cents.get(said)) is not None:
         return (cents,)
-    if (number := _number(words, numbers)) is not None:
+    if (number := _number(words, numbers)) is not None or (number := _units(words, heard, numbers)) is not None:
         return (100 * number,)
     for at in range(len(words) - 1, 0, -1):
         rest = " ".join(words[at:])
-        units = _number(words[:at], numbers)
-        if rest in heard.units and units is not None:
-            return (100 * units,)
         if (begun := _units(words[:at], heard, numbers)) is not None:
             if (cents := heard.cents_after.get(rest)) is not None:
                 return (100 * begun + cents,)
-        elif units is not None and (cents := heard.cents_alone.get(rest)) is not None:
+        elif (units := _number(words[:at], numbers)) is not None and (cents := heard.cents_alone.get(rest)) is not None:
             bare = rest.split()[0] not in heard.joiners
             whole = 100 * units + cents
             return (whole, 100 * whole) if bare and 0 < units < 100 and cents >= 10 else (whole,)
-    return (100,) if said in heard.one else ()
+    return ()
 
 
 def _units(words: Sequence[str], heard: _Heard, numbers: Mapping[str, int]) -> int | None:

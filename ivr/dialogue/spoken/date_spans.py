@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
-from ivr.dialogue.spoken.bounded_days import FAR_OFF, day_and_year, days_of
+from ivr.dialogue.spoken.bounded_days import days_of
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import date_words, fold
 
@@ -41,17 +41,11 @@ def span_of(text: str) -> Span:
     return span
 
 
-def span_words(span: Span, language: str, today: date | None = None) -> str:
-    """ "from Sunday, May third to Thursday, May seventh"; a day of another year that is far from ``today``, or from
-    the first day, with its year."""
+def span_words(span: Span, language: str) -> str:
+    """ "from Sunday, May third to Thursday, May seventh"."""
     last = span.last if span.last is not None else span.first
-    begun = today or span.first
-
-    def said(day: date, seen: date) -> str:
-        far = day.year != seen.year and abs((day - seen).days) > FAR_OFF
-        return (day_and_year if far else date_words)(day, language)
-
-    return words_for(language).spans.said.format(first=said(span.first, begun), last=said(last, begun))
+    first, ending = date_words(span.first, language), date_words(last, language)
+    return words_for(language).spans.said.format(first=first, last=ending)
 
 
 @dataclass(frozen=True, slots=True)

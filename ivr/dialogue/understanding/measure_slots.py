@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import ClassVar, Self
 
 from ivr.dialogue.spoken import amounts, durations
 from ivr.dialogue.spoken.amounts import amount_parts, amounts_of, other_currencies
@@ -25,6 +26,7 @@ from ivr.dialogue.understanding.slots import Fill, Forms, spoken_forms
 
 LONGEST = DAY  # minutes, where nothing else is declared
 LARGEST = 10_000_000  # hundredths, likewise
+MOST_WORDS = max(durations.MOST_WORDS, amounts.MOST_WORDS)
 _WIDE = 100  # times the bounds, for what lies outside them
 
 
@@ -43,21 +45,33 @@ def priced(cents: int, language: str) -> SlotValue:
 
 
 @dataclass(frozen=True, eq=False)
-class DurationSlot:
-    """``minimum`` and ``maximum`` in minutes."""
+class MeasureSlot:
+    """A whole number of some unit, ``minimum`` to ``maximum``."""
 
     language: str
-    minimum: int = 1
-    maximum: int = LONGEST
-    type: str = "duration"
+    minimum: int
+    maximum: int
+    usual: ClassVar[int]  # the maximum where none is declared
+
+    def said(self, number: int) -> SlotValue:
+        raise NotImplementedError
+
+    def read(self, words: Sequence[str]) -> tuple[int, ...]:
+        """What all these words may be, the likeliest first."""
+        raise NotImplementedError
+
+    @property
+    def other_units(self) -> frozenset[str]:
+        """Words that make something else of what comes before them."""
+        raise NotImplementedError
 
     def within(self, found: Iterable[int]) -> tuple[SlotValue, ...]:
-        return tuple(lasting(each, self.language) for each in found if self.minimum <= each <= self.maximum)
+        return tuple(self.said(each) for each in found if self.minimum <= each <= self.maximum)
 
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
-        for end in range(min(len(words), start + durations.MOST_WORDS), start, -1):
-            found = durations_of(words[start:end], self.language)
-            if found and _of_more(words, start, end, other_units(self.language), self.language):
+        for end in range(min(len(words), start + MOST_WORDS), start, -1):
+            found = self.read(words[start:end])
+            if found and _of_more(words, start, end, self.other_units, self.language):
                 return
             if values := self.within(found):
                 yield Fill(end, values[0], len(values) == 1, values[1:], open=len(values) > 1)
@@ -66,19 +80,39 @@ class DurationSlot:
 
     @property
     def bounds(self) -> tuple[str, str]:
-        return duration_words(self.minimum, self.language), duration_words(self.maximum, self.language)
+        return self.said(self.minimum).label, self.said(self.maximum).label
 
     @property
-    def unbounded(self) -> DurationSlot:
-        return replace(self, minimum=1, maximum=_WIDE * max(self.maximum, LONGEST))
+    def unbounded(self) -> Self:
+        return replace(self, minimum=1, maximum=_WIDE * max(self.maximum, self.usual))
+
+    def apart(self, value: SlotValue, other: SlotValue) -> int:
+        return abs(int(str(value.value)) - int(str(other.value)))
+
+
+@dataclass(frozen=True, eq=False)
+class DurationSlot(MeasureSlot):
+    """In minutes."""
+
+    minimum: int = 1
+    maximum: int = LONGEST
+    type: str = "duration"
+    usual: ClassVar[int] = LONGEST
+
+    def said(self, number: int) -> SlotValue:
+        return lasting(number, self.language)
+
+    def read(self, words: Sequence[str]) -> tuple[int, ...]:
+        return durations_of(words, self.language)
+
+    @property
+    def other_units(self) -> frozenset[str]:
+        return other_units(self.language)
 
     def telling(self, value: SlotValue, other: SlotValue) -> tuple[str, ...]:
         """ "two" is minutes or hours."""
         number = min(int(str(value.value)), int(str(other.value)))
         return unit_words(int(str(value.value)), number, self.language)
-
-    def apart(self, value: SlotValue, other: SlotValue) -> int:
-        return abs(int(str(value.value)) - int(str(other.value)))
 
     def keyed(self, keys: str) -> tuple[SlotValue, ...]:
         return self.within((int(keys),))
@@ -97,40 +131,26 @@ def _lasting(longest: int, language: str) -> Forms:
 
 
 @dataclass(frozen=True, eq=False)
-class MoneySlot:
-    """``minimum`` and ``maximum`` in hundredths of the language's currency."""
+class MoneySlot(MeasureSlot):
+    """In hundredths of the language's currency."""
 
-    language: str
     minimum: int = 1
     maximum: int = LARGEST
     type: str = "money"
+    usual: ClassVar[int] = LARGEST
 
-    def within(self, found: Iterable[int]) -> tuple[SlotValue, ...]:
-        return tuple(priced(each, self.language) for each in found if self.minimum <= each <= self.maximum)
+    def said(self, number: int) -> SlotValue:
+        return priced(number, self.language)
 
-    def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
-        for end in range(min(len(words), start + amounts.MOST_WORDS), start, -1):
-            found = amounts_of(words[start:end], self.language)
-            if found and _of_more(words, start, end, other_currencies(self.language), self.language):
-                return
-            if values := self.within(found):
-                yield Fill(end, values[0], len(values) == 1, values[1:], open=len(values) > 1)
-            elif found:  # "two thousand dollars", out of bounds, isn't "two"
-                return
+    def read(self, words: Sequence[str]) -> tuple[int, ...]:
+        return amounts_of(words, self.language)
 
     @property
-    def bounds(self) -> tuple[str, str]:
-        return money_words(self.minimum, self.language), money_words(self.maximum, self.language)
-
-    @property
-    def unbounded(self) -> MoneySlot:
-        return replace(self, minimum=1, maximum=_WIDE * max(self.maximum, LARGEST))
+    def other_units(self) -> frozenset[str]:
+        return other_currencies(self.language)
 
     def telling(self, value: SlotValue, other: SlotValue) -> tuple[str, ...]:
         return ()
-
-    def apart(self, value: SlotValue, other: SlotValue) -> int:
-        return abs(int(str(value.value)) - int(str(other.value)))
 
     def keyed(self, keys: str) -> tuple[SlotValue, ...]:
         """The last two keys are hundredths. Who keys but one or two may have meant whole units: both are offered."""

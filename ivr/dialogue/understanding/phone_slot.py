@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import fold
-from ivr.dialogue.spoken.phone import LONGEST, SHORTEST, phone_number, phone_readings, phone_words
+from ivr.dialogue.spoken.phone import (
+    LONGEST,
+    SHORTEST,
+    digit_pieces,
+    phone_number,
+    phone_readings,
+    phone_words,
+    within_digits,
+)
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.slots import Fill, Forms, spoken_forms
 
@@ -63,12 +71,10 @@ class PhoneSlot:
 
     def _in_part(self, words: Sequence[str], start: int, end: int, number: str) -> bool:
         """Whether figures go on around these words; but for the one that is dialled before an area."""
-        after = phone_readings(words[end : end + 1], self.language)
-        before = phone_readings(words[:start][-1:], self.language)
-        dialled = (
-            before == ("1",) and len(number) == WITH_AREA and not phone_readings(words[: start - 1][-1:], self.language)
-        )
-        return bool(after) or (bool(before) and not dialled)
+        spoken = words_for(self.language)
+        if start and len(number) == WITH_AREA and digit_pieces(words[:start], start - 1, spoken) == [(start, "1")]:
+            start -= 1
+        return within_digits(words, start, end, self.language)
 
     def forms(self) -> Forms:
         """The number that they call from; any other is a run of digits."""

@@ -25,9 +25,9 @@ class HalfSpan(SlotValue):
     __slots__ = ()
 
 
-def spanned(text: str, language: str, today: date | None = None) -> SlotValue:
+def spanned(text: str, language: str) -> SlotValue:
     """Raises ValueError for what is no range."""
-    return SlotValue(text, span_words(span_of(text), language, today))
+    return SlotValue(text, span_words(span_of(text), language))
 
 
 def part_of(text: str, part: str, language: str) -> SlotValue | None:
@@ -47,10 +47,10 @@ def part_of(text: str, part: str, language: str) -> SlotValue | None:
     return None
 
 
-def moved(text: str, first: str, language: str, today: date | None = None) -> SlotValue:
+def moved(text: str, first: str) -> str:
     """A range that begins on another day, as many nights long."""
     span, begun = span_of(text), date.fromisoformat(first)
-    return spanned(Span(begun, begun + ((span.last or span.first) - span.first)).text, language, today)
+    return Span(begun, begun + ((span.last or span.first) - span.first)).text
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class DateRangeSlot:
     def named(self, value: SlotValue) -> SlotValue:
         """A value as it is called in this slot's language."""
         try:
-            return spanned(str(value.value), self.language, self.today)
+            return self._value(span_of(str(value.value)))
         except ValueError:
             return value
 
@@ -105,7 +105,7 @@ class DateRangeSlot:
         years = len({span.first.year for span in known}) > 1
         return tuple(self._value(span, year=years) for span in known)
 
-    def _value(self, span: Span, *, year: bool) -> SlotValue:
+    def _value(self, span: Span, *, year: bool = False) -> SlotValue:
         first = self.day.said(span.first, year=year)
         if span.last is None:
             return HalfSpan(first.value, first.label)

@@ -79,11 +79,8 @@ class DraftDesk:
             if digest != there.digest:
                 if digest_of(was) != digest:
                     raise DraftConflict(f"{name} was changed by somebody else meanwhile", _whole(there))
-                new, clashes = (
-                    await self._checker.run(together, was, text, there.text)
-                    if diverged(was, text, there.text)
-                    else together(was, text, there.text)
-                )
+                apart = diverged(was, text, there.text)
+                new, clashes = await (self._checker.run if apart else aside)(together, was, text, there.text)
                 if clashes:
                     told = {**_whole(there), "together": new, "clashes": [asdict(clash) for clash in clashes]}
                     raise DraftConflict(f"{name} was changed by somebody else at the same lines", told)

@@ -79,11 +79,12 @@ def demand_company(name: str, languages: Sequence[str]) -> None:
                 raise ConfigError(f"the company's name is spoken: {why}", remedy=remedy)
 
 
-def demand_human(address: str) -> None:
+def demand_human(address: str) -> str:
     if not _SIP.match(address):
         raise ConfigError(
             f"{address!r} is no SIP address", remedy="write sip:NAME@HOST, such as sip:front-desk@192.0.2.10"
         )
+    return address
 
 
 def demand_number(number: str) -> None:
@@ -91,10 +92,10 @@ def demand_number(number: str) -> None:
         raise ConfigError(f"{number!r} is no telephone number", remedy="write it with digits, such as +1 503 555 0100")
 
 
-def demand_time_zone(name: str) -> None:
+def demand_time_zone(name: str) -> str:
     zones = available_timezones()
     if name in zones:
-        return
+        return name
     cities = {zone.rpartition("/")[2].replace("_", " ").lower(): zone for zone in sorted(zones) if "/" in zone}
     meant = {**cities, **{zone.lower(): zone for zone in zones}}
     like = get_close_matches(name.replace("_", " ").lower(), meant, 1, 0.75)

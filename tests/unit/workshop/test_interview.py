@@ -178,14 +178,19 @@ def test_a_name_that_a_language_can_not_say_is_asked_for_again_once_that_is_chos
     assert "Señor Molar" in (tmp_path / "casa" / "flows" / "main.es-ES.yaml").read_text()
 
 
-@pytest.mark.parametrize("after", range(len(QUESTIONS)))
-def test_the_end_of_input_leaves_nothing(terminal: Terminal, tmp_path: Path, after: int) -> None:
+def asked(terminal: Terminal, after: int) -> None:
+    """Up to the question after so many, which were answered with what stands in brackets."""
     for question in QUESTIONS[:after]:
         terminal.wait_for(question)
         terminal.wait_for("]: ")
         terminal.type("\n")
     terminal.wait_for(QUESTIONS[after])
     terminal.wait_for("]: ")
+
+
+@pytest.mark.parametrize("after", range(len(QUESTIONS)))
+def test_the_end_of_input_leaves_nothing(terminal: Terminal, tmp_path: Path, after: int) -> None:
+    asked(terminal, after)
     terminal.type(CTRL_D)
     assert terminal.ended() == 1
     assert "nothing was made" in terminal.shown and "Traceback" not in terminal.shown
@@ -233,12 +238,7 @@ def test_a_folder_that_is_taken_is_refused_before_anything_is_asked(
 
 @pytest.mark.parametrize("after", range(len(QUESTIONS)))
 def test_ctrl_c_leaves_nothing(terminal: Terminal, tmp_path: Path, after: int) -> None:
-    for question in QUESTIONS[:after]:
-        terminal.wait_for(question)
-        terminal.wait_for("]: ")
-        terminal.type("\n")
-    terminal.wait_for(QUESTIONS[after])
-    terminal.wait_for("]: ")
+    asked(terminal, after)
     terminal.interrupt()
     assert terminal.ended() in (130, -signal.SIGINT)
     assert "Traceback" not in terminal.shown

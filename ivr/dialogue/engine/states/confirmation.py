@@ -118,21 +118,20 @@ def overrun(call: Conversation, reading: Reading | None) -> tuple[str, str] | No
     for name, value in reading.meaning.slots.items() if reading is not None else ():
         bound, known = call.slot(name), call.frame.variables.get(name)
         if isinstance(value, HalfSpan) and known is not None and bound is not None:
-            slot, whole = bound[0], moved(str(known.value), str(value.value), call.language)
-            if isinstance(slot, DateRangeSlot) and not slot.holds(str(whole.value)):
+            slot = bound[0]
+            if isinstance(slot, DateRangeSlot) and not slot.holds(moved(str(known.value), str(value.value))):
                 return slot.bounds
     return None
 
 
 def _whole(call: Conversation, values: Mapping[str, SlotValue]) -> dict[str, SlotValue]:
     """A range of which only the first day is corrected stays as long as it is."""
-    known = call.frame.variables
-    return {
-        name: moved(str(known[name].value), str(value.value), call.language, call.today)
-        if isinstance(value, HalfSpan) and name in known
-        else value
-        for name, value in values.items()
-    }
+    found = dict(values)
+    for name, value in values.items():
+        if isinstance(value, HalfSpan) and (known := call.frame.variables.get(name)) is not None:
+            whole = moved(str(known.value), str(value.value))
+            found[name] = call.fitted(whole, call.variable(name)) or value
+    return found
 
 
 def declined(call: Conversation, reading: Reading) -> Next:

@@ -41,6 +41,16 @@ TRANSLATED = """
 """
 
 
+PAIN = "pain: {phrases: [i'm in pain, it hurts], risk: emergency}"
+CLOSE = Recognition(
+    Cause.SUCCESS,
+    nbest=(
+        Hypothesis("it hurts", 0.8, None, Accept.ACCEPT),
+        Hypothesis("it's an emergency", 0.79, None, Accept.ACCEPT),
+    ),
+)
+
+
 def practice(
     *, at_once: bool = True, choice: str = "emergency", own: str = "", language: str = "en-US", keys_led: bool = False
 ) -> Talk:
@@ -123,36 +133,19 @@ def test_its_key_and_its_words_are_one_choice() -> None:
 
 
 def test_an_intent_that_is_a_sign_of_it_is_the_same_reading() -> None:
-    own = "pain: {phrases: [i'm in pain, it hurts], risk: emergency}"
     for said in ("it hurts", "it's an emergency"):
-        talk = practice(choice="pain", own=own)
+        talk = practice(choice="pain", own=PAIN)
         talk.say(said)
         assert "I'm sorry to hear that." in talk.said and connected(talk).reason == "an emergency", said
-    close = practice(choice="pain", own=own)
-    close.heard(
-        Recognition(
-            Cause.SUCCESS,
-            nbest=(
-                Hypothesis("it hurts", 0.8, None, Accept.ACCEPT),
-                Hypothesis("it's an emergency", 0.79, None, Accept.ACCEPT),
-            ),
-        )
-    )
+    close = practice(choice="pain", own=PAIN)
+    close.heard(CLOSE)
     assert "Did you mean" not in close.said and connected(close).reason == "an emergency"
 
 
 def test_so_it_is_at_another_question() -> None:
-    talk = practice(choice="pain", own="pain: {phrases: [i'm in pain, it hurts], risk: emergency}")
+    talk = practice(choice="pain", own=PAIN)
     talk.key("1")
-    talk.heard(
-        Recognition(
-            Cause.SUCCESS,
-            nbest=(
-                Hypothesis("it hurts", 0.8, None, Accept.ACCEPT),
-                Hypothesis("it's an emergency", 0.79, None, Accept.ACCEPT),
-            ),
-        )
-    )
+    talk.heard(CLOSE)
     assert "Did you mean" not in talk.said and connected(talk).reason == "an emergency"
 
 
