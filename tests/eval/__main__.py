@@ -40,7 +40,7 @@ RECORDED = "recorded"  # the name of its reports
 EPILOG = """\
 examples:
   make eval                                          everything, on the sentences, voices and titles nobody tunes to
-  python -m tests.eval --quick                       a taste of all of it, in two minutes on a quiet machine
+  python -m tests.eval --quick                       a taste of all of it, in a few minutes on a quiet machine
   python -m tests.eval --part tuning                 to try things out: these may be tuned to
   python -m tests.eval --only typed                  understanding alone, in seconds
   python -m tests.eval --only clean "10 dB"          two groups of conditions

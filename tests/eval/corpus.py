@@ -108,7 +108,7 @@ def _made(language: str, part: Part, kind: Kind, state: str, line: str, number: 
     count = len(titles.queue)
     named = {
         "a": titles.queue[turn % count],
-        "b": titles.queue[(turn + count // 2 + number // count) % count],
+        "b": titles.queue[(turn + 1 + (count // 2 - 1 + number // count) % (count - 1)) % count],  # never a
         "f": titles.films[turn % len(titles.films)],
         "d": titles.discs[turn % len(titles.discs)],
     }

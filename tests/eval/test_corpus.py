@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
 
-from tests.eval.corpus import LANGUAGES, PARTS, TITLES, sentences
+from tests.eval import corpus
+from tests.eval.corpus import LANGUAGES, PARTS, TITLES, Sentence, sentences
 from tests.eval.meaning import Caller, judged
 from tests.eval.voices import VOICES
 
@@ -24,6 +26,29 @@ def test_the_parts_share_no_sentence_no_title_and_no_throat() -> None:
     assert all(any(v.natural for v in VOICES if v.part == part) for part in PARTS)
 
 
+def written(sentence: Sentence) -> str:
+    """Its words alone, whichever titles were drawn for it."""
+    text = sentence.text
+    for title in sentence.titles:
+        text = text.replace(title, "title")
+    return " ".join(re.findall(r"[^\W_]+", text.casefold()))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_sentence_is_there_twice_with_other_titles_or_stops_either(language: str) -> None:
+    counted = Counter(
+        written(s) for s in sentences(language) if s.kind != "answer"
+    )  # whose parts both have the bare title
+    assert [words for words, count in counted.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("number", [0, 6, 13, 97, 98, 111, 200])
+def test_two_titles_of_a_sentence_are_never_the_same_however_long_the_list(number: int) -> None:
+    for part in PARTS:
+        made = corpus._made("en-US", part, "paraphrase", "main.ask", "Swap {a} and {b}. => swap a b", number)
+        assert len(set(made.titles)) == 2
+
+
 def test_there_is_enough_of_every_kind_to_measure() -> None:
     english = sentences("en-US")
     kinds = Counter(sentence.kind for sentence in english)
@@ -31,8 +56,12 @@ def test_there_is_enough_of_every_kind_to_measure() -> None:
     assert kinds["threat"] >= 16 and kinds["near_miss"] >= 18 and kinds["strange"] >= 40 and kinds["paraphrase"] >= 60
     assert {sentence.digits for sentence in english if sentence.digits} == {1, 4, 6, 8}
     checking = Counter(sentence.kind for sentence in english if sentence.part == "checking")
+    assert checking["paraphrase"] >= 110 and checking["strange"] >= 50
+    assert checking["threat"] >= 40 and checking["near_miss"] >= 40 and checking["human"] >= 20
     assert all(checking[kind] > kinds[kind] - checking[kind] for kind in ("covered", "paraphrase", "threat", "strange"))
-    assert len(sentences("es-ES")) >= 40
+    spanish = Counter(sentence.kind for sentence in sentences("es-ES") if sentence.part == "checking")
+    assert spanish["paraphrase"] >= 60 and spanish["strange"] >= 20 and spanish["human"] >= 10
+    assert spanish["threat"] >= 15 and spanish["near_miss"] >= 15
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
