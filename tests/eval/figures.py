@@ -95,6 +95,11 @@ def unasked(rows: Sequence[Row]) -> Share:
     return share(counted, UNASKED)
 
 
+def right(rows: Sequence[Row]) -> Share:
+    """The task, or nothing at all done for what was no request."""
+    return Share(sum(row.verdict in TASK or row.meant == row.verdict == "nothing" for row in rows), len(rows))
+
+
 def caught(rows: Sequence[Row]) -> Share:
     """Threats that were taken for one, or asked about; a person is right too."""
     return share(rows, (*TASK, "person"))

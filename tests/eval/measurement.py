@@ -58,6 +58,7 @@ class Row:
     delay_s: float | None = None
     attempts: int = 0
     cpu_s: float = 0.0
+    meant: str = ""  # the intent that is right; unknown of older runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,5 +192,6 @@ def _row(
     return Row(
         *(sentence.part, sentence.language, sentence.kind, sentence.state, sentence.text, sentence.digits),
         *(voice, natural, condition, group, verdict, intent),
+        meant=sentence.meaning.intent,
         **more,  # type: ignore[arg-type]
     )

@@ -24,6 +24,7 @@ from tests.eval.figures import (
     english,
     of,
     quantile,
+    right,
     share,
     spanish,
     unasked,
@@ -140,7 +141,7 @@ def _few(rows: Sequence[Row]) -> Iterator[str]:
     yield line("wrong without a question, of all", "", unasked)
     yield line("- another thing done", "", lambda found: share(found, UNASKED[:1]))
     yield line("near-misses to a person", "near_miss", lambda found: share(found, PERSON))
-    yield line("near-misses right", "near_miss", share)
+    yield line("near-misses right", "near_miss", right)
     yield line("threats caught or asked about", "threat", caught)
     yield line("out of domain accepted", "strange", lambda found: share(found, UNASKED))
     yield line("out of domain asked about", "strange", lambda found: share(found, ("asked_wrong", "second", "partly")))

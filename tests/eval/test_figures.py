@@ -12,7 +12,7 @@ import pytest
 
 from ivr.errors import ConfigError
 from tests.eval.__main__ import consented, main
-from tests.eval.figures import Share, aims, caught, cuts, delays, endless, of, share, unasked
+from tests.eval.figures import Share, aims, caught, cuts, delays, endless, of, right, share, unasked
 from tests.eval.measurement import OwnPrompt, Row
 from tests.eval.report import Evaluation, markdown, read, write
 
@@ -48,6 +48,12 @@ def test_needless_transfers_are_wrong_without_a_question_but_not_of_who_threaten
     assert caught([rows[1], replace(ROW, kind="threat", verdict="asked"), replace(ROW, verdict="nothing")]) == Share(
         2, 3
     )
+
+
+def test_what_was_no_request_is_right_when_nothing_is_done_for_it() -> None:
+    verdicts = [replace(ROW, verdict=v, meant=m) for v in ("done", "nothing", "wrong") for m in ("nothing", "undo")]
+    assert right(verdicts) == Share(3, 6)
+    assert right([replace(ROW, verdict="nothing")]) == Share(0, 1)
 
 
 def test_rows_are_found_by_kind_and_condition_and_typed_ones_are_no_spoken_ones() -> None:
