@@ -1,14 +1,13 @@
 """Free transcripts, of recognisers that take no grammar, held against one: what was said, and how sure that is. Pure.
 
 Only what a phrase has word for word is ever accepted, and not where another phrase sounds alike, nor where a number
-decides. What is word for word and yet not sure is left to understanding, which asks: a hypothesis beside a transcript
-that says the same would pass for two ears that agree. What is merely near to a phrase is asked about.
+decides: that is asked about, as is what is merely near to a phrase.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from rapidfuzz import fuzz
@@ -23,7 +22,7 @@ from ivr.ports import SpeechGrammar
 from ivr.speech.recognisers.compiled_grammars import Nearness, Spoken
 
 _SURE, _SURE_ALONE = 0.8, 0.9  # mean probability of a token from which on a sentence, and a word alone, is accepted
-_ACCEPTED = 0.9  # confidence, where the recogniser has no score
+_ACCEPTED, _UNSURE = 0.9, 0.75  # confidence in what is word for word, and accepted or not, where there is no score
 _NEAR = 78.0  # 0..100: letters and sound of what is asked about
 _BEHIND = 8.0  # and how far behind the first another may be
 _DOUBT = 0.7  # confidence in what is nearly the same
@@ -42,6 +41,11 @@ class _Said:
     chosen: tuple[str, ...] = ()
 
 
+def doubted(accepted: Hypothesis) -> Hypothesis:
+    """The same, to be asked about."""
+    return replace(accepted, confidence=_UNSURE, verdict=Accept.CONFIRM)
+
+
 class Expected:
     """One grammar, ready to be held against transcripts."""
 
@@ -53,6 +57,7 @@ class Expected:
             if joined := "".join(self._words(phrase)):
                 self._phrases.setdefault(joined, index)
         self._texts = grammar.phrases
+        self._means = dict(zip(grammar.phrases, grammar.means, strict=False))
         self._values = {
             name: {words: value for value in values if (words := self._words(value))} for name, values in grammar.slots
         }
@@ -67,9 +72,16 @@ class Expected:
         words = self._words(transcript)
         if said := self._said(words):
             if not self._sure(said, words, sureness):
-                return ()
+                return (Hypothesis(said.text, _UNSURE, said.phrase, Accept.CONFIRM),)
             return (Hypothesis(said.text, round(max(_ACCEPTED, sureness or 0.0), 3), said.phrase, Accept.ACCEPT),)
         return self._near(transcript) if len("".join(words)) >= _SHORT else ()
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether two transcripts are the same phrase, or phrases of one meaning ("yes", "yeah")."""
+        a, b = self._said(self._words(one)), self._said(self._words(other))
+        if a is None or b is None:
+            return False
+        return a.text == b.text or (a.text in self._means and self._means[a.text] == self._means.get(b.text))
 
     def _words(self, text: str) -> Words:
         if primary(self._tag) in LANGUAGES:

@@ -1,8 +1,11 @@
 """Speech recognition by sherpa-onnx: any language whose published model lies in ``<sherpa_models>/<language>/``.
 
 It hears freely, a transducer with the grammar's names and phrases as hotwords, and what it writes is held against the
-grammar. The library ends its process on a model that it cannot read, so that each is tried in a process of its own
-before it is loaded into one that others depend on: ``python -m ivr.speech.recognisers.sherpa FOLDER LANGUAGE``.
+grammar. Models that give no score write "yeah" and "mm-hmm" of other people's talk, so that a word or two are heard
+again in a little noise: what was said stays, what wasn't becomes something else.
+
+The library ends its process on a model that it cannot read. Each is tried in a process of its own before it is loaded
+into one that others depend on: ``python -m ivr.speech.recognisers.sherpa FOLDER LANGUAGE``.
 """
 
 from __future__ import annotations
@@ -22,11 +25,11 @@ import numpy as np
 import soxr
 
 from ivr.errors import SpeechUnavailable
-from ivr.events import Recognition
+from ivr.events import Accept, Recognition
 from ivr.extras import installing
 from ivr.ports import SpeechGrammar
 from ivr.speech.model_folder import model_in
-from ivr.speech.recognisers.free_transcript import Expected
+from ivr.speech.recognisers.free_transcript import Expected, doubted
 from ivr.speech.recognisers.hotwords import expected
 from ivr.speech.recognisers.judgement import concluded
 from ivr.speech.worker.engines import TELEPHONE_RATE, Samples, never
@@ -37,6 +40,10 @@ if TYPE_CHECKING:  # an extra
 _RATE = 16000
 _LEAST = _RATE // 2  # samples: encoders take no less
 _GRAMMARS = 64
+_BRIEF = (
+    2  # words: 13 of 28 so brief were wrong on clips of every noise, 11 of 11 longer ones right (tests/eval, tuning)
+)
+_DISTURBANCE = 0.1  # noise to voice: one of the 13 stays
 _TRIAL_S = 300.0  # a big model from a slow disk
 _TOLD = 300  # characters of what the library says of a model
 
@@ -97,19 +104,29 @@ class SherpaRecogniser:
     ) -> Recognition:
         started, duration_s = time.perf_counter(), len(speech) / TELEPHONE_RATE
         heard_for, hotwords = self._compiled(grammar)
-        written = self._loaded().write(_widened(speech), hotwords, cancelled)
+        samples = _widened(speech)
+        written = self._loaded().write(samples, hotwords, cancelled)
         clarity: float | None = None
         if written.log_probs:
             clarity = round(min(1.0, math.exp(sum(written.log_probs) / len(written.log_probs))), 3)
         nbest = heard_for.judged(written.text, clarity)
+        if clarity is None and nbest and nbest[0].verdict is Accept.ACCEPT and nbest[0].text.count(" ") < _BRIEF:
+            again = self._loaded().write(_disturbed(samples), hotwords, cancelled)
+            if not heard_for.same(written.text, again.text):
+                nbest = (doubted(nbest[0]),)
         took_s = time.perf_counter() - started
         found = concluded(nbest, written.text, duration_s, took_s, self.name)
-        return replace(found, clarity=clarity)
+        return replace(found, clarity=clarity, transcribed=True)
 
 
 def _widened(speech: Samples) -> Samples:
     samples = np.asarray(soxr.resample(speech, TELEPHONE_RATE, _RATE), dtype=np.float32)
     return np.pad(samples, (0, max(0, _LEAST - len(samples))))
+
+
+def _disturbed(samples: Samples) -> Samples:
+    level = _DISTURBANCE * float(np.sqrt(np.mean(samples**2)))
+    return samples + np.random.default_rng(0).normal(0.0, level, len(samples)).astype(np.float32)
 
 
 def main(directory: str, language: str) -> None:

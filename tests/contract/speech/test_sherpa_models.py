@@ -14,8 +14,10 @@ from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Cause
 from ivr.ports import SpeechGrammar
 from ivr.speech.recognisers.sherpa import SherpaRecogniser
+from ivr.speech.recognisers.sherpa_ears import Written
 from ivr.speech.service import WorkerSpeechService
 from ivr.speech.vendors import moonshine_weights
+from ivr.speech.worker.engines import Samples
 from tests.contract.speech.conftest import Subject
 from tests.contract.speech.toy_models import ctc, streaming_transducer, transducer
 
@@ -40,11 +42,44 @@ def test_a_transducer_expects_what_the_grammar_has(tmp_path: Path, made: Callabl
     assert (
         transcript == "GO ROME" and led is not None and led < clarity
     )  # its score is what was heard, not what was wanted
-    assert nbest == []  # so that it is asked about: it would have written something else by itself
+    assert nbest == [("go rome", Accept.CONFIRM)]  # it would have written something else by itself
 
 
 def test_a_ctc_model_writes_without_a_score(tmp_path: Path) -> None:
     assert told(ctc(tmp_path / "en"), "home", "rome") == ("HOME", None, [("home", Accept.ACCEPT)])
+
+
+class OnceOnly:
+    """An ear that writes a word of noise, and something else of the same noise again."""
+
+    hotwords = None
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = list(texts)
+
+    def write(self, samples: Samples, expected: str, cancelled: Callable[[], bool]) -> Written:
+        return Written(self.texts.pop(0))
+
+
+@pytest.mark.parametrize(
+    ("texts", "accepted"),
+    [
+        (("Yeah", "Yeah, we might have."), False),
+        (("Yeah", "Yes."), True),
+        (("Go home.", "Go Rome."), False),
+        (("Go home now.",), True),
+    ],
+)
+def test_a_word_or_two_without_a_score_must_be_heard_twice(texts: tuple[str, ...], accepted: bool) -> None:
+    recogniser = SherpaRecogniser(Path("none"), "en-US")
+    recogniser._ear = OnceOnly(*texts)
+    grammar = SpeechGrammar(
+        "twice", "en-US", ("yes", "yeah", "go home", "go rome", "go home now"), means=(0, 0, 1, 2, 3)
+    )
+    found = recogniser.recognise(SPEECH, grammar)
+    (best,) = found.nbest
+    assert best.verdict is (Accept.ACCEPT if accepted else Accept.CONFIRM) and found.transcript == texts[0]
+    assert found.transcribed
 
 
 def test_a_model_that_ends_the_process_is_told_and_ends_nothing(tmp_path: Path) -> None:

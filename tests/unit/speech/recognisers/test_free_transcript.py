@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ivr.dialogue.flows.phrases import parse_phrase
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
 from ivr.dialogue.understanding.n_best import understand
 from ivr.dialogue.understanding.risk import RiskWords
-from ivr.events import Accept, Hypothesis
+from ivr.events import Accept
 from ivr.ports import SpeechGrammar
 from ivr.speech.recognisers.free_transcript import Expected
 from ivr.speech.recognisers.judgement import concluded
@@ -56,8 +58,9 @@ def test_what_is_there_word_for_word_is_accepted(written: str, text: str, phrase
 
 
 def test_a_score_must_be_good_enough_and_better_for_a_word_alone() -> None:
-    assert [told("What's next?", sureness)[:1] != [] for sureness in (0.7, 0.85, 0.95)] == [False, True, True]
-    assert [told("Agent.", sureness)[:1] != [] for sureness in (0.7, 0.85, 0.95)] == [False, False, True]
+    for text, verdicts in (("What's next?", "?++"), ("Agent.", "??+")):
+        found = [told(text, sureness)[0][2] for sureness in (0.7, 0.85, 0.95)]
+        assert found == [Accept.ACCEPT if verdict == "+" else Accept.CONFIRM for verdict in verdicts]
     (best,) = FILMS.judged("What's next?", 0.957)
     assert best.confidence == 0.957
 
@@ -65,8 +68,9 @@ def test_a_score_must_be_good_enough_and_better_for_a_word_alone() -> None:
 @pytest.mark.parametrize(
     "written", ["Move alien to the top.", "Move Aliens to the top.", "Move Casablanca to number 3."]
 )
-def test_twins_and_numbers_are_left_to_understanding(written: str) -> None:
-    assert told(written, 0.99) == []
+def test_twins_and_numbers_are_asked_about(written: str) -> None:
+    ((text, phrase, verdict),) = told(written, 0.99)
+    assert text.startswith("move ") and (phrase, verdict) == (None, Accept.CONFIRM)
 
 
 def test_one_value_twice_says_nothing() -> None:
@@ -101,12 +105,21 @@ def test_a_language_that_nobody_has_written_here() -> None:
     assert told("好电影。", expected=chinese) == [("好 电影", 0, Accept.ACCEPT)]
 
 
-def test_what_is_not_sure_is_asked_about_even_where_the_words_are_there() -> None:
-    """One ear that is in doubt is no second ear for itself."""
+def test_two_hearings_agree_on_a_phrase_or_on_what_it_means() -> None:
+    answers = Expected(SpeechGrammar("a", "en-US", ("yes", "yeah", "no", "mm hmm"), means=(0, 0, 1, 0)))
+    assert answers.same("Yes.", "Yes") and answers.same("Yes.", "Yeah") and answers.same("Mm-hmm", "yes")
+    assert (
+        not answers.same("Yes.", "No.") and not answers.same("Yes.", "Yes, we have.") and not answers.same("You", "You")
+    )
+    assert FILMS.same("Move Casablanca to the top", "move casablanca to the top.") and not FILMS.same("yes", "no")
+
+
+def test_one_ear_in_doubt_is_no_second_ear_for_itself() -> None:
     grammar = StateGrammar(Outline([Entry("play", parse_phrase("play [the] alien film", "en-US"))]), {}, "en-US")
     risks = RiskWords.of({}, {}, (), "en-US", {})
     expected = Expected(grammar.speech)
-    for sureness, sure in ((0.5, False), (0.95, True)):
-        nbest: tuple[Hypothesis, ...] = expected.judged("Play the alien film.", sureness)
-        best = understand(concluded(nbest, "Play the alien film.", 1.5, 0.1, "test"), grammar, risks).best
+    for sureness, transcribed, sure in ((0.5, True, False), (0.95, True, True), (0.5, False, True)):
+        nbest = expected.judged("Play the alien film.", sureness)
+        heard = replace(concluded(nbest, "Play the alien film.", 1.5, 0.1, "test"), transcribed=transcribed)
+        best = understand(heard, grammar, risks).best
         assert best is not None and best.meaning.intent == "play" and best.sure is sure
