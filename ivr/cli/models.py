@@ -47,10 +47,10 @@ def handle_list(arguments: argparse.Namespace) -> int:
     for language, folder in models_in(speech.sherpa_models).items():
         size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
         try:
-            state, note = "installed", f"{model_in(folder).family} for sherpa-onnx"
+            state, note = "installed", f"{model_in(folder).family}"
         except SpeechUnavailable as error:
             state, note = "unusable", str(error)
-        print(f"{folder.name:18} {language:6} {size / 1e6:6.0f} MB  {state:14} {note}")
+        print(f"{'sherpa-onnx':18} {language:6} {size / 1e6:6.0f} MB  {state:14} {note}")
     found = installation.installed()
     state = "installed" if found.key else found.trouble
     print(f"{installation.NAME:18} {'en, es':6} {83:6} MB  {state:14} reads what no phrase of a flow covers")

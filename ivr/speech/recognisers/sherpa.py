@@ -130,11 +130,13 @@ def _disturbed(samples: Samples) -> Samples:
 
 
 def main(directory: str, language: str) -> None:
-    """The trial: loaded, and asked to write down a second of next to nothing."""
+    """The trial: loaded, and asked to write down a second of next to nothing, where anything may be expected."""
     from ivr.speech.recognisers.sherpa_ears import ear
 
     noise = np.random.default_rng(0).normal(0.0, 1e-3, _RATE).astype(np.float32)
-    ear(model_in(Path(directory)), language).write(noise, "", never)
+    loaded = ear(model_in(Path(directory)), language)
+    hotwords = loaded.hotwords.spelt(sorted(loaded.hotwords.characters)) if loaded.hotwords is not None else ""
+    loaded.write(noise, hotwords, never)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,6 @@ def test_the_list_of_models_tells_how_each_is_taken(tmp_path: Path, capsys: pyte
     (tmp_path / "config.toml").write_text("[speech]\n")
     assert load_config(tmp_path / "config.toml").speech.sherpa_models == tmp_path / "models"
     handle_list(argparse.Namespace(config=tmp_path / "config.toml"))
-    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert "installed" in lines["ja"] and "SenseVoice for sherpa-onnx" in lines["ja"]
+    lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines()}
+    assert "installed" in lines["ja"] and lines["ja"].endswith(" SenseVoice") and lines["ja"].startswith("sherpa-onnx ")
     assert "unusable" in lines["de"] and "'a voice'" in lines["de"]
