@@ -26,7 +26,7 @@ _ACCEPTED, _UNSURE = 0.9, 0.75  # confidence in what is word for word, and accep
 _NEAR = 78.0  # 0..100: letters and sound of what is asked about
 _BEHIND = 8.0  # and how far behind the first another may be
 _DOUBT = 0.7  # confidence in what is nearly the same
-_SHORT = 5  # letters: of what is shorter, everything is near
+_SHORT = 3  # letters: of what is shorter, everything is near
 _RANKED = 5
 Words = tuple[str, ...]
 

@@ -48,16 +48,22 @@ def hotwords(tokens: Path, folder: Path) -> Hotwords | None:
     characters = frozenset(chain.from_iterable(plain)) - {_SPACE}
     if not any(len(token.removeprefix(_SPACE)) > 1 for token in plain):
         return Hotwords("cjkchar", characters) if not any(_SPACE in token for token in plain) else None
+    pieces = _pieces(folder)
+    if not pieces.keys() >= set(plain):  # there are none, or not for all: models of two languages have them for one
+        return None
+    return Hotwords("bpe", characters, "".join(f"{piece}\t{score}\n" for piece, score in pieces.items()))
+
+
+def _pieces(folder: Path) -> dict[str, float]:
+    """Sentencepiece's, with their scores: from its model, or what was written of it."""
     vocabulary, model = folder / "bpe.vocab", folder / "bpe.model"
-    if vocabulary.is_file():
-        return Hotwords("bpe", characters, vocabulary.read_text(encoding="utf-8"))
-    if not model.is_file():
-        return None
     try:
-        pieces = sentence_pieces(model)
-    except ValueError:
-        return None
-    return Hotwords("bpe", characters, "".join(f"{piece}\t{score}\n" for piece, score in pieces))
+        if vocabulary.is_file():
+            lines = (line.split("\t") for line in vocabulary.read_text(encoding="utf-8").splitlines())
+            return {piece: float(score) for piece, score in lines}
+        return dict(sentence_pieces(model)) if model.is_file() else {}
+    except ValueError:  # neither
+        return {}
 
 
 def _tokens(path: Path) -> Iterator[str]:

@@ -79,6 +79,7 @@ def test_one_value_twice_says_nothing() -> None:
 
 def test_what_is_near_is_asked_about_and_a_close_second_with_it() -> None:
     assert told("Move Cossab Lanka to the top.") == [("move casablanca to the top", None, Accept.CONFIRM)]
+    assert told("Know.", 0.99) == [("no", 3, Accept.CONFIRM)]
     assert told("Cancelled my membership.", 0.99) == [("cancel my membership", 5, Accept.CONFIRM)]
     close = Expected(SpeechGrammar("c", "en-US", ("play the red train", "play the rod train", "stop")))
     assert {text for text, _, _ in told("Play the rad train.", expected=close)} == {
@@ -91,7 +92,7 @@ def test_what_is_near_is_asked_about_and_a_close_second_with_it() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["You", "Know.", "♪♪♪", "", "I would like to order a pizza.", "Move the Godfather to the top.", "Yes no."],
+    ["You", "Uh.", "♪♪♪", "", "I would like to order a pizza.", "Move the Godfather to the top.", "Yes no."],
 )
 def test_anything_else_is_no_hypothesis(written: str) -> None:
     assert told(written) == []
