@@ -76,7 +76,8 @@ class Recognition:
     """A finished recognition: MRCP cause, n-best (best first) and the unconstrained transcript.
 
     ``clarity``: how likely the recogniser finds each part of its transcript, 0..1; None where it doesn't say.
-    ``seconded``: what a second, independent recogniser read, best first; empty where none was asked, or answered."""
+    ``seconded``: what a second, independent recogniser read, best first; empty where none was asked, or answered.
+    ``transcribed``: the n-best was read off the transcript, which is no second witness to it."""
 
     cause: Cause
     nbest: tuple[Hypothesis, ...] = ()
@@ -87,6 +88,7 @@ class Recognition:
     manner: Manner = field(default_factory=Manner)
     clarity: float | None = None
     seconded: tuple[str, ...] = ()
+    transcribed: bool = False
 
     @property
     def unsure(self) -> bool:

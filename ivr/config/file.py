@@ -67,7 +67,7 @@ def _explain(path: Path, error: Any) -> str:
 
 def _anchored(config: Config, base: Path) -> Config:
     speech, flows, logs = config.speech, config.flows, config.logs
-    folders = {name: base / getattr(speech, name) for name in ("vosk_models", "recordings", "cache")}
+    folders = {name: base / getattr(speech, name) for name in ("vosk_models", "sherpa_models", "recordings", "cache")}
     speech = speech.model_copy(update=folders)
     flows = flows.model_copy(update={"directory": base / flows.directory})
     if logs.path != "-":

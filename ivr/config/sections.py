@@ -51,7 +51,7 @@ def _cores() -> int:
 
 
 class SpeechConfig(Section):
-    recogniser: Literal["auto", "moonshine", "vosk"] = "auto"
+    recogniser: Literal["auto", "moonshine", "vosk", "sherpa"] = "auto"
     synthesiser: Literal["auto", "hibari", "pyttsx3"] = "auto"
     workers: int = Field(0, ge=0, le=64)
     nice: int = Field(0, ge=0, le=19)
@@ -59,6 +59,7 @@ class SpeechConfig(Section):
     keys_led: int = Field(0, ge=0)
     late_s: float = Field(0.9, gt=0)
     vosk_models: Path = Path("models")
+    sherpa_models: Path = Path("models")
     recordings: Path = Path("audio")
     cache: Path = Path("audio/.cache")
     second_ear: SecondEarConfig | None = None

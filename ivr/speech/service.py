@@ -41,7 +41,11 @@ class WorkerSpeechService:
         self._saturation = Saturation(config.most_talkers, config.keys_led, config.late_s, time.monotonic)
         self._second_ear = SecondEar(config.second_ear)
         setup = Setup(
-            config.recogniser, str(config.vosk_models.absolute()), processes=config.processes, nice=config.nice
+            config.recogniser,
+            str(config.vosk_models.absolute()),
+            processes=config.processes,
+            nice=config.nice,
+            sherpa_models=str(config.sherpa_models.absolute()),
         )
         self.listener = SpeechProcess("listen", setup, self._take, self._lost)
         self._prompts = PromptRenderer(config)

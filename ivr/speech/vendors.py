@@ -1,14 +1,15 @@
 """Vendors: what is installed of each (languages, voices, files), and which serves which language. Loads no engine.
 
 English goes to Moonshine (measured best on 8 kHz speech), every other language to Vosk where
-``<vosk_models>/<language>/`` holds a model; Hibari speaks English, espeak-ng the rest.
+``<vosk_models>/<language>/`` holds a model, or to sherpa-onnx where ``<sherpa_models>/<language>/`` does; Hibari speaks
+English, espeak-ng the rest.
 """
 
 from __future__ import annotations
 
 import ctypes.util
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 from ivr.dialogue.spoken.language import primary, served
 from ivr.errors import SpeechUnavailable
 from ivr.extras import installing
+from ivr.speech.model_folder import model_in, models_in
 
 if TYPE_CHECKING:  # espeak's process starts without it
     from ivr.config import SpeechConfig
@@ -56,6 +58,28 @@ def vosk_models(root: Path) -> dict[str, Path]:
 def is_vosk_model(directory: Path) -> bool:
     """Whether Vosk could load what lies there: it crashes on anything else."""
     return (directory / "am" / "final.mdl").is_file()
+
+
+@dataclass(frozen=True, slots=True)
+class SherpaModels:
+    """``usable``: language -> folder; ``troubles``: of what else lies there."""
+
+    usable: Mapping[str, Path]
+    troubles: tuple[str, ...]
+
+
+def sherpa_models(root: Path) -> SherpaModels:
+    """What lies in ``root/<language>/`` for sherpa-onnx."""
+    usable: dict[str, Path] = {}
+    troubles: list[str] = []
+    for language, folder in models_in(root).items():
+        try:
+            model_in(folder)
+        except SpeechUnavailable as error:
+            troubles.append(str(error))
+        else:
+            usable[language] = folder
+    return SherpaModels(usable, tuple(troubles))
 
 
 @cache
@@ -124,7 +148,22 @@ def recogniser_offers(config: SpeechConfig) -> list[Offer]:
         models = vosk_models(config.vosk_models)
         detail = "" if models else f"no model under {config.vosk_models} (ivr models get NAME)"
         offers.append(Offer("vosk", version("vosk"), tuple(models), detail))
+    if config.recogniser in ("auto", "sherpa") and (offer := _sherpa(config)) is not None:
+        offers.append(offer)
     return offers
+
+
+def _sherpa(config: SpeechConfig) -> Offer | None:
+    """None where nobody wants it: it isn't asked for, and there is no model."""
+    root = config.sherpa_models
+    models = sherpa_models(root)
+    if not (models.usable or models.troubles):
+        if config.recogniser == "auto":
+            return None
+        return Offer("sherpa", "", (), f"no folder under {root} holds a model: each is named by its language")
+    if package("sherpa_onnx") is None:
+        return Offer("sherpa", "", (), f"{root} holds models for sherpa-onnx, which is missing: {installing('sherpa')}")
+    return Offer("sherpa", version("sherpa-onnx"), tuple(models.usable), "; ".join(models.troubles))
 
 
 def recogniser_for(offers: Sequence[Offer], language: str) -> str | None:

@@ -25,14 +25,15 @@ Blob = Annotated[bytes, Field(exclude=True)]  # goes beside the JSON
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What to load: recognisers (``recogniser`` and ``vosk_models`` as configured, ``processes`` that hear by them) or
-    synthesisers (``preload``); and how ``nice`` to be to other programs."""
+    """What to load: recognisers (``recogniser`` and where their models are, as configured, ``processes`` that hear by
+    them) or synthesisers (``preload``); and how ``nice`` to be to other programs."""
 
     recogniser: str = "auto"
     vosk_models: str = ""
     preload: tuple[str, ...] = ()
     processes: int = 1
     nice: int = 0
+    sherpa_models: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ examples:
 def recognisers(wanted: str, models: Path) -> list[Recogniser]:
     """Those that are installed and hear English, loaded; ``wanted``: only that one."""
     found: list[Recogniser] = []
-    for recogniser in build_recognisers("auto", models):
+    for recogniser in build_recognisers(wanted or "auto", models, models):
         if not served(LANGUAGE, recogniser.languages) or wanted not in ("", recogniser.name):
             continue
         try:

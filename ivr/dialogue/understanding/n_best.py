@@ -78,7 +78,7 @@ def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) ->
         if exact := grammar.read(words):
             seconded = exact[0]
             if seconded.meaning == best.meaning:
-                sure = _told_apart(best.meaning, grammar)  # two independent ears agree
+                sure = not recognition.transcribed and _told_apart(best.meaning, grammar)  # two ears agree
                 best = replace(best, sure=sure, doubtful=seconded.doubtful if sure else best.doubtful)
             else:
                 return Interpretation(best, replace(seconded, sure=False), "grammar")

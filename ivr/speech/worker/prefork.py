@@ -20,7 +20,7 @@ from pathlib import Path
 from ivr.dialogue.spoken.language import served
 from ivr.errors import IvrError
 from ivr.speech import wire
-from ivr.speech.vendors import MOONSHINE_LANGUAGES, vosk_models
+from ivr.speech.vendors import MOONSHINE_LANGUAGES, sherpa_models, vosk_models
 from ivr.speech.wire import Engine, Ready, Setup
 from ivr.speech.worker.endpointing import SileroModel
 from ivr.speech.worker.engines import Recogniser
@@ -41,18 +41,25 @@ class Forked:
     generation: int
 
 
-def build_recognisers(kind: str, models: Path) -> list[Recogniser]:
-    """In the order of preference: Moonshine for English first, then a Vosk model a language."""
+def build_recognisers(kind: str, vosk: Path, sherpa: Path) -> list[Recogniser]:
+    """In the order of preference: Moonshine for English first, then a model a language, Vosk's or one for sherpa-onnx;
+    ``vosk`` and ``sherpa`` hold them."""
     from ivr.speech.recognisers.moonshine import MoonshineRecogniser
+    from ivr.speech.recognisers.sherpa import SherpaRecogniser
     from ivr.speech.recognisers.vosk import VoskRecogniser
 
     found: list[Recogniser] = []
     if kind in ("auto", "moonshine"):
         found.append(MoonshineRecogniser())
     if kind in ("auto", "vosk"):
-        for language, directory in vosk_models(models).items():
+        for language, directory in vosk_models(vosk).items():
             if kind == "vosk" or not served(language, MOONSHINE_LANGUAGES):
                 found.append(VoskRecogniser(directory, language))
+    if kind in ("auto", "sherpa"):
+        heard = [language for recogniser in found for language in recogniser.languages]
+        for language, directory in sherpa_models(sherpa).usable.items():
+            if not served(language, heard):
+                found.append(SherpaRecogniser(directory, language))
     return found
 
 
@@ -91,7 +98,7 @@ class Prefork:
         self,
         worker: socket.socket,
         setup: Setup,
-        build: Callable[[str, Path], Sequence[Recogniser]] = build_recognisers,
+        build: Callable[[str, Path, Path], Sequence[Recogniser]] = build_recognisers,
     ) -> None:
         self._worker = worker
         self._setup = setup
@@ -118,7 +125,8 @@ class Prefork:
     def _load(self) -> None:
         """Fork as soon as somebody can be heard, and once more when all is loaded: a big model keeps nobody waiting."""
         engines: list[Engine] = []
-        wanted = self._build(self._setup.recogniser, Path(self._setup.vosk_models))
+        setup = self._setup
+        wanted = self._build(setup.recogniser, Path(setup.vosk_models), Path(setup.sherpa_models))
         for left, recogniser in zip(range(len(wanted) - 1, -1, -1), wanted, strict=True):
             detail = ""
             try:

