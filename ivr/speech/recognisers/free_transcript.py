@@ -77,9 +77,10 @@ class Expected:
         return self._near(transcript) if len("".join(words)) >= _SHORT else ()
 
     def same(self, one: str, other: str) -> bool:
-        """Whether two transcripts are the same phrase, or phrases of one meaning ("yes", "yeah")."""
-        a, b = self._said(self._words(one)), self._said(self._words(other))
-        if a is None or b is None:
+        """Whether two transcripts are one phrase, or phrases of as many words that mean the same ("yes", "yeah")."""
+        mine, theirs = self._words(one), self._words(other)
+        a, b = self._said(mine), self._said(theirs)
+        if a is None or b is None or len(mine) != len(theirs):
             return False
         return a.text == b.text or (a.text in self._means and self._means[a.text] == self._means.get(b.text))
 
