@@ -2,9 +2,9 @@
 
 The file's graph decodes rows that each hear a copy of the same audio, pads and slices what it has known since the
 first step at every one, and spends a quarter of its time on arithmetic. In this one a row is a prefix and one more
-token. It sees, by a mask, those before it among all that were decoded, whatever the order; all of them hear one copy
-of the audio. So rows of any length, and several tokens of a row, can be decoded together. Arithmetic and weights are
-the file's, in eight bits; what the rows of a run are multiplied with is quantised with one scale for all of them.
+token. It sees, by a mask, those before it among all that were decoded, whatever the order, and hears one copy of the
+audio that all share (or one of two). So rows of any length, and several tokens of a row, can be decoded together.
+Arithmetic and weights are the file's, in eight bits; a run's rows are quantised with one scale for all of them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ LAYERS = "/model/decoder/"
 
 def decoding(weights: Weights) -> bytes:
     """A run over the rows ``tokens``, each in its ``places`` [rows] of its prefix. ``past.0``… and ``heard.0``…: keys
-    and values of each layer, by turns, [heads, room, a head's width]. ``mask`` [rows, room + rows]: 0 for what a row
-    sees of the past and of this run, far below it else; ``parts``: room and rows.
+    and values of each layer, by turns, [heads, room or frames, a head's width]. ``mask`` [rows, room + rows]: 0 for
+    what a row sees of the past and of this run, far below it else; ``within`` [rows or 1, frames]: the same for the
+    audio; ``parts``: room and rows.
 
     -> ``scores`` [rows, vocabulary], log-probabilities of what comes next; ``grown``: keys and values of this run's."""
     g = Layers(weights)
     tokens, places = (g.input(name, np.int64, ("rows",)) for name in ("tokens", "places"))
     mask = g.input("mask", np.float32, ("rows", "seen"))
     parts = g.input("parts", np.int64, (2,))
+    within = g.input("within", np.float32, ("hearers", "frames"))
     heads, head, sides = weights.heads, weights.head, range(2 * weights.layers)
     past = [g.input(f"past.{i}", np.float32, (heads, "room", head)) for i in sides]
     heard = [g.input(f"heard.{i}", np.float32, (heads, "frames", head)) for i in sides]
@@ -45,7 +47,7 @@ def decoding(weights: Weights) -> bytes:
         grown += [k, v]
         rows = g.normed(x, f"{name}/post_attention_layernorm/LayerNormalization")
         q = g.headed(g.product(rows, f"{name}/encoder_attn/q_proj"), heads)
-        share = g.node("Softmax", g.likened(q, heard[2 * i]), axis=-1)
+        share = g.node("Softmax", g.node("Add", g.likened(q, heard[2 * i]), within), axis=-1)
         listened = g.joined(g.node("MatMul", share, heard[2 * i + 1]))
         x = g.node("Add", x, g.product(listened, f"{name}/encoder_attn/o_proj"))
         rows = g.normed(x, f"{name}/final_layernorm/LayerNormalization")

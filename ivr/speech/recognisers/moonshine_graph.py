@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -87,13 +87,15 @@ class Graph:
         places: Sequence[int],
         mask: Row,
         past: Row,
-        heard: dict[str, Row],
+        heard: Mapping[str, Row],
+        within: Row,
     ) -> tuple[Row, Row]:
         """A run, as ``moonshine_decoder.decoding`` describes it."""
         feed: dict[str, Any] = {
             "tokens": np.array(tokens, np.int64),
             "places": np.array(places, np.int64),
             "mask": mask,
+            "within": within,
             "parts": np.array([past.shape[2], len(tokens)], np.int64),
             **dict(zip(self._past, past, strict=True)),
             **heard,
@@ -110,38 +112,49 @@ def _weights(path: Path, layers: str, signed: bool) -> Weights:
 
 
 class Prefixes:
-    """What was decoded of one utterance: a tree, whose nodes are numbered as they came. 0: nothing was said yet.
+    """What was decoded of an utterance, and of one ``beside`` it in the same runs: two trees, whose nodes are numbered
+    as they came. 0: nothing was said yet.
 
-    ``seen``: row i is the mask over all prefixes of what prefix i consists of."""
+    ``_seen``: row i is the mask over all prefixes of what prefix i consists of; ``_besides``: whether it is of the
+    other; ``_heard``: what both heard, one behind the other, once there is another."""
 
-    def __init__(self, graph: Graph, heard: dict[str, Row]) -> None:
-        self._graph, self.heard = graph, heard
+    def __init__(self, graph: Graph, heard: Mapping[str, Row]) -> None:
+        self._graph = graph
+        self._heard = [heard]
         self._known: dict[tuple[int, int], int] = {}
-        self._tokens, self._places = [BOS], [0]
+        self._tokens, self._places, self._besides = [BOS], [0], [False]
         self._past = graph.room(_ROOM)
         self._seen = np.full((_ROOM, _ROOM), _UNSEEN)
         self._seen[0, 0] = 0.0
         self._rows: list[Row] = []
         self.decode()
 
-    def anew(self) -> Prefixes:
-        """Of the same utterance: nothing is decoded but the beginning."""
-        other = copy.copy(self)
-        other._known, other._tokens, other._places = {}, [BOS], [0]
-        other._past, other._seen = self._graph.room(_ROOM), np.full((_ROOM, _ROOM), _UNSEEN)
-        other._past[:, :, 0], other._seen[0, 0], other._rows = self._past[:, :, 0], 0.0, self._rows[:1]
-        return other
+    def beside(self, other: Prefixes) -> int:
+        """Where what is said of ``other`` begins here, which is decoded already."""
+        self.decode()
+        root = self._put(BOS, 0, True)
+        self._past[:, :, root] = other._past[:, :, 0]
+        self._rows.append(other._rows[0])
+        mine, others = self._heard[0], other._heard[0]
+        self._heard = [mine, others, {name: np.concatenate((mine[name], others[name]), 1) for name in mine}]
+        return root
 
     def behind(self, prefix: int, token: int) -> int:
         """The prefix that is ``token`` longer. Where it is new, it has to be decoded."""
-        made = self._known.setdefault((prefix, token), len(self._tokens))
-        if made == len(self._tokens):
-            if made == len(self._seen):
-                self._grow()
-            self._tokens.append(token)
-            self._places.append(self._places[prefix] + 1)
+        made = self._known.get((prefix, token))
+        if made is None:
+            made = self._known[prefix, token] = self._put(token, self._places[prefix] + 1, self._besides[prefix])
             self._seen[made, :made] = self._seen[prefix, :made]
-            self._seen[made, made] = 0.0
+        return made
+
+    def _put(self, token: int, place: int, besides: bool) -> int:
+        made = len(self._tokens)
+        if made == len(self._seen):
+            self._grow()
+        self._tokens.append(token)
+        self._places.append(place)
+        self._besides.append(besides)
+        self._seen[made, made] = 0.0
         return made
 
     def row(self, prefix: int) -> Row:
@@ -152,14 +165,26 @@ class Prefixes:
         """What is new."""
         while (first := len(self._rows)) < len(self._tokens):
             last = min(first + _ROWS, len(self._tokens))
-            room = len(self._seen)
+            new, room = slice(first, last), len(self._seen)
             mask = np.full((last - first, room + last - first), _UNSEEN)
-            mask[:, :first] = self._seen[first:last, :first]
-            mask[:, room:] = self._seen[first:last, first:last]
-            new = slice(first, last)
-            rows, grown = self._graph.decode(self._tokens[new], self._places[new], mask, self._past, self.heard)
+            mask[:, :first] = self._seen[new, :first]
+            mask[:, room:] = self._seen[new, new]
+            heard, within = self._hearing(self._besides[new])
+            run = self._tokens[new], self._places[new]
+            rows, grown = self._graph.decode(*run, mask, self._past, heard, within)
             self._past[:, :, new] = grown
             self._rows.extend(rows)
+
+    def _hearing(self, besides: Sequence[bool]) -> tuple[Mapping[str, Row], Row]:
+        """What the rows of a run hear, and what each hears of it."""
+        frames = [next(iter(heard.values())).shape[1] for heard in self._heard]
+        if len(set(besides)) == 1:
+            side = int(besides[0])
+            return self._heard[side], np.zeros((1, frames[side]), np.float32)
+        within = np.full((len(besides), frames[2]), _UNSEEN)
+        for row, other in enumerate(besides):
+            within[row, frames[0] if other else 0 : frames[2] if other else frames[0]] = 0.0
+        return self._heard[2], within
 
     def _grow(self) -> None:
         size = len(self._seen)
@@ -173,29 +198,33 @@ class Utterance:
 
     def __init__(self, graph: Graph, samples: Samples) -> None:
         self._prefixes = Prefixes(graph, graph.heard(samples))
-        self._live = [0]
+        self._root, self._live = 0, [0]
 
-    def again(self) -> Utterance:
-        """The same, with nothing decoded yet; for another thread, too."""
-        other = copy.copy(self)
-        other._prefixes, other._live = self._prefixes.anew(), [0]
-        return other
+    def beside(self, other: Utterance) -> Utterance:
+        """``other``, to be decoded in runs with this one. It may stand beside many at once, in other threads, too."""
+        found = copy.copy(self)
+        found._root = self._prefixes.beside(other._prefixes)
+        found._live = [found._root]
+        return found
 
     def first(self) -> list[Row]:
-        self._live = [0]
-        return [self._prefixes.row(0)]
+        self._live = [self._root]
+        return [self._prefixes.row(self._root)]
 
     def advance(self, parents: Sequence[int], tokens: Sequence[int]) -> list[Row]:
-        live = [self._prefixes.behind(self._live[parent], t) for parent, t in zip(parents, tokens, strict=True)]
+        self._live = self.planned(parents, tokens)
         self._prefixes.decode()
-        self._live = live
-        return [self._prefixes.row(prefix) for prefix in live]
+        return [self._prefixes.row(prefix) for prefix in self._live]
+
+    def planned(self, parents: Sequence[int], tokens: Sequence[int]) -> list[int]:
+        """What ``advance`` will be asked for: the next run decodes it."""
+        return [self._prefixes.behind(self._live[parent], t) for parent, t in zip(parents, tokens, strict=True)]
 
     def score(self, candidates: Sequence[Tokens]) -> list[float]:
         """Teacher forcing: the total log-probability of each, its end included."""
         paths: list[list[int]] = []
         for candidate in candidates:
-            path = [0]
+            path = [self._root]
             for token in candidate:
                 path.append(self._prefixes.behind(path[-1], token))
             paths.append(path)
@@ -204,6 +233,20 @@ class Utterance:
             sum(float(self._prefixes.row(prefix)[t]) for prefix, t in zip(path, (*candidate, EOS), strict=True))
             for path, candidate in zip(paths, candidates, strict=True)
         ]
+
+
+class Ahead:
+    """A Scorer over an utterance whose runs also decode the same of the one ``beside`` it, which is asked next."""
+
+    def __init__(self, utterance: Utterance, beside: Utterance) -> None:
+        self._utterance, self._beside = utterance, beside
+
+    def first(self) -> Sequence[Row]:
+        return self._utterance.first()
+
+    def advance(self, parents: Sequence[int], tokens: Sequence[int]) -> Sequence[Row]:
+        self._beside.planned(parents, tokens)
+        return self._utterance.advance(parents, tokens)
 
 
 class Transcription:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ivr.errors import SpeechUnavailable
-from ivr.speech.recognisers.moonshine_graph import BOS, EOS, Graph, Transcription, Utterance
+from ivr.speech.recognisers.moonshine_graph import BOS, EOS, Ahead, Graph, Transcription, Utterance
 from ivr.speech.recognisers.moonshine_weights import Weights
 from ivr.speech.worker.engines import Cancelled
 
@@ -35,7 +35,8 @@ class Encoder:
 
     def run(self, names: None, feed: dict[str, Any]) -> list[Any]:
         assert feed["samples"].shape[:2] == (1, 1)
-        return [np.zeros((2 * self.layers * self.heads, _FRAMES, self.width), np.float32)]
+        heard = np.full((2 * self.layers * self.heads, _FRAMES, self.width), feed["samples"].max())
+        return [heard.astype(np.float32)]
 
 
 @dataclass
@@ -47,6 +48,7 @@ class Decoder:
     heads: int
     width: int
     says: Sequence[int]
+    unheard: Sequence[int] = ()
     batches: list[int] = field(default_factory=list)
 
     def _names(self, of: str) -> list[str]:
@@ -63,15 +65,21 @@ class Decoder:
         past = [feed[name] for name in self._names("past")]
         room = past[0].shape[1]
         assert all(p.shape == (self.heads, room, self.width) and p.flags.c_contiguous for p in past)
-        assert all(feed[name].shape == (self.heads, _FRAMES, self.width) for name in self._names("heard"))
+        heard, within = [feed[name] for name in self._names("heard")], feed["within"]
+        assert all(h.shape == (self.heads, within.shape[1], self.width) for h in heard)
+        audio = heard[0][0, :, 0]  # of each frame, whose it is
         assert mask.shape == (count, room + count) and feed["parts"].tolist() == [room, count]
         # A key here is the token it came from: what a row sees spells its prefix.
         keys = np.concatenate([past[0][0, :, 0], tokens])
         for row, place in zip(mask, places, strict=True):
             assert len(keys[row == 0]) == place + 1 and keys[row == 0][0] == BOS and set(row) <= {0.0, -1e9}
         logits = np.full((count, _VOCABULARY), -30.0, np.float32)
-        for row, place in enumerate(places):
-            logits[row, self.says[place] if place < len(self.says) else EOS] = 0.0
+        for row, (place, frames) in enumerate(
+            zip(places, np.broadcast_to(within == 0, (count, len(audio))), strict=True)
+        ):
+            assert frames.sum() == _FRAMES and len(set(audio[frames])) == 1, "each row hears one utterance, whole"
+            says = self.says if audio[frames][0] == 0 else self.unheard
+            logits[row, says[place] if place < len(says) else EOS] = 0.0
             logits[row, 9] = -1.0
         scores = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
         shape = (2 * self.layers * self.heads, count, self.width)
@@ -173,11 +181,19 @@ def test_many_prefixes_are_decoded_a_few_at_a_time_and_all_are_kept() -> None:
     assert heard.score(every) == scores and decoder.batches == [32, 28]
 
 
-def test_two_decode_the_same_audio_beside_each_other() -> None:
+def test_another_utterance_is_decoded_in_the_same_runs_and_hears_its_own_audio() -> None:
     """Silence is shared by all that are recognised at a time."""
-    heard, _ = utterance()
-    first, second = heard.again(), heard.again()
-    first.first()
-    first.advance([0], [4])
-    second.first()
-    assert [int(each.advance([0], [4])[0].argmax()) for each in (first, second)] == [6, 5]
+    heard, decoder = utterance()
+    decoder.unheard = (7, 8)
+    graph = Graph(Encoder(2, 3, 5), decoder)
+    silence = Utterance(graph, np.ones(800, np.float32))
+    decoder.batches.clear()
+    here, there = heard.beside(silence), Utterance(graph, np.zeros(800, np.float32)).beside(silence)
+    assert decoder.batches == [1], "silence has begun already"
+    ahead = Ahead(heard, here)
+    assert [int(each.first()[0].argmax()) for each in (ahead, here, there)] == [4, 7, 7]
+    said = [int(row.argmax()) for row in ahead.advance([0, 0], [4, 9])]
+    unheard = [int(row.argmax()) for row in here.advance([0, 0], [4, 9])]
+    assert (said, unheard, decoder.batches) == ([5, 5], [8, 8], [1, 4])
+    assert here.score([(7, 8)])[0] == there.score([(7, 8)])[0] == pytest.approx(3 * -np.log(1 + np.exp(-1)), abs=1e-3)
+    assert heard.score([(4, 5, 6)])[0] == pytest.approx(4 * -np.log(1 + np.exp(-1)), abs=1e-3)
