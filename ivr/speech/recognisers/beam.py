@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,13 +113,20 @@ class Path:
         return self.logprob / self.length
 
 
+class Scores(Protocol):
+    """Log-probabilities of the vocabulary, a row a live hypothesis; a row, or tokens of one, are asked for by index."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+
 class Scorer(Protocol):
     """A decoder over one utterance: rows of log-probabilities, one a live hypothesis."""
 
-    def first(self) -> NDArray[np.float32]:
-        """[1, vocabulary]: after the beginning-of-sequence token."""
+    def first(self) -> Scores:
+        """One row: after the beginning-of-sequence token."""
 
-    def advance(self, parents: Sequence[int], tokens: Sequence[int]) -> NDArray[np.float32]:
+    def advance(self, parents: Sequence[int], tokens: Sequence[int]) -> Scores:
         """Row i: the hypothesis ``parents[i]`` of the last call, extended by ``tokens[i]``."""
 
 
@@ -130,11 +137,29 @@ class Unled:
     def __init__(self, heard: Scorer, unheard: Scorer, share: float) -> None:
         self._heard, self._unheard, self._share = heard, unheard, np.float32(share)
 
-    def first(self) -> NDArray[np.float32]:
-        return self._heard.first() - self._share * self._unheard.first()
+    def first(self) -> Scores:
+        return self._less(self._heard.first(), self._unheard.first())
 
-    def advance(self, parents: Sequence[int], tokens: Sequence[int]) -> NDArray[np.float32]:
-        return self._heard.advance(parents, tokens) - self._share * self._unheard.advance(parents, tokens)
+    def advance(self, parents: Sequence[int], tokens: Sequence[int]) -> Scores:
+        return self._less(self._heard.advance(parents, tokens), self._unheard.advance(parents, tokens))
+
+    def _less(self, heard: Scores, unheard: Scores) -> Scores:
+        return [_Less(heard[row], unheard[row], self._share) for row in range(len(heard))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Less:
+    """A row of Unled's: few of its tokens are ever asked for."""
+
+    heard: Scores
+    unheard: Scores
+    share: np.float32
+
+    def __len__(self) -> int:
+        return len(self.heard)
+
+    def __getitem__(self, tokens: Any, /) -> Any:
+        return self.heard[tokens] - self.share * self.unheard[tokens]
 
 
 def search(
@@ -167,14 +192,14 @@ def search(
                 values = chosen_so_far + emitted
                 if ending.repeats(values):
                     continue
-                path = Path(ending, ending.text(values), values, score + float(rows[row, end]), spelt)
+                path = Path(ending, ending.text(values), values, score + float(rows[row][end]), spelt)
                 known = finished.get(path.text)
                 if known is None or path.v > known.v:
                     finished[path.text] = path
                 best = max(best, path.v)
             if not len(state.tokens):
                 continue
-            scores = rows[row, state.tokens] + score
+            scores = rows[row][state.tokens] + score
             order = np.argpartition(-scores, width)[: width + 1] if len(scores) > width else range(len(scores))
             for i in order:
                 value = float(scores[i])

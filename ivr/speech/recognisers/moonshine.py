@@ -30,7 +30,7 @@ from ivr.speech.recognisers.beam import Path as Found
 from ivr.speech.recognisers.beam import Unled, search
 from ivr.speech.recognisers.compiled_grammars import Compiled, Compiler, Near
 from ivr.speech.recognisers.judgement import Evidence, Sense, certain, judge
-from ivr.speech.recognisers.moonshine_graph import EOS, RATE, Graph, Transcription, Utterance
+from ivr.speech.recognisers.moonshine_graph import EOS, RATE, Ahead, Graph, Transcription, Utterance
 from ivr.speech.recognisers.trie import Ending, Tokens, in_figures
 from ivr.speech.vendors import MOONSHINE_LANGUAGES, moonshine_weights
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
@@ -111,7 +111,7 @@ class MoonshineRecogniser:
         graph = Graph.load(directory)
         # First runs allocate: not in a caller's turn.
         silence = Utterance(graph, np.zeros(RATE, np.float32))
-        self._loaded = _Model(tokenizer, Compiler(tokenizer), graph, silence, Unheard(silence))
+        self._loaded = _Model(tokenizer, Compiler(tokenizer), graph, silence, Unheard())
 
     def compile(self, grammar: SpeechGrammar) -> Sequence[str]:
         self._model().compiler.compiled(grammar)
@@ -153,10 +153,11 @@ class MoonshineRecogniser:
         if not found or found[0].v - free < _CERTAIN_LLR:
             found = _joined(model.tokenizer, utterance, compiled, found, transcript)
         found = sorted(found, key=lambda path: -path.v)[:_RANKED]
+        silence = utterance.beside(model.silence)
         numbers = {phrase: index for index, phrase in enumerate(grammar.phrases)}
 
         def told(paths: Sequence[Found]) -> list[Evidence]:
-            found = zip(paths, model.biases(paths), strict=True)
+            found = zip(paths, model.biases(paths, silence), strict=True)
             return [_evidence(path, numbers, grammar, compiled, free, bias) for path, bias in found]
 
         first = told(found)
@@ -164,7 +165,7 @@ class MoonshineRecogniser:
         if hurried or any(one.digits for one in evidence) or not bare_words(transcript):
             return evidence, transcript, clarity
         if not certain(evidence, transcript, len(speech) / TELEPHONE_RATE):
-            evidence = _weighed([*first, *told(_unled(utterance, model.silence, compiled, cancelled))])
+            evidence = _weighed([*first, *told(_unled(utterance, silence, compiled, cancelled))])
         return evidence, transcript, clarity
 
 
@@ -178,11 +179,11 @@ class _Model:
     silence: Utterance
     unheard: Unheard
 
-    def biases(self, paths: Sequence[Found]) -> list[float]:
+    def biases(self, paths: Sequence[Found], silence: Utterance) -> list[float]:
         """What the decoder would give each phrase without hearing anything: numbers as it would write them, too, since
         it would rather write "18th", and does so where it hears well."""
         written = [self._written(path) for path in paths]
-        known = self.unheard.scores([tokens for each in written for tokens in each])
+        known = self.unheard.scores([tokens for each in written for tokens in each], silence)
         return [max(known[tokens] for tokens in each) for each in written]
 
     def _written(self, path: Found) -> list[Tokens]:
@@ -192,16 +193,15 @@ class _Model:
 
 
 class Unheard:
-    """Log-probabilities a token over ``silence``, which depend on the phrase alone: those of late are kept."""
+    """Log-probabilities a token over silence, which depend on the phrase alone: those of late are kept."""
 
-    def __init__(self, silence: Utterance) -> None:
-        self._silence = silence
+    def __init__(self) -> None:
         self._kept: OrderedDict[Tokens, float] = OrderedDict()
 
-    def scores(self, phrases: Sequence[Tokens]) -> Mapping[Tokens, float]:
+    def scores(self, phrases: Sequence[Tokens], silence: Utterance) -> Mapping[Tokens, float]:
         """Of each of ``phrases``; the new ones together, which takes a third of the time."""
         new = list(dict.fromkeys(tokens for tokens in phrases if tokens not in self._kept))
-        for tokens, total in zip(new, self._silence.score(new), strict=True):
+        for tokens, total in zip(new, silence.score(new), strict=True):
             self._kept[tokens] = total / (len(tokens) + 1)
         asked = {tokens: self._kept[tokens] for tokens in phrases}
         for tokens in asked:
@@ -254,7 +254,7 @@ def _sense(path: Found, phrase: int | None, grammar: SpeechGrammar) -> Sense | N
 
 def _unled(utterance: Utterance, silence: Utterance, compiled: Compiled, cancelled: Callable[[], bool]) -> list[Found]:
     """What a search finds that the decoder's own language leads less. Raises Cancelled."""
-    scorer = Unled(utterance, silence.again(), _LANGUAGE)
+    scorer = Unled(Ahead(utterance, silence), silence, _LANGUAGE)
     found = search(scorer, compiled.lattice, EOS, width=_UNLED, patience=_PATIENCE, cancelled=cancelled)[:_RANKED]
     if cancelled():
         raise Cancelled

@@ -1,4 +1,5 @@
-"""Moonshine's graph of any size, and the free transcript in the beam's batches: on sessions made up here."""
+"""Moonshine's graph of any size, its tree of prefixes, and the free transcript in the beam's runs: on sessions made up
+here."""
 
 from __future__ import annotations
 
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 
 from ivr.errors import SpeechUnavailable
-from ivr.speech.recognisers.moonshine_graph import EOS, Graph, Transcription, Utterance
+from ivr.speech.recognisers.moonshine_graph import BOS, EOS, Ahead, Graph, Transcription, Utterance
+from ivr.speech.recognisers.moonshine_weights import Weights
 from ivr.speech.worker.engines import Cancelled
 
-_VOCABULARY, _FRAMES, _WIDTH = 12, 4, 7
+_VOCABULARY, _FRAMES = 12, 4
 
 
 @dataclass
@@ -24,62 +26,71 @@ class Port:
 
 @dataclass
 class Encoder:
-    def get_inputs(self) -> Sequence[Port]:
-        return [Port("input_values"), Port("attention_mask")]
+    layers: int
+    heads: int
+    width: int
 
-    def get_outputs(self) -> Sequence[Port]:
-        return [Port("last_hidden_state")]
+    def get_inputs(self) -> Sequence[Port]:
+        return [Port("samples")]
 
     def run(self, names: None, feed: dict[str, Any]) -> list[Any]:
-        assert feed["input_values"].shape == feed["attention_mask"].shape
-        return [np.zeros((1, _FRAMES, _WIDTH), np.float32)]
+        assert feed["samples"].shape[:2] == (1, 1)
+        heard = np.full((2 * self.layers * self.heads, _FRAMES, self.width), feed["samples"].max())
+        return [heard.astype(np.float32)]
 
 
 @dataclass
 class Decoder:
-    """Writes ``says`` whoever speaks; a second choice scores 1 less. Checks the shapes of what it is given."""
+    """Writes ``says`` whoever speaks; a second choice scores 1 less. Checks the shapes of what it is given, and that
+    each row sees its prefix and nothing else."""
 
     layers: int
     heads: int
     width: int
     says: Sequence[int]
+    unheard: Sequence[int] = ()
     batches: list[int] = field(default_factory=list)
 
     def _names(self, of: str) -> list[str]:
-        kinds = [f"{side}.{part}" for side in ("decoder", "encoder") for part in ("key", "value")]
-        return [f"{of}.{layer}.{kind}" for layer in range(self.layers) for kind in kinds]
+        return [f"{of}.{side}" for side in range(2 * self.layers)]
 
     def get_inputs(self) -> Sequence[Port]:
-        shape = ("batch", self.heads, "length", self.width)
-        return [Port("input_ids"), *(Port(name, shape) for name in self._names("past_key_values"))]
-
-    def get_outputs(self) -> Sequence[Port]:
-        return [Port("logits"), *(Port(name) for name in self._names("present"))]
+        shape = (self.heads, "room", self.width)
+        return [Port("tokens"), *(Port(name, shape) for name in self._names("past"))]
 
     def run(self, names: None, feed: dict[str, Any]) -> list[Any]:
-        ids = feed["input_ids"]
-        batch, length = ids.shape
-        self.batches.append(batch)
-        assert feed["encoder_hidden_states"].shape == (batch, _FRAMES, _WIDTH)
-        assert feed["encoder_attention_mask"].shape[0] == batch
-        past = [feed[name] for name in self._names("past_key_values")]
-        assert all(p.shape[:2] == (batch, self.heads) and p.shape[3] == self.width for p in past)
-        before = past[0].shape[2]
-        logits = np.full((batch, length, _VOCABULARY), -30.0, np.float32)
-        for at in range(length):
-            place = before + at
-            logits[:, at, self.says[place] if place < len(self.says) else EOS] = 0.0
-            logits[:, at, 9] = -1.0
-        grown = np.zeros((batch, self.heads, before + length, self.width), np.float32)
-        heard = np.zeros((batch, self.heads, _FRAMES, self.width), np.float32)
-        return [logits, *(heard if ".encoder." in name else grown for name in self._names("present"))]
+        tokens, places, mask = feed["tokens"], feed["places"], feed["mask"]
+        count = len(tokens)
+        self.batches.append(count)
+        past = [feed[name] for name in self._names("past")]
+        room = past[0].shape[1]
+        assert all(p.shape == (self.heads, room, self.width) and p.flags.c_contiguous for p in past)
+        heard, within = [feed[name] for name in self._names("heard")], feed["within"]
+        assert all(h.shape == (self.heads, within.shape[1], self.width) for h in heard)
+        audio = heard[0][0, :, 0]  # of each frame, whose it is
+        assert mask.shape == (count, room + count) and feed["parts"].tolist() == [room, count]
+        # A key here is the token it came from: what a row sees spells its prefix.
+        keys = np.concatenate([past[0][0, :, 0], tokens])
+        for row, place in zip(mask, places, strict=True):
+            assert len(keys[row == 0]) == place + 1 and keys[row == 0][0] == BOS and set(row) <= {0.0, -1e9}
+        logits = np.full((count, _VOCABULARY), -30.0, np.float32)
+        for row, (place, frames) in enumerate(
+            zip(places, np.broadcast_to(within == 0, (count, len(audio))), strict=True)
+        ):
+            assert frames.sum() == _FRAMES and len(set(audio[frames])) == 1, "each row hears one utterance, whole"
+            says = self.says if audio[frames][0] == 0 else self.unheard
+            logits[row, says[place] if place < len(says) else EOS] = 0.0
+            logits[row, 9] = -1.0
+        scores = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+        shape = (2 * self.layers * self.heads, count, self.width)
+        return [scores, np.broadcast_to(tokens[None, :, None], shape).astype(np.float32)]
 
 
 def utterance(
     layers: int = 2, heads: int = 3, width: int = 5, says: Sequence[int] = (4, 5, 6)
 ) -> tuple[Utterance, Decoder]:
     decoder = Decoder(layers, heads, width, says)
-    return Utterance(Graph(Encoder(), decoder), np.zeros(800, np.float32)), decoder
+    return Utterance(Graph(Encoder(layers, heads, width), decoder), np.zeros(800, np.float32)), decoder
 
 
 @pytest.mark.parametrize(("layers", "heads", "width"), [(1, 1, 1), (6, 8, 36), (8, 8, 52), (2, 3, 5)])
@@ -93,10 +104,8 @@ def test_a_model_of_any_size_is_decoded(layers: int, heads: int, width: int) -> 
 
 
 def test_another_graph_is_refused() -> None:
-    decoder = Decoder(1, 1, 1, ())
-    decoder.get_outputs = lambda: [Port("logits"), Port("present.0.decoder.key")]  # type: ignore[method-assign]
     with pytest.raises(SpeechUnavailable):
-        Graph(Encoder(), decoder)
+        Weights({}, "/", signed=False)
 
 
 def test_the_free_transcript_shares_the_row_of_a_beam_that_goes_its_way() -> None:
@@ -142,27 +151,49 @@ def test_a_phrase_is_scored_from_the_beginning_of_a_sequence() -> None:
     assert alone == pytest.approx(4 * -np.log(1 + np.exp(-1)), abs=1e-3)
 
 
-def test_many_phrases_are_scored_a_few_at_a_time() -> None:
+def test_phrases_share_the_beginning_they_have_in_common() -> None:
     heard, decoder = utterance()
     decoder.batches.clear()
     scores = heard.score([(4, 5, 6), (4, 9)] * 5)
-    assert decoder.batches == [4, 4, 2]
+    assert decoder.batches == [4] and scores == scores[:2] * 5
     assert scores == heard.score([(4, 5, 6), (4, 9)]) * 5
+    assert decoder.batches == [4], "they are known now"
 
 
-def test_narrow_and_wide_batches_hear_the_same_audio_which_is_repeated_once() -> None:
+def test_what_a_beam_decoded_is_not_decoded_again() -> None:
     heard, decoder = utterance()
     heard.first()
+    first = heard.advance([0, 0], [4, 9])
+    assert len(heard.advance([0, 0, 1], [5, 5, 5])) == 3  # two of them are one prefix
     decoder.batches.clear()
-    rows = [heard.advance([0] * width, [4] * width) for width in (3, 1, 9, 12, 2)]
-    assert decoder.batches == [3, 1, 9, 12, 2] == [len(row) for row in rows]
+    heard.score([(4, 5), (9, 5)])
+    heard.first()
+    assert [row is other for row, other in zip(heard.advance([0, 0], [4, 9]), first, strict=True)] == [True, True]
+    assert decoder.batches == []
 
 
-def test_two_decode_the_same_audio_beside_each_other() -> None:
+def test_many_prefixes_are_decoded_a_few_at_a_time_and_all_are_kept() -> None:
+    heard, decoder = utterance()
+    decoder.batches.clear()
+    every = [(first, second) for first in range(3, 9) for second in range(3, 12)]
+    scores = heard.score(every)
+    assert decoder.batches == [32, 28]
+    assert heard.score(every) == scores and decoder.batches == [32, 28]
+
+
+def test_another_utterance_is_decoded_in_the_same_runs_and_hears_its_own_audio() -> None:
     """Silence is shared by all that are recognised at a time."""
-    heard, _ = utterance()
-    first, second = heard.again(), heard.again()
-    first.first()
-    first.advance([0], [4])
-    second.first()
-    assert [int(each.advance([0], [4]).argmax()) for each in (first, second)] == [6, 5]
+    heard, decoder = utterance()
+    decoder.unheard = (7, 8)
+    graph = Graph(Encoder(2, 3, 5), decoder)
+    silence = Utterance(graph, np.ones(800, np.float32))
+    decoder.batches.clear()
+    here, there = heard.beside(silence), Utterance(graph, np.zeros(800, np.float32)).beside(silence)
+    assert decoder.batches == [1], "silence has begun already"
+    ahead = Ahead(heard, here)
+    assert [int(each.first()[0].argmax()) for each in (ahead, here, there)] == [4, 7, 7]
+    said = [int(row.argmax()) for row in ahead.advance([0, 0], [4, 9])]
+    unheard = [int(row.argmax()) for row in here.advance([0, 0], [4, 9])]
+    assert (said, unheard, decoder.batches) == ([5, 5], [8, 8], [1, 4])
+    assert here.score([(7, 8)])[0] == there.score([(7, 8)])[0] == pytest.approx(3 * -np.log(1 + np.exp(-1)), abs=1e-3)
+    assert heard.score([(4, 5, 6)])[0] == pytest.approx(4 * -np.log(1 + np.exp(-1)), abs=1e-3)
