@@ -116,6 +116,7 @@ class AwaitedRecognition:
     def stop(self) -> None:
         """The call is over."""
         self._burst.stop()
+        self._hangover_s = float  # 0.0: nothing is listened with any more
 
     async def _burst_ended(self) -> None:
         if await self._ears.abreast(ABREAST_S):

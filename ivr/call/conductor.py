@@ -107,14 +107,14 @@ class Conductor:
         self._gather = CallGather(
             CallEars(caller.media, services.speech, call_id, inbox, deaf=deaf),
             *(self._mouth, inbox, services.clock),
-            spawn=lambda work: self._tasks.create_task(work),
+            spawn=self._tasks.create_task,
             keys_led=lambda: dialogue.keys_led,
         )
         self._coming = False  # an agent is being joined with the caller
         self._music = WaitingMusic(caller.media, services.speech)
         self._connecting = Connecting(
             *(handoff, inbox, self._music, services),
-            spawn=lambda work: self._tasks.create_task(work),
+            spawn=self._tasks.create_task,
             paused=self.paused,
             quiet=lambda: self._hears_nothing,
         )
@@ -135,6 +135,9 @@ class Conductor:
         finally:
             await self._gather.close()
             await self._message.close()
+            # What knows this knows it no more: a call that is over waits for no garbage collector.
+            self._handoff.unattended()
+            del self._connecting, self._recovery
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:

@@ -95,6 +95,11 @@ class Handoff:
         self.call.coming = lambda token: tell(AgentComing(token))
         self.place.attend(tell, quiet)
 
+    def unattended(self) -> None:
+        """Nobody does any more."""
+        self.call.coming = lambda token: None
+        self.place.attend(lambda told: None, _quietly)
+
     def leaving(self, keep: str) -> None:
         """The caller is about to leave the line: what becomes of their place once ``run`` is cancelled."""
         self._keep = keep

@@ -21,6 +21,10 @@ LOOK_S = 5.0  # for what no state tells of: the far end held the call, or moved
 Part = Callable[[], Mapping[str, Any] | None]
 
 
+def _nothing() -> None:
+    return None
+
+
 class LiveDialog:
     """Of one call. ``dialogs`` None: nobody takes over; ``kept``: by another process, None where none had it.
     ``caller``: None while nobody is there yet. ``rest``: the other parts of the snapshot, as they are now; None once
@@ -85,6 +89,7 @@ class LiveDialog:
 
     def _stop(self) -> None:
         self._over = True
+        self.rest = _nothing  # it knows the call, which knows this
         if self._due is not None:
             self._due.cancel()
             self._due = None

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from traceback import clear_frames
 from typing import Any, TypeVar
 
 import structlog
@@ -136,6 +137,7 @@ class CallSession:
                 await self._converse(caller)
         except* CallEnded as group:
             ended = _first(group)
+            _forget(group)
         except* NoCommonCodec as group:
             ended = CallEnded("service", f"media: {_first(group)}")
             await self._refuse(488, "Not Acceptable Here")
@@ -323,6 +325,15 @@ EXPECTED = (CallEnded, MediaUnavailable)
 
 def _served(engines: Sequence[EngineStatus]) -> frozenset[str]:
     return frozenset[str]().union(*(engine.languages for engine in engines if engine.healthy))
+
+
+def _forget(ended: BaseException) -> None:
+    """A frame that an exception came through may know it, and the exception knows the frame: so that a call that is
+    over waits for no garbage collector."""
+    clear_frames(ended.__traceback__)
+    if isinstance(ended, BaseExceptionGroup):
+        for each in ended.exceptions:
+            _forget(each)
 
 
 def _first(group: BaseExceptionGroup[E]) -> E:

@@ -17,6 +17,10 @@ def loudest(pcm: bytes) -> int:
     return max(max(samples), -min(samples))
 
 
+def _nobody() -> None:
+    return None
+
+
 class VoiceBurst:
     """One caller's. ``ended`` is called at the end of each burst that may have been speech."""
 
@@ -49,6 +53,8 @@ class VoiceBurst:
         return self._look is not None
 
     def stop(self) -> None:
+        """For good."""
+        self._ended = _nobody
         if self._look is not None:
             self._look.cancel()
             self._look = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Collection, Sequence
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -23,15 +24,22 @@ class Audience(Generic[L]):
     def __init__(self, leg: L) -> None:
         self.hears: tuple[L, ...] = ()
         self.hearers: list[L] = []
-        self._leg = leg
+        self._of = weakref.ref(leg)  # it has this: neither waits for a garbage collector
+
+    @property
+    def _leg(self) -> L:
+        leg = self._of()
+        assert leg is not None
+        return leg
 
     def hear(self, others: Sequence[L]) -> None:
+        mine = self._leg
         for leg in self.hears:
-            leg.audience.hearers.remove(self._leg)
+            leg.audience.hearers.remove(mine)
         self.hears = tuple(others)
         for leg in self.hears:
-            leg.audience.hearers.append(self._leg)
-        self._leg.tell_hears()
+            leg.audience.hearers.append(mine)
+        mine.tell_hears()
 
     def part(self) -> None:
         """Hear nobody, and be heard by nobody."""

@@ -51,7 +51,6 @@ class ProcessMediaLeg:
         self.number = number
         self.name = name  # the SIP leg's id
         self.audience = Audience(self)
-        self._remote = remote
         self._local: MediaDescription | None = None
         self._events = LegEvents(name)
         self._plays = LegPlays(self._events.put)
@@ -63,7 +62,7 @@ class ProcessMediaLeg:
         self._answers = 0  # to browsers' offers
         self._stats = LegStats()
         self._before = LegStats()  # in the processes that it was moved from
-        self._keys = LegKeys(lambda: self._remote, resumed)
+        self._keys = LegKeys(remote, resumed)
 
     @property
     def local(self) -> MediaDescription:
@@ -74,11 +73,11 @@ class ProcessMediaLeg:
 
     @property
     def browser(self) -> bool:
-        return self._remote is not None and isinstance(self._remote.secure, Secrets)
+        return self._keys.remote is not None and isinstance(self._keys.remote.secure, Secrets)
 
     async def open(self) -> None:
         """Bind ports. Raises NoCommonCodec or MediaUnavailable."""
-        self._local = await self.commands.bind(self, self._remote, 0, self._keys.resumed)
+        self._local = await self.commands.bind(self, self._keys.remote, 0, self._keys.resumed)
 
     async def reopen(self) -> MediaDescription:
         """Bind ports in the process that followed the lost one, the same ones where they are free; our description.
@@ -133,7 +132,7 @@ class ProcessMediaLeg:
 
     async def _rebind(self, left: Resumption | None = None) -> None:
         """Raises MediaUnavailable: it is lost still. One that was moved takes its port along, or is lost."""
-        aimed, port, moved = self._remote, self.local.port, self._lost == _MOVED
+        aimed, port, moved = self._keys.remote, self.local.port, self._lost == _MOVED
         local = await self.commands.bind(self, aimed, port, self._keys.handed_on(left))
         if self.closed or (moved and local.port != port):
             with suppress(MediaUnavailable):
@@ -149,9 +148,9 @@ class ProcessMediaLeg:
         for token, play in self._plays.unfinished():
             self._send_play(token, play)
         self.audience.tell_all()
-        if self._remote is not None and self._remote is not aimed:  # told to meet another meanwhile
+        if self._keys.remote is not None and self._keys.remote is not aimed:  # told to meet another meanwhile
             with suppress(MediaUnavailable):
-                await self.update(self._remote)
+                await self.update(self._keys.remote)
 
     async def update(self, remote: MediaDescription) -> MediaDescription:
         """(Re)aim at ``remote``. Raises NoCommonCodec (nothing has changed then) or MediaUnavailable; ValueError where
@@ -160,19 +159,19 @@ class ProcessMediaLeg:
         if self.browser != isinstance(remote.secure, Secrets):
             raise ValueError(f"{self.name} is {'a' if self.browser else 'no'} browser's leg")
         if self._lost:
-            self._remote = remote
+            self._keys.remote = remote
             raise MediaUnavailable(f"the media of {self.name} is lost: {self._lost}", remedy="reopen it")
-        self._keys.aimed(self._remote, remote)
+        self._keys.aimed(self._keys.remote, remote)
         try:
             order = wire.described(await resolved(remote, self.commands.versions))
             local = wire.description(await self.commands.request(Kind.UPDATE, self.number, order))
         except NoCommonCodec:
             raise
         except MediaUnavailable:
-            self._remote = remote
+            self._keys.remote = remote
             raise
         assert local is not None
-        self._remote, self._local = remote, local
+        self._keys.remote, self._local = remote, local
         return self._local
 
     async def reoffer(self, offer: str) -> str:
@@ -186,7 +185,7 @@ class ProcessMediaLeg:
             raise ValueError(f"{self.name} is no browser's leg")
         browser = read_offer(offer)
         if self._lost:
-            self._remote = browser.remote
+            self._keys.remote = browser.remote
             await self.reopen()
         else:
             await self.update(browser.remote)

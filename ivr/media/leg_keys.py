@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 from ivr.media import wire
@@ -23,10 +22,10 @@ from ivr.sealing import Confidential
 class LegKeys:
     """``remote``: the far end's description, as it is now; ``resumed``: what the leg's process goes on with."""
 
-    def __init__(self, remote: Callable[[], MediaDescription | None], resumed: Resumption = NEW) -> None:
+    def __init__(self, remote: MediaDescription | None, resumed: Resumption = NEW) -> None:
         self.changed = asyncio.Event()  # others are agreed on, or none any more
         self.resumed = resumed
-        self._remote = remote
+        self.remote = remote
 
     def agree(self, told: Resumption) -> None:
         """As the process says: what the next one would need."""
@@ -63,8 +62,7 @@ class LegKeys:
 
     @property
     def _secure(self) -> Sdes | Dtls | Secrets | None:
-        remote = self._remote()
-        return None if remote is None else remote.secure
+        return None if self.remote is None else self.remote.secure
 
 
 def _certificate(description: MediaDescription | None) -> str:

@@ -208,12 +208,11 @@ class SqlFilms(TableGroup):
             hold_until=hold_until,
         )
 
-    @reads
-    async def numbers_by_phone(self, connection: AsyncConnection, phone: str) -> Sequence[str]:
+    async def numbers_by_phone(self, phone: str) -> Sequence[str]:
         wanted = digits_of(phone)
         if len(wanted) < FEWEST_DIGITS:
             return ()
-        return (await connection.execute(_BY_PHONE, {"wanted": wanted})).scalars().all()
+        return [number for (number,) in await self._database.rows(_BY_PHONE, wanted=wanted)]
 
     @reads
     async def pin_hash(self, connection: AsyncConnection, number: str) -> str | None:

@@ -83,6 +83,7 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)  # it is one, and no subclass
+        transport.max_size = MAX_MESSAGE + 1  # type: ignore[attr-defined]  # asyncio's own is mapped anew for each
         ours = transport.get_extra_info("socket")
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         with contextlib.suppress(OSError):  # a system without error queues: timers decide

@@ -204,7 +204,7 @@ class SipLeg:
             return
         self._queue.put_nowait(LegEnded(self.id, by, reason, status))
         self.ended = CallEnded(by, reason)
-        self.session.stop()
+        self.session.end()
         self._gone.set()
         self.log.info("sip.ended", by=by, reason=reason, status=status)
         if forget:

@@ -63,6 +63,10 @@ def agreed(response: SipResponse, offered: int) -> SessionTerms | None:
     return SessionTerms(max(interval, MIN_SE), refresher or "uac") if interval > 0 else None
 
 
+def _nothing() -> None:
+    return None
+
+
 class SessionTimer:
     """It refreshes at half the interval, or calls ``expire`` when the far end's refresh stays away (section 10)."""
 
@@ -84,3 +88,8 @@ class SessionTimer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def end(self) -> None:
+        """The dialog is over: stop for good, and know nothing of it."""
+        self.stop()
+        self._refresh = self._expire = _nothing

@@ -31,6 +31,10 @@ class TransactionState(StrEnum):
 State = TransactionState
 
 
+def _nothing() -> None:
+    return None
+
+
 class Transaction:
     """One request and its responses. ``running``: the timers that run, by their letters."""
 
@@ -82,7 +86,8 @@ class Transaction:
 
     def terminate(self) -> None:
         self._enter(State.TERMINATED)
-        self.on_terminated()
+        told, self.on_terminated = self.on_terminated, _nothing  # who is told knows this
+        told()
 
 
 # --- client: requests that we send -------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import lru_cache, wraps
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy import Column, ColumnElement, Table, false, func, select, text, update
+from sqlalchemy import Column, ColumnElement, Select, Table, false, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,6 +27,7 @@ from ivr.errors import StoreUnavailable
 from ivr.store.columns import Moment
 from ivr.store.connections import engine_for
 from ivr.store.faults import REMEDY, Unreachable, fault
+from ivr.store.reader import Reader
 from ivr.store.url import in_memory, named, parse_url
 
 T = TypeVar("T")
@@ -95,6 +97,7 @@ class Database:
         self._writing = self.engine.execution_options(ivr_write=True)
         # SQLite has one writer: queueing here is fair, its own busy handler is not. In memory there is one connection.
         self._turn: asyncio.Lock | None = asyncio.Lock() if self.sqlite else None
+        self._reader: Reader | None = None  # SQLite's, of what is read by itself
         self._left_behind: set[asyncio.Task[Any]] = set()
         self._down_until: dict[Way, float] = {"read": 0.0, "write": 0.0}
 
@@ -125,6 +128,33 @@ class Database:
                 return await work(connection)
 
         return await self._bounded(run(), "read", timeout_s)
+
+    async def rows(self, statement: Select[Any], **values: str | int) -> Sequence[Any]:
+        """What one statement finds that is read by itself; its ``values`` and columns are text and whole numbers. Calls
+        wait for such reads: SQLite has a connection for them, each is one trip and no transaction.
+
+        Raises StoreUnavailable."""
+
+        async def work(connection: AsyncConnection) -> Sequence[Any]:
+            found: Sequence[Any] = (await connection.execute(statement, values)).all()
+            return found
+
+        if not self.sqlite or self.in_memory:
+            return await self.read(work)
+
+        async def run() -> Sequence[Any]:
+            try:
+                if self._reader is None:
+                    self._reader = Reader(self.engine)
+                return await self._reader.rows(statement, values)
+            except (sqlite3.Error, DBAPIError, ValueError):  # what is wrong with it is told below, or nothing was
+                reader, self._reader = self._reader, None
+                if reader is not None:
+                    await reader.close(broken=True)
+                async with self.engine.begin() as connection:
+                    return await work(connection)
+
+        return await self._bounded(run(), "read", None)
 
     async def write(self, work: Work[T], *, timeout_s: float | None = None) -> T:
         """Run ``work`` in a transaction that writes: all of it or nothing. Raises StoreUnavailable."""
@@ -163,10 +193,16 @@ class Database:
             await asyncio.wait(self._left_behind, timeout=self.timeout_s)
         for task in self._left_behind:
             task.cancel()
-        disposal = asyncio.ensure_future(self.engine.dispose())
+        disposal = asyncio.ensure_future(self._dispose())
         await asyncio.wait({disposal}, timeout=self.timeout_s)
         if not disposal.done():
             disposal.cancel()
+
+    async def _dispose(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
+        await self.engine.dispose()
 
     async def _bounded(self, work: Coroutine[Any, Any, T], way: Way, timeout_s: float | None) -> T:
         """The result, or StoreUnavailable after the bound. A driver stuck on a frozen server is not waited for:

@@ -34,6 +34,7 @@ MOST_AT_ONCE = 50  # calls that one process takes over in one look
 UNSEALED = Keys(section="takeover")
 
 _OF = live_dialogs.c
+_GONE = delete(live_dialogs).where(_OF.call_id.in_(bindparam("these", expanding=True)), _OF.line == bindparam("mine"))
 _TAKEN = select(_OF.call_id).where(_OF.taken_from == bindparam("mine"))
 log = structlog.get_logger(__name__)
 
@@ -233,7 +234,7 @@ async def _no_dialog(connection: AsyncConnection, gone: Sequence[Mapping[str, An
     for values in gone:
         by_line.setdefault(values["line"], []).append(values["call_id"])
     for line, these in by_line.items():
-        await connection.execute(delete(live_dialogs).where(_OF.call_id.in_(these), _OF.line == line))
+        await connection.execute(_GONE, {"mine": line, "these": these})
 
 
 RULES: Mapping[str, Rule] = {"dialog": _dialog, "no dialog": _no_dialog}

@@ -55,7 +55,7 @@ class Splitter:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    def feed(self, data: bytes | memoryview) -> Iterator[tuple[int, int, bytes]]:
         """(kind, number, body) of every frame that ``data`` completes. Raises BrokenFrame."""
         buffer = self._buffer
         buffer += data

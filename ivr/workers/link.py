@@ -17,12 +17,16 @@ from ivr.workers.frames import REQUEST, BrokenFrame, Life, Splitter, frame, refu
 Received = Callable[[int, int, bytes], None]  # kind, number, body
 
 
-class Link(asyncio.Protocol):
+READ = 64 * 1024  # bytes at once, into memory that is there: asyncio's own way maps a quarter of a megabyte each time
+
+
+class Link(asyncio.BufferedProtocol):
     """Frames both ways. ``ended`` is done once the other end is gone, and says "" or what was wrong with it."""
 
     def __init__(self, received: Received) -> None:
         self._received = received
         self._splitter = Splitter()
+        self._read = memoryview(bytearray(READ))
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.WriteTransport | None = None
         self._sending: list[bytes] = []  # in this turn of the loop: one system call, and one look of the other end
@@ -76,10 +80,13 @@ class Link(asyncio.Protocol):
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._read
+
+    def buffer_updated(self, nbytes: int) -> None:
         self.heard_at = self._loop.time()
         try:
-            for kind, number, body in self._splitter.feed(data):
+            for kind, number, body in self._splitter.feed(self._read[:nbytes]):
                 self._received(kind, number, body)
         except BrokenFrame as error:
             self._end(f"it wrote nonsense: {error}")

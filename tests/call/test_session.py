@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -686,3 +688,25 @@ def test_a_call_that_is_still_being_answered_can_be_ended_too(library: FlowLibra
 
     canonical = run(scenario()).canonical
     assert (canonical["outcome"], canonical["end_reason"], canonical["answered"]) == ("failed", "draining", False)
+
+
+def test_a_call_that_is_over_waits_for_no_garbage_collector(library: FlowLibrary) -> None:
+    """A line collects rarely, and nobody is served meanwhile; calls come and go."""
+
+    async def scenario() -> list[object]:
+        rig = Rig(library)
+        async with rig.call() as session:
+            await rig.say("move Casablanca to the top")
+            assert session._answered is not None
+            known = session, session._dialog, session._answered.handoff, session._answered.dialogue
+            gone = [weakref.ref(each) for each in known]
+            del session, known
+        del rig.session
+        return [each() for each in gone]
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert run(scenario()) == [None] * 4
+    finally:
+        gc.enable()

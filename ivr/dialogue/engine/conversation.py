@@ -74,7 +74,6 @@ class Conversation:
         self.shared = compiled(library, start.classifiers)
         self.words: SpokenWordings = self.shared.wordings(start.language, start.persona)
         self.facts = start.known()
-        self.scope = CallScope(self)
         self.outbox = Outbox()
         self.now = datetime(2000, 1, 1)  # until the call is answered
         # where
@@ -151,6 +150,11 @@ class Conversation:
                 phrases = self.words.values(flow, name, spec.values).get(value.value, ())
                 return SlotValue(value.value, phrases[0] if phrases else value.label)
         return value
+
+    @property
+    def scope(self) -> CallScope:
+        """What expressions see of it."""
+        return CallScope(self)
 
     # -- where -----------------------------------------------------------------------------------------------
 

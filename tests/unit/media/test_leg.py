@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -197,3 +199,18 @@ async def test_a_lost_leg_is_moved_without_a_word_and_reopened_there() -> None:
     assert not before.all and not after.bound
     await leg.reopen()
     assert [port for _, port, _ in after.bound] == [4000]
+
+
+async def test_a_leg_that_is_closed_waits_for_no_garbage_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        one, two = await legs(Told(), 2)
+        await one.bridge(two)
+        gone = [weakref.ref(leg) for leg in (one, two)]
+        for leg in (one, two):
+            await leg.close()
+        del one, two, leg
+        assert [each() for each in gone] == [None, None]
+    finally:
+        gc.enable()

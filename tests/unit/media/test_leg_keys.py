@@ -33,7 +33,7 @@ BROWSER, DTLS = described(Secrets("theirs", "secret", "AA")), described(Dtls("AA
 
 
 def test_a_browser_goes_on_with_its_keys_where_it_was_moved_but_not_after_a_death() -> None:
-    keys = LegKeys(lambda: BROWSER)
+    keys = LegKeys(BROWSER)
     assert not keys.settled and keys.handed_on(Resumption()).dtls is None, "none are agreed on yet"
     keys.agree(Resumption(dtls=PAGE))
     assert keys.settled
@@ -46,7 +46,7 @@ def test_a_browser_goes_on_with_its_keys_where_it_was_moved_but_not_after_a_deat
 
 @pytest.mark.parametrize("left", [None, Resumption(0, TRUNK, (7, 2), HOME)], ids=["lost", "moved"])
 def test_a_trunk_goes_on_with_its_keys_in_either_case(left: Resumption | None) -> None:
-    keys = LegKeys(lambda: DTLS)
+    keys = LegKeys(DTLS)
     assert keys.kept() is None
     keys.agree(Resumption(dtls=TRUNK, stream=(7, 1)))
     handed = keys.handed_on(left)
@@ -55,7 +55,7 @@ def test_a_trunk_goes_on_with_its_keys_in_either_case(left: Resumption | None) -
 
 
 def test_another_certificate_is_another_association() -> None:
-    keys = LegKeys(lambda: BROWSER)
+    keys = LegKeys(BROWSER)
     keys.agree(Resumption(dtls=PAGE))
     keys.aimed(BROWSER, described(Secrets("restarted", "ice", "AA")))
     assert keys.resumed.dtls == PAGE, "an ICE restart"
@@ -64,7 +64,7 @@ def test_another_certificate_is_another_association() -> None:
 
 
 async def test_who_waits_for_keys_hears_of_them() -> None:
-    keys = LegKeys(lambda: DTLS)
+    keys = LegKeys(DTLS)
     waiting = keys.changed
     keys.agree(Resumption(dtls=TRUNK))
     assert waiting.is_set() and not keys.changed.is_set()

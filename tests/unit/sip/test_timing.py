@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
+import weakref
 from typing import Any
 
 import pytest
@@ -359,3 +361,23 @@ def test_a_dead_tcp_peer_fails_at_once() -> None:
             assert fabric.times("INVITE") == [0.0]
 
     run(main())
+
+
+def test_a_call_that_is_over_and_its_transactions_wait_for_no_garbage_collector() -> None:
+    async def main() -> list[object]:
+        async with user_agent() as (agent, fabric, legs):
+            leg, tag = await answered(fabric, legs)
+            fabric.deliver(request("BYE", call_id="call", to_tag=tag, number=2))
+            assert (await ending(leg)).by == "caller"
+            gone = [weakref.ref(each) for each in (leg, *agent._core.transactions._servers.values())]
+            assert len(gone) == 3
+            del leg
+            await asyncio.sleep(40)
+            return [each() for each in gone]
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert run(main()) == [None] * 3
+    finally:
+        gc.enable()
