@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ivr.events import Accept, Cause, Recognition
 from ivr.ports import SpeechGrammar
@@ -12,6 +12,10 @@ from ivr.speech.worker.openness import Openness
 
 RANKS = (Accept.REJECT, Accept.CONFIRM, Accept.ACCEPT)
 ACCEPTED = RANKS.index(Accept.ACCEPT)
+_NOISY_DB = 25.0  # signal to noise
+_SLIGHT_S, _SLIGHT_IN_NOISE_S = (0.2, 0.2), (0.45, 0.33)  # of speech, in one word and in two
+_SCANT_S = 0.17  # no "yes" is as short
+_DOUBTED = 0.9  # confidence, at most, of what would be accepted otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,23 @@ class Outcome:
     def words(self) -> int:
         """Of the best hypothesis."""
         return len(self.recognition.nbest[0].text.split()) if self.recognition.nbest else 0
+
+    @property
+    def slight(self) -> bool:
+        """Whether so little was heard that it may be the beginning of something else: "Give ..." is taken for "yes",
+        as surely as that is, "I ..." for "all right"; in noise longer words, too."""
+        measured, words = self.measured, self.words
+        limits = _SLIGHT_IN_NOISE_S if 0.0 < measured.snr_db < _NOISY_DB else _SLIGHT_S
+        return 0 < words <= len(limits) and 0.0 < measured.speech_s < limits[words - 1]
+
+    def tempered(self) -> Outcome:
+        """One word that was too short to be surely that: it is asked about, not accepted."""
+        if self.rank < ACCEPTED or self.words > 1 or not 0.0 < self.measured.speech_s < _SCANT_S:
+            return self
+        best, *others = self.recognition.nbest
+        doubted = replace(best, verdict=Accept.CONFIRM, confidence=min(best.confidence, _DOUBTED))
+        others = [replace(each, confidence=min(each.confidence, _DOUBTED)) for each in others]
+        return replace(self, recognition=replace(self.recognition, nbest=(doubted, *others)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from enum import IntEnum
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.similarity import bare_words, likeness
 from ivr.dialogue.understanding.grammar import Pieces, SpeechGrammar, slot_name
-from ivr.events import Accept, Recognition
+from ivr.events import Accept, Hypothesis, Recognition
 
 EARLY_S = 0.19  # of silence: six windows of voice activity, which is what pauses between words stay under
 DETACHED_S = 0.35  # of a word alone, a "no" (corrections begin with one), or what only another sentence may follow
@@ -52,9 +52,15 @@ class Openness:
         self._values = {name: frozenset(values) for name, values in grammar.slots}
         self._begun = {name: _beginnings(values) for name, values in grammar.slots}
 
-    def silence_s(self, recognition: Recognition, hangover_s: float) -> float:
-        """The silence that ends an utterance recognised so, where ``hangover_s`` ends any other."""
+    def silence_s(self, recognition: Recognition, hangover_s: float, *, slight: bool = False) -> float:
+        """The silence that ends an utterance recognised so, where ``hangover_s`` ends any other.
+
+        ``slight``: it may be the beginning of something else, whatever it was taken for."""
         best = recognition.nbest[0] if recognition.nbest else None
+        wanted = self._silence_s(recognition, best, hangover_s)
+        return max(wanted, OPEN_S) if slight and best is not None and best.verdict is not Accept.REJECT else wanted
+
+    def _silence_s(self, recognition: Recognition, best: Hypothesis | None, hangover_s: float) -> float:
         said = bare_words(recognition.transcript)
         if best is None or best.verdict is Accept.REJECT:
             return self._unfinished_s(self.completion(said), hangover_s)

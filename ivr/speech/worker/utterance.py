@@ -268,7 +268,8 @@ class UtteranceDetector:
             return
         wanted = request.hangover_s
         if request.early and attempt is not None and attempt.outcome is not None:
-            wanted = self._openness(attempt.grammar).silence_s(attempt.outcome.recognition, wanted)
+            heard = attempt.outcome
+            wanted = self._openness(attempt.grammar).silence_s(heard.recognition, wanted, slight=heard.slight)
         self._endpointer.hangover_s = wanted
 
     def _end(self, end: End) -> None:
@@ -294,7 +295,7 @@ class UtteranceDetector:
 
     def done(self, attempt: Attempt, outcome: Outcome) -> None:
         """The recognising thread is ready (called on the loop)."""
-        if not attempt.concluded(outcome):
+        if not attempt.concluded(outcome.tempered()):
             self._submit(self, attempt)
             return
         if attempt is self._attempt:

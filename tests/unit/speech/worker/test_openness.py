@@ -105,6 +105,23 @@ def test_silence(recognition: Recognition, silence_s: float) -> None:
     assert Openness(GRAMMAR).silence_s(recognition, 0.5) == silence_s
 
 
+@pytest.mark.parametrize(
+    ("recognition", "silence_s"),
+    [
+        (heard("yes"), OPEN_S),
+        (heard("no"), OPEN_S),
+        (heard("yes please"), OPEN_S),
+        (heard("bye", transcript="I"), OPEN_S),
+        (heard("yes", Accept.CONFIRM), OPEN_S),
+        (heard("move", Accept.REJECT), BEGUN_S),  # what is not understood asks nothing
+        (heard("bye", Accept.REJECT, "Get"), 0.5),
+        (heard("move alien to the top", Accept.CONFIRM, "Move alien to the."), BEGUN_S),
+    ],
+)
+def test_what_may_be_the_beginning_of_something_else_is_waited_for(recognition: Recognition, silence_s: float) -> None:
+    assert Openness(GRAMMAR).silence_s(recognition, 0.5, slight=True) == silence_s
+
+
 def test_a_flow_that_asks_for_less_silence_gets_it() -> None:
     assert Openness(GRAMMAR).silence_s(heard("yes"), 0.1) == 0.1
     assert Openness(GRAMMAR).silence_s(heard("no"), 0.3) == 0.3
