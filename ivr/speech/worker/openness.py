@@ -21,6 +21,7 @@ BEGUN_S = 0.8
 DIGITS_S = 0.8  # people group long numbers
 _BRIEF = 2  # words or fewer are easily misheard from the beginning of something longer
 _ALIKE = 70.0  # 0..100: a rest of a sentence, as it may be written by a recogniser that doesn't know what came before
+_CONTRADICTED = 65.0  # 0..100: what was accepted, and something else was written
 _SATISFIED = 80.0  # 0..100: what is in doubt, and yet its words are those that were written, to the last one
 
 Sense = tuple[int, frozenset[tuple[str, str]]]  # intent; slot and spoken value
@@ -79,6 +80,8 @@ class Openness:
             return min(hangover_s, DETACHED_S) if satisfied and longest <= hangover_s else longest
         if brief and said != best.text:
             return hangover_s
+        if likeness(said, best.text) < _CONTRADICTED:
+            return self._unfinished_s(completion, hangover_s)
         if completion is Completion.CLOSED and (" " in best.text or best.text in self._assents):
             return min(hangover_s, EARLY_S)
         # One word alone may be the first of something that is not in the grammar ("I ..." heard as "bye").

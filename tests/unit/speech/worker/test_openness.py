@@ -89,6 +89,7 @@ def test_a_grammar_that_tells_no_meanings_ends_nothing_early() -> None:
         (heard("move alien to the top", transcript="Move alien to the top of."), BEGUN_S),
         (heard("move alien to the top", Accept.CONFIRM, "Move a line to the top of my"), BEGUN_S),
         (heard("move alien to the top", Accept.ACCEPT, "Move alien to the tub."), EARLY_S),
+        (heard("move alien to the top", Accept.ACCEPT, "But it won't."), 0.5),  # accepted, and hardly that
         (heard("remove the godfather"), OPEN_S),
         (heard("yes"), EARLY_S),
         (heard("no"), DETACHED_S),
