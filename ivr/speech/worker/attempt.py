@@ -12,9 +12,7 @@ from ivr.speech.worker.openness import Openness
 
 RANKS = (Accept.REJECT, Accept.CONFIRM, Accept.ACCEPT)
 ACCEPTED = RANKS.index(Accept.ACCEPT)
-_NOISY_DB = 25.0  # signal to noise
-_SLIGHT_S, _SLIGHT_IN_NOISE_S = (0.2, 0.2), (0.45, 0.33)  # of speech, in one word and in two
-_SCANT_S = 0.17  # no "yes" is as short
+_BRIEF = 2  # words or fewer
 _DOUBTED = 0.9  # confidence, at most, of what would be accepted otherwise
 
 
@@ -40,18 +38,8 @@ class Outcome:
         """Of the best hypothesis."""
         return len(self.recognition.nbest[0].text.split()) if self.recognition.nbest else 0
 
-    @property
-    def slight(self) -> bool:
-        """Whether so little was heard that it may be the beginning of something else: "Give ..." is taken for "yes",
-        as surely as that is, "I ..." for "all right"; in noise longer words, too."""
-        measured, words = self.measured, self.words
-        limits = _SLIGHT_IN_NOISE_S if 0.0 < measured.snr_db < _NOISY_DB else _SLIGHT_S
-        return 0 < words <= len(limits) and 0.0 < measured.speech_s < limits[words - 1]
-
-    def tempered(self) -> Outcome:
-        """One word that was too short to be surely that: it is asked about, not accepted."""
-        if self.rank < ACCEPTED or self.words > 1 or not 0.0 < self.measured.speech_s < _SCANT_S:
-            return self
+    def doubted(self) -> Outcome:
+        """The same, asked about instead of accepted."""
         best, *others = self.recognition.nbest
         doubted = replace(best, verdict=Accept.CONFIRM, confidence=min(best.confidence, _DOUBTED))
         others = [replace(each, confidence=min(each.confidence, _DOUBTED)) for each in others]
@@ -66,6 +54,16 @@ class Answered:
     openness: Openness
     text: str
     words: int
+
+    def trails(self, outcome: Outcome) -> bool:
+        """Whether what came so soon after it is the rest of it, rather than a sentence of its own.
+
+        The rest alone is easily taken for a word of the grammar ("queue" for "yeah"): that has to be certain."""
+        best = outcome.recognition.nbest[0].text
+        accepted = outcome.rank == ACCEPTED
+        if not accepted and outcome.words <= _BRIEF:
+            return True
+        return self.openness.goes_on(self.text, outcome.recognition.transcript, best if accepted else "")
 
 
 @dataclass(frozen=True, slots=True)
