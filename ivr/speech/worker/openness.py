@@ -12,7 +12,8 @@ from enum import IntEnum
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.similarity import bare_words, likeness
 from ivr.dialogue.understanding.grammar import Pieces, SpeechGrammar, slot_name
-from ivr.events import Accept, Recognition
+from ivr.events import Accept, Hypothesis, Recognition
+from ivr.speech.worker.manner import Measured
 
 EARLY_S = 0.19  # of silence: six windows of voice activity, which is what pauses between words stay under
 DETACHED_S = 0.35  # of a word alone, a "no" (corrections begin with one), or what only another sentence may follow
@@ -20,8 +21,13 @@ OPEN_S = 0.6  # of what is said and may still turn into something else: longer t
 BEGUN_S = 0.8
 DIGITS_S = 0.8  # people group long numbers
 _BRIEF = 2  # words or fewer are easily misheard from the beginning of something longer
+_NOISY_DB = 25.0  # signal to noise
+_SLIGHT_S, _SLIGHT_IN_NOISE_S = (0.2, 0.2), (0.45, 0.33)  # of speech, in one word and in two
+_SCANT_S = 0.17  # no "yes" is as short
 _ALIKE = 70.0  # 0..100: a rest of a sentence, as it may be written by a recogniser that doesn't know what came before
+_CONTRADICTED = 65.0  # 0..100: what was accepted, and something else was written
 _SATISFIED = 80.0  # 0..100: what is in doubt, and yet its words are those that were written, to the last one
+_UNMEASURED = Measured()
 
 Sense = tuple[int, frozenset[tuple[str, str]]]  # intent; slot and spoken value
 
@@ -52,9 +58,27 @@ class Openness:
         self._values = {name: frozenset(values) for name, values in grammar.slots}
         self._begun = {name: _beginnings(values) for name, values in grammar.slots}
 
-    def silence_s(self, recognition: Recognition, hangover_s: float) -> float:
-        """The silence that ends an utterance recognised so, where ``hangover_s`` ends any other."""
+    def silence_s(self, recognition: Recognition, hangover_s: float, measured: Measured = _UNMEASURED) -> float:
+        """The silence that ends an utterance recognised and ``measured`` so, where ``hangover_s`` ends any other."""
         best = recognition.nbest[0] if recognition.nbest else None
+        wanted = self._silence_s(recognition, best, hangover_s)
+        if best is None or best.verdict is Accept.REJECT or not self._slight(best.text, measured):
+            return wanted
+        return max(wanted, OPEN_S)
+
+    def _slight(self, text: str, measured: Measured) -> bool:
+        """Whether so little was heard that it may be the beginning of something else: "Give ..." is taken for "yes", as
+        surely as that is, "I ..." for "all right"; in noise longer words, and for others, too."""
+        noisy = 0.0 < measured.snr_db < _NOISY_DB
+        limits = _SLIGHT_IN_NOISE_S if noisy else _SLIGHT_S if text in self._assents else ()
+        count = text.count(" ") + 1
+        return count <= len(limits) and 0.0 < measured.speech_s < limits[count - 1]
+
+    def scant(self, text: str, measured: Measured) -> bool:
+        """Whether it was taken for a "yes", and is too short for one."""
+        return " " not in text and text in self._assents and 0.0 < measured.speech_s < _SCANT_S
+
+    def _silence_s(self, recognition: Recognition, best: Hypothesis | None, hangover_s: float) -> float:
         said = bare_words(recognition.transcript)
         if best is None or best.verdict is Accept.REJECT:
             return self._unfinished_s(self.completion(said), hangover_s)
@@ -73,6 +97,8 @@ class Openness:
             return min(hangover_s, DETACHED_S) if satisfied and longest <= hangover_s else longest
         if brief and said != best.text:
             return hangover_s
+        if likeness(said, best.text) < _CONTRADICTED:
+            return self._unfinished_s(completion, hangover_s)
         if completion is Completion.CLOSED and (" " in best.text or best.text in self._assents):
             return min(hangover_s, EARLY_S)
         # One word alone may be the first of something that is not in the grammar ("I ..." heard as "bye").

@@ -135,19 +135,20 @@ class RecognitionWorker:
         self._loop.add_reader(prefork, self._forked)
 
     async def run(self) -> None:
-        """Judge what has come and tick the detectors, against deadlines; rarely while nobody says anything."""
+        """Judge what callers say as it comes, and tick the detectors against deadlines; rarely while nobody says
+        anything."""
         due = self._loop.time()
         while True:
-            due = max(due + _TICK_S, self._loop.time())
-            if not self.pool.busy and all(session.detector.resting for session in self._sessions.values()):
-                await self._heard_within(_REST_S)
-            await asyncio.sleep(due - self._loop.time())
+            resting = not self.pool.busy and all(session.detector.resting for session in self._sessions.values())
+            await self._heard_within(_REST_S if resting else due - self._loop.time())
             sessions = list(self._sessions.values())
-            judge(sessions)
+            judge(sessions)  # what a media tick brought of all callers came together
             now = self._loop.time()
-            for session in sessions:
-                session.detector.tick(now)
-            self.pool.tick(now)
+            if now >= due:
+                due = max(due, now - _TICK_S) + _TICK_S
+                for session in sessions:
+                    session.detector.tick(now)
+                self.pool.tick(now)
 
     async def _heard_within(self, seconds: float) -> None:
         self._heard.clear()

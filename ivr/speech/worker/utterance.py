@@ -34,7 +34,6 @@ _TAIL_S = 0.5  # speech so soon after an early end may be what was left of it: p
 _TAIL_LENGTH_S, _TAIL_WORD_S = 0.6, 0.3  # and a rest of so many words, or a "please", takes no longer
 _CONTINUED_S = 1.5  # after the end of what was not understood: what comes then may continue it
 _FRAGMENT = int(8.0 * _BYTES_A_SECOND)  # longer is no fragment
-_BRIEF = 2  # words or fewer
 
 
 class Probability(Protocol):
@@ -268,7 +267,8 @@ class UtteranceDetector:
             return
         wanted = request.hangover_s
         if request.early and attempt is not None and attempt.outcome is not None:
-            wanted = self._openness(attempt.grammar).silence_s(attempt.outcome.recognition, wanted)
+            heard, openness = attempt.outcome, self._openness(attempt.grammar)
+            wanted = openness.silence_s(heard.recognition, wanted, heard.measured)
         self._endpointer.hangover_s = wanted
 
     def _end(self, end: End) -> None:
@@ -294,6 +294,10 @@ class UtteranceDetector:
 
     def done(self, attempt: Attempt, outcome: Outcome) -> None:
         """The recognising thread is ready (called on the loop)."""
+        if outcome.rank == ACCEPTED:
+            best = outcome.recognition.nbest[0].text
+            if self._openness(attempt.grammar).scant(best, outcome.measured):
+                outcome = outcome.doubted()
         if not attempt.concluded(outcome):
             self._submit(self, attempt)
             return
@@ -340,17 +344,6 @@ class UtteranceDetector:
 
     def _meant(self, doubtful: Doubtful, outcome: Outcome) -> bool:
         """Whether it was said to us, as far as is known."""
-        if doubtful.answered is not None and (not outcome.rank or _trails(doubtful.answered, outcome)):
+        if doubtful.answered is not None and (not outcome.rank or doubtful.answered.trails(outcome)):
             return False
         return self._caller.may_be(outcome, doubtful.began)
-
-
-def _trails(answered: Answered, outcome: Outcome) -> bool:
-    """Whether what came so soon after ``answered`` is the rest of that, rather than a sentence of its own.
-
-    The rest alone is easily taken for a word of the grammar ("queue" for "yeah"): that has to be certain."""
-    best = outcome.recognition.nbest[0].text
-    accepted = outcome.rank == ACCEPTED
-    if not accepted and len(best.split()) <= _BRIEF:
-        return True
-    return answered.openness.goes_on(answered.text, outcome.recognition.transcript, best if accepted else "")

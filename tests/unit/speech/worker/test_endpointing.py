@@ -28,6 +28,21 @@ def test_a_click_is_not_speech() -> None:
     assert run(Endpointer(), [0.9, 0.9, 0.1, 0.1, 0.1] * 5) == []
 
 
+def test_a_voice_beyond_doubt_starts_with_its_second_window() -> None:
+    edges = run(Endpointer(), [0.1] * 5 + [0.55, 0.95])
+    assert [(i, type(e)) for i, e in edges] == [(6, Start)]
+    assert abs(edges[0][1].ago_s - 2 * W) < 1e-9
+    assert run(Endpointer(), [0.1, 0.99, 0.1, 0.1, 0.45, 0.99, 0.1] * 3) == []  # a window alone is a click
+
+
+def test_loudness_is_looked_at_from_the_window_on_that_begins_the_utterance() -> None:
+    levels, endpointer = Levels(), Endpointer()
+    steps = [(58.0, 0.3)] * 30 + [(72.0, 0.6), (72.0, 0.97)]
+    edges = [endpointer.push(levels.heard(p, window(db)), W) for db, p in steps]
+    assert isinstance(edges[-1], Start) and edges.count(None) == 31
+    assert levels.loudest_db(1, 2 * W) > -20.0 and levels.above_db > 12.0
+
+
 def test_one_dip_in_the_onset_is_allowed() -> None:
     edges = run(Endpointer(), [0.9, 0.2, 0.9, 0.9])
     assert [i for i, _ in edges] == [3]

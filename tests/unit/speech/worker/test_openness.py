@@ -6,6 +6,7 @@ import pytest
 
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 from ivr.ports import CharacterRun, SpeechGrammar
+from ivr.speech.worker.manner import Measured
 from ivr.speech.worker.openness import BEGUN_S, DETACHED_S, DIGITS_S, EARLY_S, OPEN_S, Completion, Openness
 
 TOP, REMOVE, NEXT, YES, NO, BYE, PLACE = range(7)
@@ -89,6 +90,7 @@ def test_a_grammar_that_tells_no_meanings_ends_nothing_early() -> None:
         (heard("move alien to the top", transcript="Move alien to the top of."), BEGUN_S),
         (heard("move alien to the top", Accept.CONFIRM, "Move a line to the top of my"), BEGUN_S),
         (heard("move alien to the top", Accept.ACCEPT, "Move alien to the tub."), EARLY_S),
+        (heard("move alien to the top", Accept.ACCEPT, "But it won't."), 0.5),  # accepted, and hardly that
         (heard("remove the godfather"), OPEN_S),
         (heard("yes"), EARLY_S),
         (heard("no"), DETACHED_S),
@@ -103,6 +105,40 @@ def test_a_grammar_that_tells_no_meanings_ends_nothing_early() -> None:
 )
 def test_silence(recognition: Recognition, silence_s: float) -> None:
     assert Openness(GRAMMAR).silence_s(recognition, 0.5) == silence_s
+
+
+@pytest.mark.parametrize(
+    ("recognition", "snr_db", "speech_s", "silence_s"),
+    [
+        (heard("yes"), 40.0, 0.24, EARLY_S),
+        (heard("yes"), 40.0, 0.18, OPEN_S),  # "Give ..."
+        (heard("yes"), 18.0, 0.24, OPEN_S),  # "Add ...", in noise
+        (heard("yes"), 18.0, 0.48, EARLY_S),
+        (heard("yes"), 0.0, 0.0, EARLY_S),  # nothing was measured
+        (heard("bye"), 40.0, 0.18, DETACHED_S),  # where no answer is given at once
+        (heard("bye"), 18.0, 0.18, OPEN_S),
+        (heard("bye", transcript="I"), 18.0, 0.18, OPEN_S),
+        (heard("no"), 18.0, 0.24, OPEN_S),
+        (heard("yes please"), 18.0, 0.27, OPEN_S),
+        (heard("yes please"), 18.0, 0.36, EARLY_S),
+        (heard("yes", Accept.CONFIRM), 18.0, 0.24, OPEN_S),
+        (heard("bye", Accept.REJECT, "Get"), 18.0, 0.15, 0.5),  # what is not understood asks nothing
+        (heard("move alien to the top"), 18.0, 0.3, EARLY_S),
+    ],
+)
+def test_what_may_be_the_beginning_of_something_else_is_waited_for(
+    recognition: Recognition, snr_db: float, speech_s: float, silence_s: float
+) -> None:
+    assert Openness(GRAMMAR).silence_s(recognition, 0.5, Measured(-20.0, snr_db, 120.0, speech_s)) == silence_s
+
+
+def test_only_a_yes_is_too_short_to_be_one() -> None:
+    openness = Openness(GRAMMAR)
+    assert openness.scant("yes", Measured(-20.0, 40.0, 120.0, 0.15))
+    assert not openness.scant("yes", Measured(-20.0, 18.0, 120.0, 0.18))
+    assert not openness.scant("yes", Measured())
+    assert not openness.scant("bye", Measured(-20.0, 40.0, 120.0, 0.12))
+    assert not openness.scant("no", Measured(-20.0, 40.0, 120.0, 0.12))
 
 
 def test_a_flow_that_asks_for_less_silence_gets_it() -> None:

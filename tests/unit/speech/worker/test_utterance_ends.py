@@ -19,6 +19,7 @@ GRAMMAR = SpeechGrammar(
     means=(0, 0, 1, 2, 2, 3),
 )
 OTHER = SpeechGrammar("h", "en-US", ("no", "yes"), means=(0, 1))
+ANSWERS = SpeechGrammar("a", "en-US", ("yes", "all right", "all right then", "no"), means=(0, 0, 0, 1))
 TOLD = [SpeechStarted, SpeechEnded, Heard]
 
 
@@ -28,11 +29,19 @@ class TalkingRig(Rig):
         self.request = ListenRequest(GRAMMAR, 0.5, 12.0, early)
         self.detector.listen(self.request)
 
-    def hears(self, text: str, verdict: Accept = Accept.ACCEPT, attempt: Attempt | None = None) -> None:
+    def hears(
+        self,
+        text: str,
+        verdict: Accept = Accept.ACCEPT,
+        attempt: Attempt | None = None,
+        *,
+        snr_db: float = 30.0,
+        speech_s: float = 0.5,
+    ) -> None:
         """The last attempt gives this."""
         cause = Cause.NO_MATCH if verdict is Accept.REJECT else Cause.SUCCESS
         found = Recognition(cause, (Hypothesis(text, 0.9, None, verdict),), text.capitalize() + ".")
-        self.detector.done(attempt or self.attempts[-1], Outcome(found, Measured(-20.0, 30.0, 120.0, 0.5)))
+        self.detector.done(attempt or self.attempts[-1], Outcome(found, Measured(-20.0, snr_db, 120.0, speech_s)))
 
     def says(self, text: str, verdict: Accept = Accept.ACCEPT, *, quiet: int = 50) -> None:
         """Half a second of speech that is recognised as soon as it can be, then ``quiet`` frames."""
@@ -99,6 +108,44 @@ def test_what_is_asked_about_ends_sooner_too_where_all_of_it_was_said() -> None:
     rig.says("move alien up", Accept.CONFIRM, quiet=8)
     until_told(rig)
     assert 0.34 <= rig.silence_s <= 0.40
+
+
+@pytest.mark.parametrize(
+    ("text", "snr_db", "speech_s", "least_s", "most_s"),
+    [
+        ("yes", 40.0, 0.24, 0.18, 0.26),
+        ("yes", 40.0, 0.18, 0.58, 0.66),  # "Give ..."
+        ("yes", 18.0, 0.24, 0.58, 0.66),  # "Add ...", in noise
+        ("yes", 18.0, 0.48, 0.18, 0.26),  # nobody begins a sentence with as long a word that sounds like it
+        ("all right", 18.0, 0.18, 0.58, 0.66),  # "I ..."
+        ("all right then", 18.0, 0.18, 0.18, 0.26),
+    ],
+)
+def test_an_answer_that_a_sentence_may_begin_with_ends_later(
+    text: str, snr_db: float, speech_s: float, least_s: float, most_s: float
+) -> None:
+    rig = TalkingRig()
+    rig.detector.listen(ListenRequest(ANSWERS))
+    rig.feed(VOICE, 25)
+    rig.feed(QUIET, 8)
+    rig.hears(text, snr_db=snr_db, speech_s=speech_s)
+    until_told(rig)
+    assert least_s <= rig.silence_s <= most_s and rig.texts == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "speech_s", "verdict"),
+    [("yes", 0.15, Accept.CONFIRM), ("yes", 0.18, Accept.ACCEPT), ("no", 0.15, Accept.ACCEPT)],
+)
+def test_a_word_that_is_shorter_than_any_yes_is_asked_about(text: str, speech_s: float, verdict: Accept) -> None:
+    rig = TalkingRig()
+    rig.detector.listen(ListenRequest(ANSWERS))
+    rig.feed(VOICE, 25)
+    rig.feed(QUIET, 8)
+    rig.hears(text, speech_s=speech_s)
+    until_told(rig)
+    (heard,) = (e.recognition for e in rig.events if isinstance(e, Heard))
+    assert heard.nbest[0].verdict is verdict and heard.cause is Cause.SUCCESS
 
 
 def test_what_only_begins_a_sentence_is_waited_for() -> None:
