@@ -19,7 +19,6 @@ from dataclasses import replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
@@ -32,17 +31,13 @@ from ivr.speech.model_folder import model_in
 from ivr.speech.recognisers.free_transcript import Expected, doubted
 from ivr.speech.recognisers.hotwords import expected
 from ivr.speech.recognisers.judgement import concluded
+from ivr.speech.recognisers.sherpa_ears import RATE, Ear, ear
 from ivr.speech.worker.engines import TELEPHONE_RATE, Samples, never
 
-if TYPE_CHECKING:  # an extra
-    from ivr.speech.recognisers.sherpa_ears import Ear
-
-_RATE = 16000
-_LEAST = _RATE // 2  # samples: encoders take no less
+_LEAST = RATE // 2  # samples: encoders take no less
 _GRAMMARS = 64
-_BRIEF = (
-    2  # words: 13 of 28 so brief were wrong on clips of every noise, 11 of 11 longer ones right (tests/eval, tuning)
-)
+# On clips of every noise (tests/eval, tuning) 13 of 27 so brief were other people's talk, of longer ones 0 of 7.
+_BRIEF = 2  # words
 _DISTURBANCE = 0.1  # noise to voice: one of the 13 stays
 _TRIAL_S = 300.0  # a big model from a slow disk
 _TOLD = 300  # characters of what the library says of a model
@@ -68,8 +63,6 @@ class SherpaRecogniser:
             raise SpeechUnavailable("sherpa-onnx is not installed", remedy=installing("sherpa"))
         model = model_in(self._directory)
         self._try()
-        from ivr.speech.recognisers.sherpa_ears import ear
-
         self._ear = ear(model, self._language)
 
     def _try(self) -> None:
@@ -120,7 +113,7 @@ class SherpaRecogniser:
 
 
 def _widened(speech: Samples) -> Samples:
-    samples = np.asarray(soxr.resample(speech, TELEPHONE_RATE, _RATE), dtype=np.float32)
+    samples = np.asarray(soxr.resample(speech, TELEPHONE_RATE, RATE), dtype=np.float32)
     return np.pad(samples, (0, max(0, _LEAST - len(samples))))
 
 
@@ -131,9 +124,7 @@ def _disturbed(samples: Samples) -> Samples:
 
 def main(directory: str, language: str) -> None:
     """The trial: loaded, and asked to write down a second of next to nothing, where anything may be expected."""
-    from ivr.speech.recognisers.sherpa_ears import ear
-
-    noise = np.random.default_rng(0).normal(0.0, 1e-3, _RATE).astype(np.float32)
+    noise = np.random.default_rng(0).normal(0.0, 1e-3, RATE).astype(np.float32)
     loaded = ear(model_in(Path(directory)), language)
     hotwords = loaded.hotwords.spelt(sorted(loaded.hotwords.characters)) if loaded.hotwords is not None else ""
     loaded.write(noise, hotwords, never)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import sherpa_onnx
 
 from ivr.dialogue.spoken.language import primary
 from ivr.speech.model_folder import TOKENIZER, TOKENS, Family, ModelFolder
@@ -95,6 +94,8 @@ def ear(model: ModelFolder, language: str) -> Ear:
 
 
 def _ear(model: ModelFolder, language: str, made: Path) -> Ear:
+    import sherpa_onnx  # an extra
+
     offline, streaming = sherpa_onnx.OfflineRecognizer, sherpa_onnx.OnlineRecognizer
     files = {part: str(file) for part, file in model.files.items() if part not in (TOKENS, TOKENIZER)}
     if (tokens := model.files.get(TOKENS)) is None:

@@ -88,7 +88,6 @@ def english() -> Subject:
 @pytest.fixture(scope="session")
 def english_by_sherpa() -> Subject:
     """The same weights, without a grammar to lead them."""
-    pytest.importorskip("sherpa_onnx", reason="the extra sherpa is not installed")
     return in_english(SherpaRecogniser(moonshine_weights(), "en-US"))
 
 

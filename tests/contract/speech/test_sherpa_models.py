@@ -21,7 +21,6 @@ from ivr.speech.worker.engines import Samples
 from tests.contract.speech.conftest import Subject
 from tests.contract.speech.toy_models import ctc, streaming_transducer, transducer
 
-pytest.importorskip("sherpa_onnx", reason="the extra sherpa is not installed")
 SPEECH = np.random.default_rng(0).normal(0, 0.05, 8000).astype(np.float32)
 
 
