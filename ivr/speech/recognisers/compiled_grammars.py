@@ -15,7 +15,7 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from ivr.dialogue.spoken.similarity import bare_words, gist, minimal_pairs, passing_sound, sound
-from ivr.dialogue.understanding.grammar import Pieces, filled, slot_name, slot_names
+from ivr.dialogue.understanding.grammar import Pieces, slot_name, slot_names
 from ivr.ports import SpeechGrammar
 from ivr.speech.recognisers.beam import Lattice
 from ivr.speech.recognisers.trie import Encoder, Tries
@@ -91,7 +91,7 @@ class Nearness:
         self._phrases = index(tuple(phrases))
         self._slots = {name: values for name, values in (slots or {}).items() if values.phrases}
         self._known = frozenset(templates)
-        self._templates = [t for t in templates if all(name in self._slots for name in slot_names(t))]
+        self._templates = [(t, _pattern(t)) for t in templates if all(name in self._slots for name in slot_names(t))]
         literal = tuple(" ".join(t) for t in templates)
         self._literal = index(literal)
         self._means = dict(zip((*phrases, *literal), means, strict=False))
@@ -106,20 +106,19 @@ class Nearness:
         for phrase, score in Spoken(list(filled_in), passing_sound).nearest(text, count).items():
             scores[phrase] = max(score, scores.get(phrase, 0.0))
         best = sorted(scores, key=lambda phrase: -scores[phrase])[:count]
-        return [filled_in.get(phrase) or Near(phrase) for phrase in best]
+        return [Near(phrase, *filled_in.get(phrase, ())) for phrase in best]
 
-    def _likely(self, words: Sequence[str]) -> dict[str, Near]:
+    def _likely(self, words: Sequence[str]) -> dict[str, tuple[Pieces, tuple[str, ...]]]:
         """The templates, filled with the few values of each slot that the words are nearest to."""
         few: dict[int, list[str]] = {}
         for values in self._slots.values():  # slots that take the same share the work
             if id(values) not in few:
                 few[id(values)] = values.within(words, _FEW)
-        made: dict[str, Near] = {}
-        for template in self._templates:
+        made: dict[str, tuple[Pieces, tuple[str, ...]]] = {}
+        for template, pattern in self._templates:
             for chosen in product(*(few[id(self._slots[name])] for name in slot_names(template))):
                 if len(set(chosen)) == len(chosen):
-                    text = filled(template, chosen)
-                    made.setdefault(text, Near(text, template, chosen))
+                    made.setdefault(pattern % chosen, (template, chosen))
         return made
 
     def twin(self, phrase: str) -> bool:
@@ -145,6 +144,11 @@ class Nearness:
                     if here in self._known and values.twins(value):
                         return True
         return False
+
+
+def _pattern(template: Pieces) -> str:
+    """What its values are put into: thousands of times a sentence."""
+    return " ".join(piece.replace("%", "%%") if slot_name(piece) is None else "%s" for piece in template)
 
 
 @dataclass(frozen=True, slots=True)

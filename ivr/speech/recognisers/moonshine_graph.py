@@ -48,6 +48,7 @@ def _open(model: bytes) -> Session:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = False  # costs no time, and what a recognition needed is given back
+    options.enable_mem_pattern = False  # would be kept for every length of audio and number of rows
     options.log_severity_level = 3
     session: Session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return session

@@ -6,7 +6,7 @@ import pytest
 
 from ivr.ports import SpeechGrammar
 from ivr.speech.recognisers.beam import search
-from ivr.speech.recognisers.compiled_grammars import Compiler, Likelihood
+from ivr.speech.recognisers.compiled_grammars import Compiler, Likelihood, Near
 from ivr.speech.recognisers.vosk import expanded
 from tests.unit.speech.recognisers.test_trie import END, Letters, favouring
 
@@ -32,6 +32,19 @@ def test_another_queue_makes_only_its_titles_anew() -> None:
     heard = favouring(letters.sentence("Swap Laura and Vertigo"))
     assert search(heard, again.lattice, END)[0].text == "swap laura and vertigo"
     assert search(heard, first.lattice, END)[0].text != "swap laura and vertigo"
+
+
+def test_what_is_near_to_a_transcript_says_from_which_template_it_came() -> None:
+    letters = Letters()
+    odd = SpeechGrammar(
+        "odd", "en-US", ("what's next",), None, (("100%", "{title}"), SWAP), grammar("a", *TITLES).slots
+    )
+    nearness = Compiler(letters).compiled(odd).nearness
+    assert nearness.nearest("Swap a lion and Vertigo.", 1) == [
+        Near("swap alien and vertigo", SWAP, ("alien", "vertigo"))
+    ]
+    assert nearness.nearest("What's next?", 1) == [Near("what's next")]
+    assert nearness.nearest("100 vertigo", 1) == [Near("100% vertigo", ("100%", "{title}"), ("vertigo",))]
 
 
 def test_places_far_down_are_less_likely_beside_a_title_only() -> None:

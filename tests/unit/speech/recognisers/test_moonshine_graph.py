@@ -34,7 +34,7 @@ class Encoder:
         return [Port("samples")]
 
     def run(self, names: None, feed: dict[str, Any]) -> list[Any]:
-        assert feed["samples"].shape[:2] == (1, 1)
+        assert feed["samples"].shape == (1, 1, 800)
         heard = np.full((2 * self.layers * self.heads, _FRAMES, self.width), feed["samples"].max())
         return [heard.astype(np.float32)]
 
