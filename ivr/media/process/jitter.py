@@ -28,6 +28,7 @@ class PayloadClock:
 
     def __init__(self) -> None:
         self.turned = False  # by the last ``place``: what was placed before fits no more
+        self._even = False  # the far end counts bytes, as far as is known
         self._sequence = -1
         self._timestamp = 0
         self._placed = 0
@@ -36,6 +37,20 @@ class PayloadClock:
         self._scale_size = 0
         self._suspect = (0, 0)
         self._seen = 0
+
+    def follows(self, sequence: int, timestamp: int, size: int) -> bool:
+        """Whether a packet is the one that comes after the last, by number, timestamp and size, of a far end that
+        counts bytes; it is placed where its timestamp says then."""
+        if (
+            (sequence - 1) & 0xFFFF == self._sequence
+            and (timestamp - size) & 0xFFFFFFFF == self._timestamp
+            and size == self._size
+            and self._even
+        ):
+            self._sequence = sequence
+            self._timestamp = self._placed = timestamp
+            return True
+        return False
 
     def place(self, sequence: int, timestamp: int, size: int) -> int:
         """The timestamp of a packet of ``size`` bytes, in bytes: what the far end wrote, where that is right."""
@@ -51,6 +66,7 @@ class PayloadClock:
             return self._scaled(ahead, timestamp)  # late, or a copy
         placed = self._scaled(ahead, timestamp) if self._scale_size else timestamp
         self._sequence, self._timestamp, self._placed, self._size = sequence, timestamp, placed, size
+        self._even = not (self._scale_size or self._seen)
         return placed
 
     def _judge(self, step: int) -> None:
@@ -178,7 +194,12 @@ class JitterBuffer:
                 self.reset()
             return None
         self._empty_run = 0
-        self._tighten(quiet)
+        self._pulls += 1
+        slack = ((self._end - (self._head or 0)) & 0xFFFFFFFF) // _FRAME
+        if slack < self._slack:
+            self._slack = slack
+        if self._pulls >= self._patience or slack > _MOST + 5:
+            self._tighten(quiet)
         return frame
 
     def _begin(self, timestamp: int) -> None:
@@ -229,9 +250,6 @@ class JitterBuffer:
     def _tighten(self, quiet: bool) -> None:
         """Give back delay that was never needed."""
         slack = self.delay_frames()
-        if slack < self._slack:
-            self._slack = slack
-        self._pulls += 1
         if slack > _MOST + 5:
             for _ in range(slack - _START):
                 self._take()

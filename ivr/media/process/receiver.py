@@ -18,7 +18,7 @@ from ivr.media.process.echo import EchoGuard
 from ivr.media.process.jitter import HISTORY, LONGEST, JitterBuffer, PayloadClock, conceal, resumed
 from ivr.media.process.latch import Address, Latch, SourceLatch
 from ivr.media.process.rtcp import Reception
-from ivr.media.process.rtp import Packet, parse
+from ivr.media.process.rtp import HEADER, VERSION, Packet, parse
 
 OnKey: TypeAlias = Callable[[KeyChange, DigitSource], None]  # what changed; "rtp" or "tone"
 # A packet of the stream, its timestamp in payload bytes (None: nothing that could be sent on), the time.
@@ -135,6 +135,26 @@ class Receiver:
 
     def datagram(self, data: bytes, address: Address, now: float) -> None:
         """One UDP packet of the RTP port; what is no part of the stream is forgotten."""
+        # Nearly always it is the next one of the stream, and nothing else need be asked.
+        size = len(data) - HEADER.size
+        if size > 0:
+            first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
+            reception, latch = self.reception, self.latch
+            if (
+                second == self._payload_type
+                and first == VERSION
+                and ssrc == reception.ssrc
+                and address == self._from == latch.usual
+                and (sequence - 1) & 0xFFFF == reception.highest & 0xFFFF
+                and self._clock.follows(sequence, timestamp, size)
+            ):
+                self.heard_at = latch.heard_at = now
+                reception.follow(timestamp, now)
+                payload = data[HEADER.size :]
+                self.jitter.push(timestamp, payload)
+                if self.onward is not None:
+                    self.onward(Packet(second, False, sequence, timestamp, ssrc, payload), timestamp, now)
+                return
         packet = parse(data)
         if packet is None or packet.payload_type not in self._accepted:
             self._beside(packet, address, now)

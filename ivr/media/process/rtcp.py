@@ -50,6 +50,16 @@ class Reception:
                 self.jitter += (abs(change) - self.jitter) / 16.0
         self._transit = transit
 
+    def follow(self, timestamp: int, at: float) -> None:
+        """The packet that comes after the last one: what ``packet`` does, in the commonest case of all."""
+        self.received += 1
+        self.highest += 1
+        before, self._transit = self._transit, at * 8000.0 - timestamp
+        if before is not None:
+            change = self._transit - before
+            if -8000.0 < change < 8000.0:
+                self.jitter += (abs(change) - self.jitter) / 16.0
+
     def advance(self, sequence: int) -> None:
         """A packet whose timestamp says nothing about jitter (telephone-events repeat theirs)."""
         ahead = (sequence - self.highest) & 0xFFFF

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from random import getrandbits
-from typing import TypeAlias
+from typing import Protocol
 
 from ivr.media.description import MediaDescription, held, preferred
 from ivr.media.process.codec import FRAME, SILENCE, Coder, Samples, coder, faded, mixed
@@ -20,13 +20,19 @@ from ivr.media.process.rtp import HEADER, MARKER, VERSION, Packet
 
 _TONE_S = 0.1
 
-Send: TypeAlias = Callable[[bytes, Address], object]  # an RTP packet on its way; raises OSError
+
+class Port(Protocol):
+    """Where packets leave: RTP's transport."""
+
+    @property
+    def send(self) -> Callable[[bytes, Address], object]:
+        """An RTP packet on its way; raises OSError."""
 
 
 class Sender:
     """What we send. Sequence numbers and timestamps go on for ever, whatever the source of the audio."""
 
-    def __init__(self, send: Send, done: Done, processes: int = 0) -> None:
+    def __init__(self, port: Port, done: Done, processes: int = 0) -> None:
         """``processes``: how many sent to the far end before this one: by the same key, no SSRC may serve two."""
         self.queue = PlayQueue(done)
         self.gaps = Gaps()
@@ -38,7 +44,7 @@ class Sender:
         self.power = 0.0  # of the prompt in this tick
         self.coder: Coder | None = None
         self.relay = Relay()
-        self._send = send
+        self._port = port
         self._sequence = getrandbits(15)  # a loss at the beginning must hide no turn from SRTP (RFC 4568 section 6.4)
         self._payload_type = 0
         self._events_type: int | None = None
@@ -129,22 +135,20 @@ class Sender:
             self._marker = MARKER
             self.gaps.pause()
             return
-        payload_type, marker = self._payload_type, self._marker
         event = self._events.next(timestamp) if self._events.busy else None
         if event is not None and self._events_type is not None:
             payload, timestamp = event.payload, event.timestamp
-            payload_type = self._events_type
-            marker = MARKER if event.marker else 0
+            kind = self._events_type | (MARKER if event.marker else 0)
         else:
             payload = self._audio(self.coder, voice)
-            self._marker = 0
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        if self._packet(payload_type | marker, self._sequence, timestamp, payload, target):
+            kind, self._marker = self._payload_type | self._marker, 0
+        sequence = self._sequence = (self._sequence + 1) & 0xFFFF
+        if self._packet(kind, sequence, timestamp, payload, target):
             self.gaps.sent(now)
 
     def _packet(self, kind: int, sequence: int, timestamp: int, payload: bytes, target: Address) -> bool:
         try:
-            self._send(HEADER.pack(VERSION, kind, sequence, timestamp, self.ssrc) + payload, target)
+            self._port.send(HEADER.pack(VERSION, kind, sequence, timestamp, self.ssrc) + payload, target)
         except OSError:  # no route, or the socket's buffer is full: as lost as on the network
             return False
         self.packets += 1
@@ -155,16 +159,15 @@ class Sender:
         if self._tones:
             return coder.encode(self._tones.popleft())
         queue = self.queue
+        heard = None if voice is None else voice.signal
         if queue.next():
             self.power = queue.power
-            if voice is not None and voice.signal is not None:
-                return coder.encode(mixed(queue.signal(), voice.signal))
-            return queue.payload(coder)
-        if voice is not None and voice.signal is not None:
+            return queue.payload(coder) if heard is None else coder.encode(mixed(queue.signal(), heard))
+        if voice is not None and heard is not None:
             if voice.payload is not None and voice.coder is not None and voice.coder.name == coder.name:
                 self._follow(voice)
                 return voice.payload
-            return coder.encode(voice.signal)
+            return coder.encode(heard)
         return coder.silence or coder.encode(SILENCE)
 
     def _follow(self, voice: Voice | None) -> None:

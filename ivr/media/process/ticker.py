@@ -8,7 +8,7 @@ import socket
 import time
 
 from ivr.media import wire
-from ivr.media.process.codec import FRAME, FRAME_S, coder, powers
+from ivr.media.process.codec import FRAME, FRAME_S, Coder, powers
 from ivr.media.process.dtmf_tone import two_tones
 from ivr.media.process.mixing import Mix, sum_up
 from ivr.media.process.orders import Orders
@@ -93,7 +93,9 @@ class MediaProcess:
 
     def _tick(self, due: float) -> None:
         sessions = list(self._sessions)
-        self._receive([session for session in sessions if session.hearers])
+        heard = [session for session in sessions if session.hearers]
+        if heard:
+            self._receive(heard)
         if self._sessions.mixes:
             self._mix(self._sessions.mixes)
         clock = time.monotonic
@@ -102,7 +104,7 @@ class MediaProcess:
                 session.send(clock())
             except Exception as error:  # a fault in one leg ends that leg
                 self._sessions.end(session, error)
-        self._receive([session for session in sessions if not session.hearers])
+        self._receive([session for session in sessions if not session.hearers] if heard else sessions)
         now = clock()
         for session in sessions:
             try:
@@ -111,34 +113,38 @@ class MediaProcess:
                     session.dropped_frames += self._outbox.speech(session.number, frames)
                 if session.tap is not None:
                     self._sessions.hand_on(session, session.tap.tick(session.receiver, session.sender.coder, due))
-                session.watch(now)
+                if now >= session.watch_at:
+                    session.watch(now)
             except Exception as error:
                 self._sessions.end(session, error)
         self._outbox.flush()
 
     def _receive(self, sessions: list[RtpSession]) -> None:
         """The next frame of every leg; those of one codec are decoded in one go, which saves half the work."""
-        waiting: dict[str, list[RtpSession]] = {}
+        waiting: dict[Coder, list[RtpSession]] = {}
         for session in sessions:
             receiver = session.receiver
             try:
                 if receiver.tick() and receiver.coder is not None:
-                    waiting.setdefault(receiver.coder.name, []).append(session)
+                    together = waiting.get(receiver.coder)
+                    if together is None:
+                        together = waiting[receiver.coder] = []
+                    together.append(session)
             except Exception as error:
                 self._sessions.end(session, error)
-        for name, together in waiting.items():
+        for coder, together in waiting.items():
             try:
-                self._decode(name, together)
+                self._decode(coder, together)
             except Exception:  # one leg's payload spoils it for all: find out whose
                 for session in together:
                     try:
-                        self._decode(name, [session])
+                        self._decode(coder, [session])
                     except Exception as error:
                         self._sessions.end(session, error)
 
-    def _decode(self, name: str, together: list[RtpSession]) -> None:
+    def _decode(self, coder: Coder, together: list[RtpSession]) -> None:
         payloads = b"".join([session.receiver.payload or b"" for session in together])
-        frames = coder(name).decode(payloads).reshape(len(together), FRAME)
+        frames = coder.decode(payloads).reshape(len(together), FRAME)
         levels = powers(frames)
         tonal = two_tones(frames, levels)
         for session, signal, level, two in zip(together, frames, levels.tolist(), tonal, strict=True):
