@@ -22,6 +22,16 @@ _BLOCKS = 6  # and hardly ever through so many
 class EchoGuard:
     """One leg's. ``played`` and, while the far end is listened to, ``heard`` are called once a tick, in this order."""
 
+    __slots__ = (
+        "_blocks",
+        "_count",
+        "_limit",
+        "_loudest",
+        "_most",
+        "_sent",
+        "audible",
+    )
+
     def __init__(self) -> None:
         self._sent: deque[float] = deque([0.0] * DELAY, maxlen=DELAY)
         self.audible = 0  # of them

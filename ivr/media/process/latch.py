@@ -69,6 +69,21 @@ class SourceLatch:
     ``authentic``: what is to be admitted has been opened with the far end's key: who has it is the far end, from the
     first packet on, but for a copy of an old one. ``ready``: False while there are no keys yet to send with."""
 
+    __slots__ = (
+        "_candidates",
+        "_former",
+        "_hosts",
+        "_sequence",
+        "authentic",
+        "heard_at",
+        "latched",
+        "ready",
+        "signalled",
+        "source",
+        "ssrc",
+        "usual",
+    )
+
     def __init__(self) -> None:
         self.authentic = False
         self.ready = True

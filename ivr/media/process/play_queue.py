@@ -59,6 +59,19 @@ class PlayQueue:
 
     ``next`` moves on by 20 ms; ``payload`` or ``signal`` then give these 20 ms."""
 
+    __slots__ = (
+        "_coder",
+        "_done",
+        "_filling",
+        "_index",
+        "_payloads",
+        "_recording",
+        "_running",
+        "_tail",
+        "_tracks",
+        "power",
+    )
+
     def __init__(self, done: Done) -> None:
         self._done = done
         self._tracks: deque[_Track] = deque()

@@ -32,6 +32,27 @@ class Port(Protocol):
 class Sender:
     """What we send. Sequence numbers and timestamps go on for ever, whatever the source of the audio."""
 
+    __slots__ = (
+        "_events",
+        "_events_type",
+        "_keys",
+        "_marker",
+        "_payload_type",
+        "_port",
+        "_sequence",
+        "_tones",
+        "coder",
+        "gaps",
+        "held",
+        "octets",
+        "packets",
+        "power",
+        "queue",
+        "relay",
+        "ssrc",
+        "timestamp",
+    )
+
     def __init__(self, port: Port, done: Done, processes: int = 0) -> None:
         """``processes``: how many sent to the far end before this one: by the same key, no SSRC may serve two."""
         self.queue = PlayQueue(done)
@@ -50,6 +71,7 @@ class Sender:
         self._events_type: int | None = None
         self._events = EventSender()
         self._tones: deque[Samples] = deque()
+        self._keys = False  # to be sent, as either
         self._marker = MARKER
 
     def aim(self, remote: MediaDescription, preferences: tuple[str, ...]) -> None:
@@ -63,6 +85,7 @@ class Sender:
 
     def press(self, key: str) -> None:
         """Send one short press, as an event where the far end takes those, else as tones."""
+        self._keys = True
         if self._events_type is not None:
             self._events.press(key)
         else:
@@ -70,6 +93,7 @@ class Sender:
 
     def hold_key(self, key: str, *, audible: bool) -> None:
         """A key goes down on the other leg; ``audible``: its tones come along in the audio anyway."""
+        self._keys = True
         if self._events_type is not None:
             self._events.hold(key)
         elif not audible:
@@ -112,7 +136,7 @@ class Sender:
     @property
     def _busy(self) -> bool:
         """Whether there is something of our own to send."""
-        return bool(self.queue or self._events.busy or self._tones)
+        return bool(self.queue or self._keys)
 
     def tick(self, target: Address | None, voice: Voice | None, now: float) -> None:
         """Send this tick's packet to ``target``; ``voice`` is what is heard of other legs."""
@@ -135,13 +159,15 @@ class Sender:
             self._marker = MARKER
             self.gaps.pause()
             return
-        event = self._events.next(timestamp) if self._events.busy else None
+        event = self._events.next(timestamp) if self._keys and self._events.busy else None
         if event is not None and self._events_type is not None:
             payload, timestamp = event.payload, event.timestamp
             kind = self._events_type | (MARKER if event.marker else 0)
         else:
             payload = self._audio(self.coder, voice)
             kind, self._marker = self._payload_type | self._marker, 0
+        if self._keys:
+            self._keys = self._events.busy or bool(self._tones)
         sequence = self._sequence = (self._sequence + 1) & 0xFFFF
         if self._packet(kind, sequence, timestamp, payload, target):
             self.gaps.sent(now)
@@ -156,7 +182,7 @@ class Sender:
         return True
 
     def _audio(self, coder: Coder, voice: Voice | None) -> bytes:
-        if self._tones:
+        if self._keys and self._tones:
             return coder.encode(self._tones.popleft())
         queue = self.queue
         heard = None if voice is None else voice.signal

@@ -79,6 +79,15 @@ class UdpPort:
 
     ``take``: who is told of each datagram."""
 
+    __slots__ = (
+        "_read_at",
+        "_v6",
+        "number",
+        "send",
+        "socket",
+        "take",
+    )
+
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
         self.number: int = sock.getsockname()[1]

@@ -29,6 +29,32 @@ class _Handshake:
 class UdpTransport:
     """For whoever the latch takes for the far end: by addresses in the clear, else by who has the keys."""
 
+    __slots__ = (
+        "_changed",
+        "_control",
+        "_given_up_at",
+        "_handshakes",
+        "_identities",
+        "_identity",
+        "_latch",
+        "_mux",
+        "_ours",
+        "_refused",
+        "_renewing",
+        "_rtcp",
+        "_rtp",
+        "_stream",
+        "_take_rtcp",
+        "_take_rtp",
+        "_theirs",
+        "_told",
+        "agreement",
+        "latch",
+        "port",
+        "protection",
+        "send",
+    )
+
     def __init__(
         self, rtp: socket.socket, rtcp: socket.socket, identities: Identities, resumed: Resumption | None = None
     ) -> None:
