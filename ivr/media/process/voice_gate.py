@@ -54,6 +54,8 @@ class VoiceGate:
             self._minimum, self._count = 1.0, 0
         loud = power > _FAINTEST and power > self.floor * _RISE and not echo
         self.quiet = not loud
+        if not (loud or self._loud or self._left):
+            return False  # as for long: it is shut
         recent = self._loud = (self._loud << 1 | loud) & 0b111
         if recent and recent.bit_count() >= _OPENING:
             self.open = True
