@@ -77,6 +77,7 @@ BENCHES = {
         ("--rates", "10", "--seconds", "3"),
     ),
     "telemetry": Bench("what measuring a call costs: metrics, its detail record, its spans", 10, ("--quick",)),
+    "leg_ticks": Bench("what a leg costs the media process a tick, both ways", 15, ("--seconds", "2")),
     "media_pacing": Bench(
         "how evenly the media process sends, against a bare timer loop", 30, ("--legs", "50", "--seconds", "3")
     ),

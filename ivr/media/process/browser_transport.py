@@ -13,7 +13,7 @@ from ivr.media.process.ice import IceLite
 from ivr.media.process.latch import Address, KeyLatch, Latch
 from ivr.media.process.resumed_association import ResumedAssociation
 from ivr.media.process.srtp import Protection
-from ivr.media.process.transport import Change, Reader, Taker, UdpPort
+from ivr.media.process.transport import Change, Reader, Taker, UdpPort, forgotten
 
 _FAR_END: Address = ("browser", 0)  # stands for it, in what knows only addresses
 _CONNECT_S = 15.0
@@ -87,10 +87,8 @@ class BrowserTransport:
     def readers(self, rtp: Taker, rtcp: Taker, changed: Change) -> list[tuple[socket.socket, Reader]]:
         """One, for everything."""
         self._rtp, self._rtcp, self._changed = rtp, rtcp, changed
-        return [(self._udp.socket, self._read)]
-
-    def _read(self, now: float) -> None:
-        self._udp.read(self.datagram, now)
+        self._udp.take = self.datagram
+        return [(self._udp.socket, self._udp.read)]
 
     def datagram(self, data: bytes, address: Address, now: float) -> None:
         """One datagram of anybody's."""
@@ -150,6 +148,7 @@ class BrowserTransport:
         self._udp.socket.close()
         # Whom it told hold it: what OpenSSL has of it must not wait for a collection of such circles.
         self._dtls = self._ice = self._rtp = self._rtcp = self._changed = None
+        self._udp.take = forgotten
 
     def _checked(self, dtls: Association | ResumedAssociation, data: bytes, address: Address, now: float) -> None:
         check = self._ice.check(data, address) if self._ice is not None else None

@@ -44,6 +44,21 @@ class EventReceiver:
     No marker bit is needed, any packet of a press will do, and neither lost, repeated, late nor restamped ones count
     again. Sequence numbers tell what is late; timestamp, duration and arrival what is a press of its own."""
 
+    __slots__ = (
+        "_at",
+        "_duration",
+        "_ended",
+        "_key",
+        "_moving",
+        "_reach",
+        "_recent",
+        "_sequence",
+        "_silent",
+        "_start",
+        "_timestamp",
+        "held",
+    )
+
     def __init__(self) -> None:
         self._recent: deque[tuple[int, str]] = deque(maxlen=_REMEMBERED)
         self._key = ""
@@ -160,6 +175,17 @@ class EventPacket(NamedTuple):
 
 class EventSender:
     """Keys to send, one after the other: 20 ms updates, three end packets, a pause between presses."""
+
+    __slots__ = (
+        "_ends",
+        "_key",
+        "_quiet",
+        "_start",
+        "_ticks",
+        "_ticks_wanted",
+        "_waiting",
+        "busy",
+    )
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[str, int]] = deque()  # key, ticks (0: until released)

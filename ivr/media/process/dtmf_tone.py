@@ -80,6 +80,15 @@ def classify(window: Samples) -> str:
 class ToneDetector:
     """Feed it every frame; it reports each press once, 40 ms into the tone, and again only after a pause."""
 
+    __slots__ = (
+        "_candidate",
+        "_misses",
+        "_run",
+        "down",
+        "past",
+        "pressed",
+    )
+
     def __init__(self) -> None:
         self.down = ""  # the key that is pressed
         self.pressed = False  # a key is down, or may be

@@ -22,9 +22,19 @@ _BLOCKS = 6  # and hardly ever through so many
 class EchoGuard:
     """One leg's. ``played`` and, while the far end is listened to, ``heard`` are called once a tick, in this order."""
 
+    __slots__ = (
+        "_blocks",
+        "_count",
+        "_limit",
+        "_loudest",
+        "_most",
+        "_sent",
+        "audible",
+    )
+
     def __init__(self) -> None:
         self._sent: deque[float] = deque([0.0] * DELAY, maxlen=DELAY)
-        self._audible = 0  # of them
+        self.audible = 0  # of them
         self._loudest = 0.0  # of them
         self._limit = _LOUDEST  # echo, of the prompt
         self._most = 0.0  # echo of the prompt in this block
@@ -33,11 +43,11 @@ class EchoGuard:
 
     def played(self, power: float) -> None:
         """What was sent in this tick; 0 for silence."""
-        if power <= AUDIBLE and not self._audible:
+        if power <= AUDIBLE and not self.audible:
             return  # silence after silence: those that stay count for nothing
         sent = self._sent
         gone = sent[0]
-        self._audible += (power > AUDIBLE) - (gone > AUDIBLE)
+        self.audible += (power > AUDIBLE) - (gone > AUDIBLE)
         sent.append(power)
         if power >= self._loudest:
             self._loudest = power
@@ -46,11 +56,11 @@ class EchoGuard:
 
     def heard(self, power: float, floor: float) -> bool:
         """Whether what came in with ``power`` over a noise of ``floor`` may be our echo."""
-        if not self._audible:
+        if not self.audible:
             return False
         over = power - _NOISE * floor
         share = over / self._loudest if over > 0.0 else 0.0
-        if self._audible >= _SPOKEN:
+        if self.audible >= _SPOKEN:
             if share > self._most:
                 self._most = share
             self._count += 1

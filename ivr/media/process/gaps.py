@@ -13,6 +13,11 @@ _BUCKETS = tuple(bisect_left(_BOUNDS, halves / 2) for halves in range(1001))  # 
 class Gaps:
     """A histogram of times between packets, cheap enough for every packet of every call."""
 
+    __slots__ = (
+        "_counts",
+        "_last",
+    )
+
     def __init__(self) -> None:
         self._counts = [0] * (len(_BOUNDS) + 1)
         self._last = 0.0

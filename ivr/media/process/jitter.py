@@ -6,6 +6,8 @@ and G.722, so that far ends may packetise in any length.
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from ivr.media.process.codec import FRAME, SILENCE, Samples, clipped
@@ -26,8 +28,22 @@ class PayloadClock:
     Some count G.711 or G.722 at 16 kHz, some not at all: what a timestamp is worth is judged by the lengths of packets
     in a row."""
 
+    __slots__ = (
+        "_even",
+        "_placed",
+        "_scale_size",
+        "_seen",
+        "_sequence",
+        "_size",
+        "_step",
+        "_suspect",
+        "_timestamp",
+        "turned",
+    )
+
     def __init__(self) -> None:
         self.turned = False  # by the last ``place``: what was placed before fits no more
+        self._even = False  # the far end counts bytes, as far as is known
         self._sequence = -1
         self._timestamp = 0
         self._placed = 0
@@ -36,6 +52,16 @@ class PayloadClock:
         self._scale_size = 0
         self._suspect = (0, 0)
         self._seen = 0
+
+    def even(self, sequence: int) -> bool:
+        """Whether the packet of this number was placed last, of a far end that counts bytes: the next one, of the same
+        size, will be placed where it says."""
+        return self._even and sequence == self._sequence
+
+    def went_on(self, sequence: int, timestamp: int) -> None:
+        """Packets came of which each was the next one; this is the last."""
+        self._sequence = sequence
+        self._timestamp = self._placed = timestamp
 
     def place(self, sequence: int, timestamp: int, size: int) -> int:
         """The timestamp of a packet of ``size`` bytes, in bytes: what the far end wrote, where that is right."""
@@ -51,6 +77,7 @@ class PayloadClock:
             return self._scaled(ahead, timestamp)  # late, or a copy
         placed = self._scaled(ahead, timestamp) if self._scale_size else timestamp
         self._sequence, self._timestamp, self._placed, self._size = sequence, timestamp, placed, size
+        self._even = not (self._scale_size or self._seen)
         return placed
 
     def _judge(self, step: int) -> None:
@@ -77,13 +104,30 @@ class PayloadClock:
 class JitterBuffer:
     """``late`` counts packets that came after their turn; ``target`` is the delay aimed at, in frames."""
 
+    __slots__ = (
+        "_empty_run",
+        "_end",
+        "_grow",
+        "_head",
+        "_late_run",
+        "_packets",
+        "_patience",
+        "_pulls",
+        "_ready",
+        "_slack",
+        "_suspect",
+        "_wait",
+        "late",
+    )
+
     def __init__(self) -> None:
         self.late = 0
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream (new source, new codec); the next packet starts one."""
-        self._packets: dict[int, bytes] = {}
+        self._ready: deque[bytes] = deque()  # whole frames in a row, from the head on
+        self._packets: dict[int, bytes] = {}  # all else, by timestamp
         self._head: int | None = None
         self._end = 0
         self._wait = 0
@@ -112,7 +156,19 @@ class JitterBuffer:
         size = len(payload)
         if size == 0:
             return
-        head = self._head
+        head, ready = self._head, self._ready
+        if head is not None and size == _FRAME and not self._packets:
+            ahead = (timestamp - head) & 0xFFFFFFFF
+            if ahead == _FRAME * len(ready) and ahead < _FAR:  # the next one, which is the rule
+                ready.append(payload)
+                self._late_run = 0
+                self._suspect = None
+                end = (timestamp + _FRAME) & 0xFFFFFFFF
+                if 0 < (end - self._end) & 0xFFFFFFFF < 0x80000000:
+                    self._end = end
+                return
+        if ready:
+            self._spill()
         if head is None:
             self._begin(timestamp)
         elif (timestamp - head) & 0xFFFFFFFF >= _FAR:
@@ -165,23 +221,45 @@ class JitterBuffer:
                 self._patience = min(2 * self._patience, 1500)
                 self._slack, self._pulls = _MOST, 0
                 return None  # one frame later from now on
-        frame = self._packets.pop(head, None)
-        if frame is not None and len(frame) == _FRAME:
-            self._head = (head + _FRAME) & 0xFFFFFFFF
+        frame: bytes | None
+        if self._ready:
+            frame = self._ready.popleft()
+            self._head = head = (head + _FRAME) & 0xFFFFFFFF
         else:
-            if frame is not None:
-                self._packets[head] = frame
             frame = self._take()
+            head = self._gather()
         if frame is None:
             self._empty_run += 1
             if self._empty_run >= _IDLE:
                 self.reset()
             return None
         self._empty_run = 0
-        self._tighten(quiet)
+        self._pulls += 1
+        slack = ((self._end - head) & 0xFFFFFFFF) // _FRAME
+        if slack < self._slack:
+            self._slack = slack
+        if self._pulls >= self._patience or slack > _MOST + 5:
+            self._tighten(quiet)
         return frame
 
+    def _gather(self) -> int:
+        """What is whole and in a row again is ready. The head."""
+        packets, head = self._packets, self._head or 0
+        at = head
+        while packets and len(packets.get(at, b"")) == _FRAME:
+            self._ready.append(packets.pop(at))
+            at = (at + _FRAME) & 0xFFFFFFFF
+        return head
+
+    def _spill(self) -> None:
+        """What is ready goes to the others, for whatever is to be sorted in among it."""
+        at = self._head or 0
+        while self._ready:
+            self._packets[at] = self._ready.popleft()
+            at = (at + _FRAME) & 0xFFFFFFFF
+
     def _begin(self, timestamp: int) -> None:
+        self._ready.clear()
         self._packets.clear()
         self._head = timestamp
         self._end = timestamp
@@ -191,6 +269,7 @@ class JitterBuffer:
         self._slack, self._pulls = _MOST, 0
 
     def _take(self) -> bytes | None:
+        self._spill()
         head = self._head or 0
         self._head = (head + _FRAME) & 0xFFFFFFFF
         payload = self._packets.pop(head, None)
@@ -229,9 +308,6 @@ class JitterBuffer:
     def _tighten(self, quiet: bool) -> None:
         """Give back delay that was never needed."""
         slack = self.delay_frames()
-        if slack < self._slack:
-            self._slack = slack
-        self._pulls += 1
         if slack > _MOST + 5:
             for _ in range(slack - _START):
                 self._take()

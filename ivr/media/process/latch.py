@@ -21,11 +21,16 @@ _CANDIDATES = 8
 
 
 class Latch(Protocol):
-    """Who the far end is. ``source`` is where to send to, None for nowhere; ``latched`` whom we hear."""
+    """Who the far end is. ``source`` is where to send to, None for nowhere; ``latched`` whom we hear.
+
+    ``usual``: the far end in the clear, once it is ``latched``: of what comes from there with ``ssrc``, to note
+    ``heard_at`` is all that ``admit`` would do."""
 
     source: Address | None
     latched: Address | None
+    usual: Address | None
     ssrc: int
+    heard_at: float
 
     def aim(self, signalled: Address | None, sip_host: str = "") -> bool: ...
     def far_end(self, host: str) -> bool: ...
@@ -40,7 +45,9 @@ class KeyLatch:
     def __init__(self) -> None:
         self.source: Address | None = None
         self.latched: Address | None = None
+        self.usual: Address | None = None
         self.ssrc = 0
+        self.heard_at = 0.0
 
     def aim(self, signalled: Address | None, sip_host: str = "") -> bool:
         """Descriptions name no address that matters; whoever is behind may be another."""
@@ -62,16 +69,32 @@ class SourceLatch:
     ``authentic``: what is to be admitted has been opened with the far end's key: who has it is the far end, from the
     first packet on, but for a copy of an old one. ``ready``: False while there are no keys yet to send with."""
 
+    __slots__ = (
+        "_candidates",
+        "_former",
+        "_hosts",
+        "_sequence",
+        "authentic",
+        "heard_at",
+        "latched",
+        "ready",
+        "signalled",
+        "source",
+        "ssrc",
+        "usual",
+    )
+
     def __init__(self) -> None:
         self.authentic = False
         self.ready = True
         self.source: Address | None = None
         self.signalled: Address | None = None
         self.latched: Address | None = None
+        self.usual: Address | None = None
         self.ssrc = 0
+        self.heard_at = 0.0
         self._hosts: frozenset[str] = frozenset()  # that may be the far end before its address was heard
         self._former: Address | None = None
-        self._heard_at = 0.0
         self._sequence = 0  # the newest of what was authentic
         self._candidates: dict[Address, tuple[int, int, int]] = {}  # ssrc, next sequence, packets
 
@@ -87,6 +110,7 @@ class SourceLatch:
 
     def _point(self) -> None:
         self.source = (self.latched or self.signalled) if self.ready else None
+        self.usual = None if self.authentic else self.latched
 
     def aim(self, signalled: Address | None, sip_host: str = "") -> bool:
         """A (new) description, whose SIP came from ``sip_host``; whether it names another address: then all starts
@@ -114,12 +138,12 @@ class SourceLatch:
         """Whether a packet (already of a negotiated payload type) belongs to the far end's stream."""
         if self.authentic:
             if ssrc != self.ssrc or sequence_ahead(sequence, self._sequence) > 0:
-                self.ssrc, self._sequence, self._heard_at = ssrc, sequence, now
+                self.ssrc, self._sequence, self.heard_at = ssrc, sequence, now
                 if address != self.latched:
                     self.meet(address)
             return True
         if address == self.latched and ssrc == self.ssrc:
-            self._heard_at = now
+            self.heard_at = now
             return True
         needed = self._needed(address, now)
         if not needed:
@@ -134,7 +158,7 @@ class SourceLatch:
             self._candidates[address] = (ssrc, (sequence + 1) & 0xFFFF, count)
             return False
         self._candidates.clear()
-        self.ssrc, self._heard_at = ssrc, now
+        self.ssrc, self.heard_at = ssrc, now
         self.meet(address)
         return True
 
@@ -148,4 +172,4 @@ class SourceLatch:
             return 0
         if self.latched is None:
             return _FORMER if address == self._former else _UNKNOWN
-        return _TAKEOVER if now - self._heard_at >= _SILENT_S else 0
+        return _TAKEOVER if now - self.heard_at >= _SILENT_S else 0

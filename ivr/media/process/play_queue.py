@@ -59,12 +59,28 @@ class PlayQueue:
 
     ``next`` moves on by 20 ms; ``payload`` or ``signal`` then give these 20 ms."""
 
+    __slots__ = (
+        "_coder",
+        "_done",
+        "_filling",
+        "_index",
+        "_payloads",
+        "_recording",
+        "_running",
+        "_tail",
+        "_tracks",
+        "power",
+    )
+
     def __init__(self, done: Done) -> None:
         self._done = done
         self._tracks: deque[_Track] = deque()
         self._tail: Samples | None = None
         self._recording: Recording | None = None
         self._index = 0
+        self._running: _Track | None = None  # in the midst of its first recording, so that ``next`` need not ask
+        self._payloads: list[bytes] | None = None  # of the recording
+        self._coder: Coder | None = None  # ... in its codec
         self._filling = SILENCE  # what to play where no recording is
         self.power = 0.0  # of what is played in these 20 ms
 
@@ -86,6 +102,15 @@ class PlayQueue:
 
     def next(self) -> bool:
         """Whether there is something to play in this tick."""
+        track, recording = self._running, self._recording
+        if track is not None and recording is not None:
+            index = self._index = track.index
+            track.index = index = index + 1
+            track.played += FRAME_S
+            if index + 1 == recording.frames:
+                self._running = None
+            self.power = recording.powers[index - 1]
+            return True
         self.power = 0.0
         if self._tail is not None:
             self._recording, self._filling, self._tail = None, self._tail, None
@@ -106,21 +131,28 @@ class PlayQueue:
     def payload(self, coder: Coder) -> bytes:
         """These 20 ms in ``coder``'s codec, mostly ready-made."""
         recording = self._recording
-        if recording is not None and coder.stateless:
-            return recording.payloads(coder)[self._index]
-        return coder.encode(self.signal())
+        if recording is None or not coder.stateless:
+            return coder.encode(self.signal())
+        payloads = self._payloads
+        if payloads is None or coder is not self._coder:
+            self._coder = coder
+            payloads = self._payloads = recording.payloads(coder)
+        return payloads[self._index]
 
     def signal(self) -> Samples:
         """These 20 ms as samples."""
         return self._filling if self._recording is None else self._recording.samples(self._index)
 
     def _step(self, track: _Track) -> None:
-        recording = self._recording = track.recordings[0]
+        recording = track.recordings[0]
+        if recording is not self._recording:
+            self._recording, self._payloads = recording, None
         index = self._index = track.index
         self.power = recording.powers[index]
         track.index += 1
         if track.index < recording.frames:
             track.played += FRAME_S
+            self._running = track if track.index + 1 < recording.frames else None
             return
         track.recordings.popleft()
         track.played += recording.seconds - index * FRAME_S
@@ -131,6 +163,7 @@ class PlayQueue:
     def _cut(self, victims: Sequence[_Track]) -> None:
         if not victims:
             return
+        self._running = None
         first = self._tracks[0]
         if first in victims and first.index and first.recordings:
             tail = SILENCE.copy()

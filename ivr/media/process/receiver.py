@@ -18,7 +18,9 @@ from ivr.media.process.echo import EchoGuard
 from ivr.media.process.jitter import HISTORY, LONGEST, JitterBuffer, PayloadClock, conceal, resumed
 from ivr.media.process.latch import Address, Latch, SourceLatch
 from ivr.media.process.rtcp import Reception
-from ivr.media.process.rtp import Packet, parse
+from ivr.media.process.rtp import HEADER, VERSION, Packet, parse
+from ivr.media.process.run import Run
+from ivr.media.process.voice_gate import VoiceGate
 
 OnKey: TypeAlias = Callable[[KeyChange, DigitSource], None]  # what changed; "rtp" or "tone"
 # A packet of the stream, its timestamp in payload bytes (None: nothing that could be sent on), the time.
@@ -26,70 +28,59 @@ Onward: TypeAlias = Callable[[Packet, int | None, float], None]
 
 Speech: TypeAlias = Sequence[tuple[float, bytes]]  # time of the first sample, 20 ms of PCM
 PRE_ROLL = 15  # frames, 300 ms: the first consonant is already over when the energy rises
+_ECHOES = (1 << PRE_ROLL) - 1
 
 _COMFORT_NOISE = (13, 19)  # RFC 3389, and the number it had before (RFC 3551 reserves it)
 _DYNAMIC = 96  # the first payload type that stands for anything
 _EVENT_SIZE = 4
 _SAME_PRESS_S = 0.25  # between the end of a tone and the event of the same press, which cut it short
 
-_RISE = 10 ** (7 / 10)  # above the noise floor
-_FAINTEST = 10 ** (-54 / 10)  # of full scale; quieter than any telephone voice
-_OPENING = 2  # loud frames of the last three
-_HANGOVER = 60  # frames, 1.2 s: longer than the longest endpointing pause behind it
 _ONSET = 5  # frames before the gate opens that may be a soft beginning, though they are no louder than an echo
 _TALKING = 8  # frames that may be as soft between two loud ones of somebody who talks over a prompt
-_BLOCK = 25  # frames, 0.5 s
-_BLOCKS = 6  # the noise floor is the quietest moment of the last 3 s
-
-
-class VoiceGate:
-    """Power of each frame in (``power``), open or shut out. The floor follows the quietest recent moments."""
-
-    def __init__(self) -> None:
-        self.open = False
-        self.quiet = True  # the last frame was no louder than the noise
-        self.floor = _FAINTEST
-        self._smooth = -1.0  # nothing yet
-        self._minimum = 1.0
-        self._count = 0
-        self._blocks: deque[float] = deque(maxlen=_BLOCKS)
-        self._loud = 0  # bits, the newest lowest
-        self._left = 0
-
-    def frame(self, power: float, *, echo: bool = False) -> bool:
-        """Whether this frame is to pass; ``echo``: it may be that of a prompt, which opens no gate.
-
-        The first True comes after up to PRE_ROLL frames worth replaying."""
-        smooth = self._smooth = power if self._smooth < 0.0 else 0.5 * (self._smooth + power)
-        if smooth < self._minimum:
-            self._minimum = smooth
-            if smooth < self.floor:
-                self.floor = smooth
-        self._count += 1
-        if self._count >= _BLOCK:
-            self._blocks.append(self._minimum)
-            self.floor = min(self._blocks)
-            self._minimum, self._count = 1.0, 0
-        loud = power > _FAINTEST and power > self.floor * _RISE and not echo
-        self.quiet = not loud
-        recent = self._loud = (self._loud << 1 | loud) & 0b111
-        if recent and recent.bit_count() >= _OPENING:
-            self.open = True
-            self._left = _HANGOVER
-        elif self._left:
-            self._left -= 1
-            self.open = self._left > 0
-        return self.open
 
 
 class Receiver:
     """What the far end sends. After ``tick``, ``payload`` and ``signal`` hold this tick's 20 ms, None for nothing."""
 
+    __slots__ = (
+        "_accepted",
+        "_at",
+        "_clock",
+        "_echo",
+        "_echoed",
+        "_events",
+        "_events_type",
+        "_from",
+        "_gate",
+        "_history",
+        "_lost",
+        "_on_key",
+        "_payload_type",
+        "_pre_roll",
+        "_preferences",
+        "_reception",
+        "_run",
+        "_tone",
+        "_tones",
+        "_voiced",
+        "coder",
+        "concealed_ms",
+        "heard_at",
+        "jitter",
+        "latch",
+        "listening",
+        "onward",
+        "payload",
+        "power",
+        "signal",
+    )
+
     def __init__(
         self, preferences: Sequence[str], on_key: OnKey, latch: Latch | None = None, echo: EchoGuard | None = None
     ) -> None:
         self.latch = latch or SourceLatch()
-        self.reception = Reception()
+        self._reception = Reception()
+        self._run = Run()
         self.jitter = JitterBuffer()
         self.coder: Coder | None = None
         self.payload: bytes | None = None
@@ -113,7 +104,8 @@ class Receiver:
         self._gate = VoiceGate()
         self._echo = echo or EchoGuard()
         self._voiced = 0  # ticks since the last one that wasn't echo
-        self._pre_roll: deque[tuple[Samples, bool]] = deque(maxlen=PRE_ROLL)  # and whether it may be echo
+        self._pre_roll: deque[Samples] = deque(maxlen=PRE_ROLL)
+        self._echoed = 0  # which of them may be echo: bits, the newest lowest
         self._history: deque[Samples] = deque([SILENCE] * (HISTORY // FRAME), maxlen=HISTORY // FRAME)
         self._lost = 0
 
@@ -124,6 +116,7 @@ class Receiver:
 
     def aim(self, remote: MediaDescription, now: float) -> None:
         """Take what ``remote`` describes from now on."""
+        self._end_run()
         accepted = description.receivable(remote, self._preferences)
         if accepted != self._accepted:
             self._accepted, self._payload_type = accepted, -1
@@ -135,15 +128,35 @@ class Receiver:
 
     def datagram(self, data: bytes, address: Address, now: float) -> None:
         """One UDP packet of the RTP port; what is no part of the stream is forgotten."""
+        run, latch = self._run, self.latch
+        if len(data) == run.size:
+            first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
+            if (
+                sequence == run.number
+                and timestamp == run.timestamp
+                and second == self._payload_type
+                and first == VERSION
+                and ssrc == run.ssrc
+                and address == latch.usual
+            ):
+                self.heard_at = latch.heard_at = now
+                run.goes_on(sequence, timestamp, now)
+                payload = data[HEADER.size :]
+                self.jitter.push(timestamp, payload)
+                if self.onward is not None:
+                    self.onward(Packet(second, False, sequence, timestamp, ssrc, payload), timestamp, now)
+                return
+        if run.size:
+            self._end_run()
         packet = parse(data)
         if packet is None or packet.payload_type not in self._accepted:
             self._beside(packet, address, now)
             return
         payload_type, _, sequence, timestamp, ssrc, payload = packet
-        if not self.latch.admit(address, ssrc, sequence, now):
+        if not latch.admit(address, ssrc, sequence, now):
             return
         self.heard_at = now
-        reception = self.reception
+        reception = self._reception
         if ssrc != reception.ssrc or address != self._from:
             self._begin(ssrc, sequence, address)
         if payload_type != self._payload_type:
@@ -156,8 +169,21 @@ class Receiver:
             self.jitter.reset()
         reception.packet(sequence, placed, now)
         self.jitter.push(placed, payload)
+        newest = payload and sequence == reception.highest & 0xFFFF
+        if newest and address == self._from == latch.usual and self._clock.even(sequence):
+            run.begin(reception, sequence, timestamp, len(data))
         if self.onward is not None:
             self.onward(packet, placed if payload else None, now)
+
+    @property
+    def reception(self) -> Reception:
+        """What came so far."""
+        self._run.settle(self._reception, self._clock)
+        return self._reception
+
+    def _end_run(self) -> None:
+        self._run.settle(self._reception, self._clock)
+        self._run.size = 0
 
     def _beside(self, packet: Packet | None, address: Address, now: float) -> None:
         """What is no audio: events, comfort noise, keep-alives (RFC 6263). Of the far end, all are signs of life."""
@@ -171,7 +197,7 @@ class Receiver:
         event = kind == self._events_type or (kind >= _DYNAMIC and len(payload) == _EVENT_SIZE)
         if not event and kind not in _COMFORT_NOISE:
             return
-        reception = self.reception
+        reception = self._reception
         if address == latch.latched and ssrc != latch.ssrc:
             if not event:
                 return
@@ -197,7 +223,7 @@ class Receiver:
                 self._on_key(change, "rtp")  # a key that nobody will say is up
             self._events = EventReceiver()
         self._from = address
-        self.reception.begin(ssrc, sequence)
+        self._reception.begin(ssrc, sequence)
         self._clock = PayloadClock()
         self.jitter.reset()
 
@@ -279,7 +305,7 @@ class Receiver:
         at, echo = 0.0, False
         if listening:
             at = self._time(now)
-            echo = self._echo.heard(heard, gate.floor)
+            echo = self._echo.audible > 0 and self._echo.heard(heard, gate.floor)
         self._at = at
         is_open = gate.frame(heard, echo=echo)
         self._voiced = self._voiced + 1 if gate.quiet else 0
@@ -290,7 +316,8 @@ class Receiver:
         elif self._tones is not None and self._tones.pressed:
             signal = SILENCE  # a key is no speech
         if not (is_open and listening):
-            self._pre_roll.append((signal, echo))
+            self._pre_roll.append(signal)
+            self._echoed = (self._echoed << 1 | echo) & _ECHOES
             return ()
         return self._passed(signal, at, echo=echo)
 
@@ -299,9 +326,10 @@ class Receiver:
         frames: list[tuple[float, bytes]] = []
         if self._pre_roll:
             count = len(self._pre_roll)
-            for i, (frame, echoed) in enumerate(self._pre_roll):
-                kept = SILENCE if echoed and count - i > _ONSET else frame
-                frames.append((at - (count - i) * FRAME_S, kept.tobytes()))
+            for before, frame in zip(range(count, 0, -1), self._pre_roll, strict=True):
+                echoed = self._echoed >> (before - 1) & 1
+                kept = SILENCE if echoed and before > _ONSET else frame
+                frames.append((at - before * FRAME_S, kept.tobytes()))
             self._pre_roll.clear()
         frames.append((at, (SILENCE if echo and self._voiced > _TALKING else signal).tobytes()))
         return frames

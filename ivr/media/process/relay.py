@@ -34,6 +34,20 @@ class Relay:
     ``active``: packets are sent on instead of the tick's; ``fresh``: one was since the last tick; ``newest``: the last
     one that was placed goes before all others."""
 
+    __slots__ = (
+        "_frames",
+        "_missing",
+        "_newest",
+        "_oldest",
+        "_patient_until",
+        "_sequence_shift",
+        "_ssrc",
+        "_timestamp_shift",
+        "active",
+        "fresh",
+        "newest",
+    )
+
     def __init__(self) -> None:
         self.active = False
         self.fresh = False

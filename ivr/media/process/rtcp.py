@@ -17,13 +17,26 @@ _NTP_EPOCH = 2208988800  # 1900 to 1970, seconds
 class Reception:
     """Counts of one incoming stream (RFC 3550 appendix A.3 and A.8). Jitter is kept in RTP clock ticks (8 kHz)."""
 
+    __slots__ = (
+        "_expected_at_report",
+        "_lost_before",
+        "_received_at_report",
+        "_received_before",
+        "first",
+        "highest",
+        "jitter",
+        "received",
+        "ssrc",
+        "transit",
+    )
+
     def __init__(self) -> None:
         self.ssrc = 0
         self.received = 0
         self.jitter = 0.0
         self.first = 0  # extended sequence number, as the next
         self.highest = 0
-        self._transit: float | None = None
+        self.transit: float | None = None  # of the last packet: arrival less timestamp, in clock ticks
         self._lost_before = 0  # streams that this one replaced
         self._received_before = 0
         self._expected_at_report = 0
@@ -36,7 +49,7 @@ class Reception:
         self.ssrc = ssrc
         self.received = 0
         self.first = self.highest = 0x10000 + sequence
-        self._transit = None
+        self.transit = None
         self._expected_at_report = self._received_at_report = 0
 
     def packet(self, sequence: int, timestamp: int, at: float) -> None:
@@ -44,11 +57,17 @@ class Reception:
         self.received += 1
         self.advance(sequence)
         transit = at * 8000.0 - timestamp
-        if self._transit is not None:
-            change = transit - self._transit
+        if self.transit is not None:
+            change = transit - self.transit
             if -8000.0 < change < 8000.0:  # a jump of the far clock is no jitter
                 self.jitter += (abs(change) - self.jitter) / 16.0
-        self._transit = transit
+        self.transit = transit
+
+    def went_on(self, count: int, transit: float, jitter: float) -> None:
+        """So many packets came, each the next one, with these as their last figures."""
+        self.received += count
+        self.highest += count
+        self.transit, self.jitter = transit, jitter
 
     def advance(self, sequence: int) -> None:
         """A packet whose timestamp says nothing about jitter (telephone-events repeat theirs)."""

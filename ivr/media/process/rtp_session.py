@@ -14,7 +14,7 @@ from ivr.media.clip import LegStats
 from ivr.media.description import MediaDescription, Resumption, expects_audio, host_for, negotiate
 from ivr.media.process import rtcp
 from ivr.media.process.dtmf_event import KeyChange
-from ivr.media.process.echo import EchoGuard
+from ivr.media.process.echo import AUDIBLE, EchoGuard
 from ivr.media.process.latch import Address
 from ivr.media.process.mixing import Mix, Voice
 from ivr.media.process.receiver import Receiver
@@ -66,6 +66,7 @@ class RtpSession:
         "tap",
         "transport",
         "voice",
+        "watch_at",
     )
 
     def __init__(
@@ -94,12 +95,13 @@ class RtpSession:
         self.dropped_frames = 0
         self.dropped_tap_frames = 0
         self.failed_packets = 0
-        self.sender = Sender(transport.send, self._done, processes)
+        self.sender = Sender(transport, self._done, processes)
         self._echo = EchoGuard()
         self.receiver = Receiver(preferences, self._key, transport.latch, self._echo)
         self._preferences = preferences
         self._hosts = hosts
         self._timeout_s = timeout_s
+        self.watch_at = 0.0  # there is nothing to ``watch`` before
         self._timed_out = False
         self._aimed_at = 0.0
         self._heard = False  # anything at all of the far end
@@ -117,6 +119,7 @@ class RtpSession:
 
     def aim(self, remote: MediaDescription | None, now: float) -> MediaDescription:
         """(Re)negotiate; our description. Raises NoCommonCodec, and then nothing has changed."""
+        self.watch_at = 0.0
         local = negotiate(remote, self._preferences, host_for(remote, self._hosts), self.transport.port)
         if remote is not None:
             self._note_suite()
@@ -133,12 +136,14 @@ class RtpSession:
 
     def readers(self) -> list[tuple[socket.socket, Reader]]:
         """Its sockets, and what is to be called when one of them has something."""
-        return self.transport.readers(self._rtp, self._rtcp, self._connected)
+        return self.transport.readers(self.receiver.datagram, self._rtcp, self._connected)
 
     def send(self, now: float) -> None:
         """This tick's packet, from whatever there is to send."""
         self.sender.tick(self.receiver.latch.source, self.voice, now)
-        self._echo.played(self.sender.power)
+        power, echo = self.sender.power, self._echo
+        if power > AUDIBLE or echo.audible:
+            echo.played(power)
 
     def watch(self, now: float) -> None:
         """After the tick's urgent work: RTCP, and whether the far end still sends."""
@@ -164,6 +169,8 @@ class RtpSession:
             self._tell(Kind.TIMEOUT, self.number, wire.pack(silent))
         if self._heard:
             self._due_at = min(self._report_at, self.receiver.heard_at + self._timeout_s)
+            if transport.protection is None:
+                self.watch_at = self._due_at
 
     def resumption(self) -> Resumption:
         """What another process that has the same ports would go on with now."""
@@ -191,9 +198,6 @@ class RtpSession:
     def _tell_keyed(self, resumption: Resumption) -> None:
         self._keyed = resumption
         self._tell(Kind.KEYED, self.number, wire.pack(wire.resumption(resumption)))
-
-    def _rtp(self, data: bytes, source: Address, now: float) -> None:
-        self.receiver.datagram(data, source, now)
 
     def _rtcp(self, data: bytes, source: Address, now: float) -> None:
         """An RTCP packet has arrived; of strangers it is ignored."""
@@ -310,6 +314,7 @@ class RtpSession:
     def _connected(self, state: str, why: str, now: float) -> None:
         self.receiver.heard_at = now  # silence counts from here
         self._timed_out = False
+        self.watch_at = 0.0
         self._tell(Kind.CONNECTED, self.number, wire.pack([state, why]))
 
     def _done(self, token: int, completed: bool, played_s: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from random import getrandbits
-from typing import TypeAlias
+from typing import Protocol
 
 from ivr.media.description import MediaDescription, held, preferred
 from ivr.media.process.codec import FRAME, SILENCE, Coder, Samples, coder, faded, mixed
@@ -20,13 +20,40 @@ from ivr.media.process.rtp import HEADER, MARKER, VERSION, Packet
 
 _TONE_S = 0.1
 
-Send: TypeAlias = Callable[[bytes, Address], object]  # an RTP packet on its way; raises OSError
+
+class Port(Protocol):
+    """Where packets leave: RTP's transport."""
+
+    @property
+    def send(self) -> Callable[[bytes, Address], object]:
+        """An RTP packet on its way; raises OSError."""
 
 
 class Sender:
     """What we send. Sequence numbers and timestamps go on for ever, whatever the source of the audio."""
 
-    def __init__(self, send: Send, done: Done, processes: int = 0) -> None:
+    __slots__ = (
+        "_events",
+        "_events_type",
+        "_keys",
+        "_marker",
+        "_payload_type",
+        "_port",
+        "_sequence",
+        "_tones",
+        "coder",
+        "gaps",
+        "held",
+        "octets",
+        "packets",
+        "power",
+        "queue",
+        "relay",
+        "ssrc",
+        "timestamp",
+    )
+
+    def __init__(self, port: Port, done: Done, processes: int = 0) -> None:
         """``processes``: how many sent to the far end before this one: by the same key, no SSRC may serve two."""
         self.queue = PlayQueue(done)
         self.gaps = Gaps()
@@ -38,12 +65,13 @@ class Sender:
         self.power = 0.0  # of the prompt in this tick
         self.coder: Coder | None = None
         self.relay = Relay()
-        self._send = send
+        self._port = port
         self._sequence = getrandbits(15)  # a loss at the beginning must hide no turn from SRTP (RFC 4568 section 6.4)
         self._payload_type = 0
         self._events_type: int | None = None
         self._events = EventSender()
         self._tones: deque[Samples] = deque()
+        self._keys = False  # to be sent, as either
         self._marker = MARKER
 
     def aim(self, remote: MediaDescription, preferences: tuple[str, ...]) -> None:
@@ -57,6 +85,7 @@ class Sender:
 
     def press(self, key: str) -> None:
         """Send one short press, as an event where the far end takes those, else as tones."""
+        self._keys = True
         if self._events_type is not None:
             self._events.press(key)
         else:
@@ -64,6 +93,7 @@ class Sender:
 
     def hold_key(self, key: str, *, audible: bool) -> None:
         """A key goes down on the other leg; ``audible``: its tones come along in the audio anyway."""
+        self._keys = True
         if self._events_type is not None:
             self._events.hold(key)
         elif not audible:
@@ -106,7 +136,7 @@ class Sender:
     @property
     def _busy(self) -> bool:
         """Whether there is something of our own to send."""
-        return bool(self.queue or self._events.busy or self._tones)
+        return bool(self.queue or self._keys)
 
     def tick(self, target: Address | None, voice: Voice | None, now: float) -> None:
         """Send this tick's packet to ``target``; ``voice`` is what is heard of other legs."""
@@ -129,22 +159,22 @@ class Sender:
             self._marker = MARKER
             self.gaps.pause()
             return
-        payload_type, marker = self._payload_type, self._marker
-        event = self._events.next(timestamp) if self._events.busy else None
+        event = self._events.next(timestamp) if self._keys and self._events.busy else None
         if event is not None and self._events_type is not None:
             payload, timestamp = event.payload, event.timestamp
-            payload_type = self._events_type
-            marker = MARKER if event.marker else 0
+            kind = self._events_type | (MARKER if event.marker else 0)
         else:
             payload = self._audio(self.coder, voice)
-            self._marker = 0
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        if self._packet(payload_type | marker, self._sequence, timestamp, payload, target):
+            kind, self._marker = self._payload_type | self._marker, 0
+        if self._keys:
+            self._keys = self._events.busy or bool(self._tones)
+        sequence = self._sequence = (self._sequence + 1) & 0xFFFF
+        if self._packet(kind, sequence, timestamp, payload, target):
             self.gaps.sent(now)
 
     def _packet(self, kind: int, sequence: int, timestamp: int, payload: bytes, target: Address) -> bool:
         try:
-            self._send(HEADER.pack(VERSION, kind, sequence, timestamp, self.ssrc) + payload, target)
+            self._port.send(HEADER.pack(VERSION, kind, sequence, timestamp, self.ssrc) + payload, target)
         except OSError:  # no route, or the socket's buffer is full: as lost as on the network
             return False
         self.packets += 1
@@ -152,19 +182,18 @@ class Sender:
         return True
 
     def _audio(self, coder: Coder, voice: Voice | None) -> bytes:
-        if self._tones:
+        if self._keys and self._tones:
             return coder.encode(self._tones.popleft())
         queue = self.queue
+        heard = None if voice is None else voice.signal
         if queue.next():
             self.power = queue.power
-            if voice is not None and voice.signal is not None:
-                return coder.encode(mixed(queue.signal(), voice.signal))
-            return queue.payload(coder)
-        if voice is not None and voice.signal is not None:
+            return queue.payload(coder) if heard is None else coder.encode(mixed(queue.signal(), heard))
+        if voice is not None and heard is not None:
             if voice.payload is not None and voice.coder is not None and voice.coder.name == coder.name:
                 self._follow(voice)
                 return voice.payload
-            return coder.encode(voice.signal)
+            return coder.encode(heard)
         return coder.silence or coder.encode(SILENCE)
 
     def _follow(self, voice: Voice | None) -> None:

@@ -20,12 +20,14 @@ from ivr.workers.frames import Life
 
 
 class Sessions:
-    """``mixes``: whose far ends hear several others. ``readers``: by file number, whose socket it is and what reads it.
+    """``joined``: some far ends hear others; ``mixes``: whose hear several. ``readers``: by file number, whose socket
+    it is and what reads it.
 
     What goes wrong with one ends that one, and the line is told."""
 
     def __init__(self, poll: select.epoll, outbox: Outbox) -> None:
         self.mixes: list[tuple[RtpSession, Mix]] = []
+        self.joined = False
         self.readers: dict[int, tuple[RtpSession, Reader]] = {}
         self._poll = poll
         self._outbox = outbox
@@ -85,6 +87,7 @@ class Sessions:
             self._outbox.put(Kind.BROKEN, session.number, wire.pack(f"{type(error).__name__}: {error}"))
 
     def find_mixes(self) -> None:
+        self.joined = any(session.hears for session in self)
         self.mixes = [(session, session.voice) for session in self if isinstance(session.voice, Mix)]
 
     def hand_on(self, session: RtpSession, chunks: list[Chunk]) -> None:

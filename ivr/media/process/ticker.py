@@ -6,9 +6,11 @@ import gc
 import select
 import socket
 import time
+from collections import defaultdict
+from typing import TypeAlias
 
 from ivr.media import wire
-from ivr.media.process.codec import FRAME, FRAME_S, coder, powers
+from ivr.media.process.codec import FRAME, FRAME_S, Coder, Samples, powers
 from ivr.media.process.dtmf_tone import two_tones
 from ivr.media.process.mixing import Mix, sum_up
 from ivr.media.process.orders import Orders
@@ -26,6 +28,9 @@ _BATCH_S = 0.0015
 _RELAYED_S = 1.0  # since the last packet that was sent on: the relay may be over
 _COLLECT_TICKS = 1500
 _REPORT_TICKS = 250  # 5 s
+
+Waiting: TypeAlias = defaultdict[Coder | None, list[RtpSession]]  # for their frames to be decoded
+Decoded: TypeAlias = tuple[RtpSession, Samples, float, bool]  # a frame, its power, whether it may be a key's
 
 
 class MediaProcess:
@@ -93,59 +98,81 @@ class MediaProcess:
 
     def _tick(self, due: float) -> None:
         sessions = list(self._sessions)
-        self._receive([session for session in sessions if session.hearers])
-        if self._sessions.mixes:
-            self._mix(self._sessions.mixes)
+        waiting: Waiting = defaultdict(list)
+        heard = [session for session in sessions if session.hearers]
+        if heard:
+            self._take_heard(heard, waiting)
+            if self._sessions.mixes:
+                self._mix(self._sessions.mixes)
+            waiting.clear()
         clock = time.monotonic
+        missed = heard  # of whom there is nothing to decode now
+        # A leg's parts are far from each other in memory: what is to be done with them is done while they are near.
         for session in sessions:
             try:
                 session.send(clock())
+                if not session.hearers:
+                    receiver = session.receiver
+                    if receiver.tick():
+                        waiting[receiver.coder].append(session)
+                    else:
+                        missed.append(session)
             except Exception as error:  # a fault in one leg ends that leg
                 self._sessions.end(session, error)
-        self._receive([session for session in sessions if not session.hearers])
         now = clock()
-        for session in sessions:
+        for coder, together in waiting.items():
+            for session, signal, level, two in self._decoded(coder, together):
+                try:
+                    session.receiver.decoded(signal, level, two_tones=two)
+                    self._hear(session, now, due)
+                except Exception as error:
+                    self._sessions.end(session, error)
+        for session in missed:
             try:
-                frames = session.receiver.speech(now)
-                if frames:
-                    session.dropped_frames += self._outbox.speech(session.number, frames)
-                if session.tap is not None:
-                    self._sessions.hand_on(session, session.tap.tick(session.receiver, session.sender.coder, due))
-                session.watch(now)
+                self._hear(session, now, due)
             except Exception as error:
                 self._sessions.end(session, error)
         self._outbox.flush()
 
-    def _receive(self, sessions: list[RtpSession]) -> None:
-        """The next frame of every leg; those of one codec are decoded in one go, which saves half the work."""
-        waiting: dict[str, list[RtpSession]] = {}
+    def _take_heard(self, sessions: list[RtpSession], waiting: Waiting) -> None:
+        """Those whom others hear come first: what came of them is passed on in the same tick."""
         for session in sessions:
-            receiver = session.receiver
             try:
-                if receiver.tick() and receiver.coder is not None:
-                    waiting.setdefault(receiver.coder.name, []).append(session)
+                if session.receiver.tick():
+                    waiting[session.receiver.coder].append(session)
             except Exception as error:
                 self._sessions.end(session, error)
-        for name, together in waiting.items():
-            try:
-                self._decode(name, together)
-            except Exception:  # one leg's payload spoils it for all: find out whose
-                for session in together:
-                    try:
-                        self._decode(name, [session])
-                    except Exception as error:
-                        self._sessions.end(session, error)
+        for coder, together in waiting.items():
+            for session, signal, level, two in self._decoded(coder, together):
+                try:
+                    session.receiver.decoded(signal, level, two_tones=two)
+                except Exception as error:
+                    self._sessions.end(session, error)
 
-    def _decode(self, name: str, together: list[RtpSession]) -> None:
-        payloads = b"".join([session.receiver.payload or b"" for session in together])
-        frames = coder(name).decode(payloads).reshape(len(together), FRAME)
-        levels = powers(frames)
-        tonal = two_tones(frames, levels)
-        for session, signal, level, two in zip(together, frames, levels.tolist(), tonal, strict=True):
-            try:
-                session.receiver.decoded(signal, level, two_tones=two)
-            except Exception as error:
-                self._sessions.end(session, error)
+    def _hear(self, session: RtpSession, now: float, due: float) -> None:
+        """What came of a leg's far end in this tick, to whom it is for."""
+        receiver = session.receiver
+        frames = receiver.speech(now)
+        if frames:
+            session.dropped_frames += self._outbox.speech(session.number, frames)
+        if session.tap is not None:
+            self._sessions.hand_on(session, session.tap.tick(receiver, session.sender.coder, due))
+        if now >= session.watch_at:
+            session.watch(now)
+
+    def _decoded(self, coder: Coder | None, together: list[RtpSession]) -> list[Decoded]:
+        """All frames of one codec in one go, which saves half the work."""
+        assert coder is not None
+        try:
+            return _decode(coder, together)
+        except Exception:  # one leg's payload spoils it for all: find out whose
+            found: list[Decoded] = []
+            for session in together:
+                try:
+                    found += _decode(coder, [session])
+                except Exception as error:
+                    self._sessions.end(session, error)
+            return found
 
     def _mix(self, mixes: list[tuple[RtpSession, Mix]]) -> None:
         try:
@@ -160,7 +187,7 @@ class MediaProcess:
     def _look(self, timeout: float | None) -> None:
         """Take what has arrived: packets, and what the line wants."""
         now = time.monotonic()
-        reader_of = self._sessions.readers.get
+        reader_of, relayed = self._sessions.readers.get, self._sessions.joined
         for number, _ in self._poll.poll(timeout):
             reader = reader_of(number)
             if reader is None:
@@ -170,7 +197,7 @@ class MediaProcess:
             session, read = reader
             try:
                 read(now)
-                if session.relaying:
+                if relayed and session.relaying:
                     self._relayed_at = now
             except Exception as error:  # a packet that nobody thought of costs itself
                 session.failed_packets += 1
@@ -188,6 +215,13 @@ class MediaProcess:
         self._open = bool(data)
         for kind, leg, body in self._splitter.feed(data):
             self._orders.obey(kind, leg, body)
+
+
+def _decode(coder: Coder, together: list[RtpSession]) -> list[Decoded]:
+    payloads = b"".join([session.receiver.payload or b"" for session in together])
+    frames = coder.decode(payloads).reshape(len(together), FRAME)
+    levels = powers(frames)
+    return list(zip(together, frames, levels.tolist(), two_tones(frames, levels), strict=True))
 
 
 def serve(control: socket.socket) -> None:

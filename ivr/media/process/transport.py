@@ -12,6 +12,7 @@ from ivr.media.process.srtp import Protection
 
 Taker: TypeAlias = Callable[[bytes, Address, float], None]  # a packet in the clear, where it came from, when
 Change: TypeAlias = Callable[[Literal["up", "closed", "failed"], str, float], None]  # ``events.Connected``, and when
+Sending: TypeAlias = Callable[[bytes, Address], object]  # a packet, where to
 Reader: TypeAlias = Callable[[float], None]  # to be called, with the time, when its socket has something
 
 _ONCE = range(1)
@@ -46,7 +47,10 @@ class Transport(Protocol):
         """Every socket, and what reads it: its packets go to ``rtp`` and ``rtcp``; a connection made or ended is told
         to ``changed``."""
 
-    def send(self, packet: bytes, target: Address, /) -> object: ...
+    @property
+    def send(self) -> Sending:
+        """Another one whenever the protection is."""
+
     def send_rtcp(self, packet: bytes, target: Address, /) -> object: ...
     def aim(self, theirs: Keying | None, now: float) -> Keying | None:
         """What the far end's description says of keys; what ours is to say. Raises ValueError for keys that are
@@ -66,19 +70,34 @@ class Transport(Protocol):
         """``elsewhere``: another process goes on at the same port, and the far end is told nothing."""
 
 
+def forgotten(data: bytes, address: Address, now: float) -> None:
+    """Takes what nobody is there for."""
+
+
 class UdpPort:
-    """A bound socket that is never waited for. IPv4 through an IPv6 socket is named as descriptions name it."""
+    """A bound socket that is never waited for. IPv4 through an IPv6 socket is named as descriptions name it.
+
+    ``take``: who is told of each datagram."""
+
+    __slots__ = (
+        "_read_at",
+        "_v6",
+        "number",
+        "send",
+        "socket",
+        "take",
+    )
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
         self.number: int = sock.getsockname()[1]
         self._v6 = sock.family == socket.AF_INET6
         self._read_at = 0.0
-        self.send: Callable[[bytes, Address], object] = self._send if self._v6 else sock.sendto
+        self.take: Taker = forgotten
+        self.send: Sending = self._send if self._v6 else sock.sendto
 
-    def read(self, take: Taker, now: float) -> None:
-        """``take`` what has arrived. One datagram a time is the rule; a sender that outruns it is drained, within
-        bounds."""
+    def read(self, now: float) -> None:
+        """What has arrived. One datagram a time is the rule; a sender that outruns it is drained, within bounds."""
         hasty, self._read_at = now - self._read_at < _FLOOD_S, now
         for _ in _OFTEN if hasty else _ONCE:
             try:
@@ -88,7 +107,7 @@ class UdpPort:
             if self._v6:
                 host, port, _, scope = address
                 address = f"{host}%{scope}" if scope else host.removeprefix(_MAPPED), port
-            take(data, address, now)
+            self.take(data, address, now)
 
     def _send(self, data: bytes, target: Address) -> None:
         host, port = target

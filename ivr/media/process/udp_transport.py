@@ -12,7 +12,7 @@ from ivr.media.process.dtls_srtp import Association, Identities, Identity
 from ivr.media.process.latch import Address, Latch, SourceLatch
 from ivr.media.process.rtcp import plausible
 from ivr.media.process.srtp import Protection, Srtp
-from ivr.media.process.transport import Change, Reader, Taker, UdpPort
+from ivr.media.process.transport import Change, Reader, Sending, Taker, UdpPort, forgotten
 
 _CONNECT_S = 15.0
 
@@ -29,6 +29,32 @@ class _Handshake:
 class UdpTransport:
     """For whoever the latch takes for the far end: by addresses in the clear, else by who has the keys."""
 
+    __slots__ = (
+        "_changed",
+        "_control",
+        "_given_up_at",
+        "_handshakes",
+        "_identities",
+        "_identity",
+        "_latch",
+        "_mux",
+        "_ours",
+        "_refused",
+        "_renewing",
+        "_rtcp",
+        "_rtp",
+        "_stream",
+        "_take_rtcp",
+        "_take_rtp",
+        "_theirs",
+        "_told",
+        "agreement",
+        "latch",
+        "port",
+        "protection",
+        "send",
+    )
+
     def __init__(
         self, rtp: socket.socket, rtcp: socket.socket, identities: Identities, resumed: Resumption | None = None
     ) -> None:
@@ -37,6 +63,7 @@ class UdpTransport:
         self.latch: Latch = self._latch
         self._rtp, self._rtcp = UdpPort(rtp), UdpPort(rtcp)
         self.port = self._rtp.number
+        self.send: Sending = self._rtp.send  # RTP; raises OSError
         self.protection: Protection | None = None
         self._control: Protection | None = None  # of what comes on RTCP's port
         self._identities = identities
@@ -77,14 +104,15 @@ class UdpTransport:
     def readers(self, rtp: Taker, rtcp: Taker, changed: Change) -> list[tuple[socket.socket, Reader]]:
         """One for each port."""
         self._take_rtp, self._take_rtcp, self._changed = rtp, rtcp, changed
+        self._direct()
+        return [(self._rtp.socket, self._rtp.read), (self._rtcp.socket, self._rtcp.read)]
 
-        def read_rtp(now: float) -> None:
-            self._rtp.read(rtp if self.protection is None else self.sealed, now)
-
-        def read_rtcp(now: float) -> None:
-            self._rtcp.read(rtcp if self._control is None else self._sealed_rtcp, now)
-
-        return [(self._rtp.socket, read_rtp), (self._rtcp.socket, read_rtcp)]
+    def _direct(self) -> None:
+        """What comes and goes in the clear goes straight from and to the ports: it is most of it."""
+        rtp, rtcp = self._take_rtp or forgotten, self._take_rtcp or forgotten
+        self._rtp.take = rtp if self.protection is None else self.sealed
+        self._rtcp.take = rtcp if self._control is None else self._sealed_rtcp
+        self.send = self._rtp.send if self.protection is None else self._seal
 
     def _sealed_rtcp(self, data: bytes, address: Address, now: float) -> None:
         self.sealed(data, address, now, control=True)
@@ -107,10 +135,9 @@ class UdpTransport:
             if packet is not None and self._take_rtp is not None:
                 self._take_rtp(packet, address, now)
 
-    def send(self, packet: bytes, target: Address, /) -> None:
-        """RTP. Raises OSError."""
-        protection = self.protection
-        self._rtp.send(packet if protection is None else protection.seal(packet), target)
+    def _seal(self, packet: bytes, target: Address, /) -> None:
+        if self.protection is not None:
+            self._rtp.send(self.protection.seal(packet), target)
 
     def send_rtcp(self, packet: bytes, target: Address, /) -> None:
         """RTCP; beside RTP where the far end takes it there. Raises OSError."""
@@ -167,14 +194,15 @@ class UdpTransport:
         for sock in self.sockets:
             sock.close()
         # Whom it told hold it: what OpenSSL has of it must not wait for a collection of such circles.
-        self._protect(None, None)
         self._take_rtp = self._take_rtcp = self._changed = None
+        self._protect(None, None)
 
     def _protect(self, protection: Protection | None, control: Protection | None, mux: bool = False) -> None:
         self._refused = self.refused
         self.protection, self._control = protection, control
         self._handshakes, self._renewing = [], False
         self._mux = mux
+        self._direct()
 
     def _key(self, keys: Sdes) -> None:
         if isinstance(self.protection, Srtp):

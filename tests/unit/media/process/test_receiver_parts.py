@@ -9,7 +9,7 @@ from ivr.media.process import codec
 from ivr.media.process.codec import FRAME, RATE, Samples, clipped
 from ivr.media.process.jitter import HISTORY, LONGEST, conceal, pitch_lag, resumed
 from ivr.media.process.latch import SourceLatch
-from ivr.media.process.receiver import VoiceGate
+from ivr.media.process.voice_gate import VoiceGate
 
 
 def noise(frames: int, level_db: float, seed: int = 1) -> Samples:
