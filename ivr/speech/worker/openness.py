@@ -22,8 +22,10 @@ BEGUN_S = 0.8
 DIGITS_S = 0.8  # people group long numbers
 _BRIEF = 2  # words or fewer are easily misheard from the beginning of something longer
 _NOISY_DB = 25.0  # signal to noise
-_SLIGHT_S, _SLIGHT_IN_NOISE_S = (0.2, 0.2), (0.45, 0.33)  # of speech, in one word and in two
-_SCANT_S = 0.17  # no "yes" is as short
+_SLIGHT_S = 0.2  # of speech, in a "yes"; and in noise, where any word or two are meant
+_SLIGHT_IN_NOISE_S = (0.45, 0.33)
+_SCANT_S = 0.17  # no "yes" is as short,
+_STOPS = ("p", "t", "k")  # but what ends in one of these is: "yep"
 _ALIKE = 70.0  # 0..100: a rest of a sentence, as it may be written by a recogniser that doesn't know what came before
 _CONTRADICTED = 65.0  # 0..100: what was accepted, and something else was written
 _SATISFIED = 80.0  # 0..100: what is in doubt, and yet its words are those that were written, to the last one
@@ -69,14 +71,18 @@ class Openness:
     def _slight(self, text: str, measured: Measured) -> bool:
         """Whether so little was heard that it may be the beginning of something else: "Give ..." is taken for "yes", as
         surely as that is, "I ..." for "all right"; in noise longer words, and for others, too."""
-        noisy = 0.0 < measured.snr_db < _NOISY_DB
-        limits = _SLIGHT_IN_NOISE_S if noisy else _SLIGHT_S if text in self._assents else ()
-        count = text.count(" ") + 1
-        return count <= len(limits) and 0.0 < measured.speech_s < limits[count - 1]
+        limit, count = _SLIGHT_S if self._drawn(text) else 0.0, text.count(" ") + 1
+        if 0.0 < measured.snr_db < _NOISY_DB and count <= len(_SLIGHT_IN_NOISE_S):
+            limit = _SLIGHT_IN_NOISE_S[count - 1]
+        return 0.0 < measured.speech_s < limit
 
     def scant(self, text: str, measured: Measured) -> bool:
         """Whether it was taken for a "yes", and is too short for one."""
-        return " " not in text and text in self._assents and 0.0 < measured.speech_s < _SCANT_S
+        return self._drawn(text) and 0.0 < measured.speech_s < _SCANT_S
+
+    def _drawn(self, text: str) -> bool:
+        """Whether it is a "yes" that takes some time to say."""
+        return text in self._assents and not text.endswith(_STOPS)
 
     def _silence_s(self, recognition: Recognition, best: Hypothesis | None, hangover_s: float) -> float:
         said = bare_words(recognition.transcript)

@@ -13,7 +13,7 @@ TOP, REMOVE, NEXT, YES, NO, BYE, PLACE = range(7)
 GRAMMAR = SpeechGrammar(
     "g",
     "en-US",
-    ("what's next", "what is next", "yes", "yes please", "no", "no what's next", "no thanks", "bye"),
+    ("what's next", "what is next", "yes", "yes please", "yep", "no", "no what's next", "no thanks", "bye"),
     templates=(
         ("move", "{title}", "to", "the", "top"),
         ("move", "{title}", "to", "the", "top", "of", "my", "queue"),
@@ -26,7 +26,7 @@ GRAMMAR = SpeechGrammar(
         ("title", ("alien", "aliens", "the godfather", "the godfather part two")),
         ("position", ("two", "twenty two")),
     ),
-    means=(NEXT, NEXT, YES, YES, NO, NEXT, BYE, BYE, TOP, TOP, PLACE, PLACE, REMOVE, REMOVE),
+    means=(NEXT, NEXT, YES, YES, YES, NO, NEXT, BYE, BYE, TOP, TOP, PLACE, PLACE, REMOVE, REMOVE),
 )
 
 
@@ -112,6 +112,7 @@ def test_silence(recognition: Recognition, silence_s: float) -> None:
     [
         (heard("yes"), 40.0, 0.24, EARLY_S),
         (heard("yes"), 40.0, 0.18, OPEN_S),  # "Give ..."
+        (heard("yep"), 40.0, 0.18, EARLY_S),  # which is short
         (heard("yes"), 18.0, 0.24, OPEN_S),  # "Add ...", in noise
         (heard("yes"), 18.0, 0.48, EARLY_S),
         (heard("yes"), 0.0, 0.0, EARLY_S),  # nothing was measured
@@ -139,6 +140,7 @@ def test_only_a_yes_is_too_short_to_be_one() -> None:
     assert not openness.scant("yes", Measured())
     assert not openness.scant("bye", Measured(-20.0, 40.0, 120.0, 0.12))
     assert not openness.scant("no", Measured(-20.0, 40.0, 120.0, 0.12))
+    assert not openness.scant("yep", Measured(-20.0, 40.0, 120.0, 0.15)), "which is as short as that"
 
 
 def test_a_flow_that_asks_for_less_silence_gets_it() -> None:
