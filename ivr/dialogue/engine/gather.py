@@ -23,6 +23,7 @@ from ivr.dialogue.engine.next import STAY, Anew, Ask, Broken, Gather, Mode, Next
 from ivr.dialogue.engine.requests import open_questions, request_entries
 from ivr.dialogue.understanding.grammar import Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
+from ivr.dialogue.understanding.shades import SOFT_YES
 from ivr.dialogue.understanding.slots import Slot
 
 YES_NO_KEYS = {"1": 0, "2": 1}
@@ -159,8 +160,10 @@ def yes_or_no(
 
     def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:
         intent = reading.meaning.intent
-        if intent not in ("yes", "no") or (intent == "yes" and not reading.sure):
+        if intent not in ("yes", "no"):
             return NoMatch(gather)
+        if intent == "yes" and not reading.sure:
+            return NoMatch(gather, shade=SOFT_YES if reading.inferred else "")
         return decided(call, gather, intent == "yes")
 
     def picked(call: Conversation, gather: Gather, index: int) -> Next:

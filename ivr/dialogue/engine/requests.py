@@ -17,9 +17,11 @@ from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.phrases import Template
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.understanding.concepts import negated
 from ivr.dialogue.understanding.grammar import INSTEAD, REQUEST, Meaning, Reading, slot_name, slot_names
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.n_best import words_of
+from ivr.dialogue.understanding.shades import SOFT_YES
 from ivr.record import Decided
 
 RANK = 2  # what answers the question that was asked goes first
@@ -133,13 +135,15 @@ def serve(call: Conversation, gather: Gather, *readings: Reading) -> Next:
     requests = tuple(_plain(reading) for reading in readings)
     said, spoken = words_of(call.said, call.language), words_for(call.language)
     first = said[0] if said else ""
-    yes = Reading(Meaning("yes"), readings[0].text, readings[0].confidence, readings[0].sure)
+    yes = replace(readings[0], meaning=Meaning("yes"), doubtful=frozenset(), lacks=False)
     denied = kind == INSTEAD[:-1] or first in spoken.denials
     if gather.mode == Mode.CONFIRM and not denied and _same(call, requests[0]):
+        if readings[0].inferred and negated(said, call.language):  # "don't take it off"
+            return Answer(gather, replace(yes, meaning=Meaning("no")))
         return Answer(gather, yes)
     if first in spoken.assents and gather.mode in _TAKEN_WITH_YES:
         if not yes.sure:
-            return NoMatch(gather)
+            return NoMatch(gather, shade=SOFT_YES if yes.inferred else "")
         call.requests = requests
         return Answer(gather, yes)
     call.outbox.record(Decided("set_aside", str(gather.mode), {"intent": requests[0].meaning.intent}))

@@ -34,6 +34,7 @@ from ivr.dialogue.understanding.out_of_vocabulary import unknown_title
 from ivr.dialogue.understanding.range_slots import BOUNDED
 from ivr.dialogue.understanding.second_ear import SECOND
 from ivr.dialogue.understanding.shades import SOFT_NO, shade_of
+from ivr.dialogue.understanding.slot_filling import answered
 from ivr.events import Cause, Recognition
 from ivr.record import Keyed, Understood
 
@@ -51,7 +52,11 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
     if gather.mode == Mode.QUESTION:
         found = undenied(found, before.denied if before is not None else ())
         call.attempt = attempt(call.here, recognition, found, gather.grammar, before)
+    words = words_of(recognition.transcript, call.language)
+    if gather.mode == Mode.QUESTION:
+        found = answered(found, words, call.state.ask, gather.grammar, call.words.risks)
     if gather.mode in (Mode.CONFIRM, Mode.CONSENT):
+        found = confirmation.answered(call, found, words)
         found = confirmation.settled(call, found)
     _record(call, gather, recognition, found)
     found = risk_question.single(call, risk_question.undeclined(call, found))
@@ -61,7 +66,7 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
         return upset
     if (bounds := _out_of_bounds(call, gather, recognition, found)) is not None:
         return _no_such(call, gather, Entered("", (), bounds))
-    shade = shade_of(words_of(recognition.transcript, call.language), gather.grammar)
+    shade = shade_of(words, gather.grammar)
     if shade and (best is None or found.how in ("likeness", "inference")):  # no more than a guess
         no = Reading(Meaning("no"), recognition.transcript, 0.9)
         return answer(call, gather, no) if shade == SOFT_NO else NoMatch(gather, shade=shade)

@@ -57,6 +57,11 @@ def _day_forms(day: int, month: str) -> tuple[str, ...]:
     return f"{month} {nth}", f"{month} the {nth}", f"the {nth} of {month}", f"{month} {_cardinal(day)}"
 
 
+def _more_day_forms(day: int, month: str) -> tuple[str, ...]:
+    nth = _ordinal(day)
+    return f"{nth} of {month}", f"{nth} {month}", f"{_cardinal(day)} {month}", f"the {nth} day of {month}"
+
+
 def _years(year: int) -> Iterator[str]:
     century, rest = divmod(year, 100)
     if 2000 <= year < 2010:
@@ -102,6 +107,7 @@ ENGLISH = read_language(
     teens=dict(_teens()),
     date=lambda weekday, day, month: f"{weekday.capitalize()}, {month.capitalize()} {_ordinal(day)}",
     day_forms=_day_forms,
+    more_day_forms=_more_day_forms,
     before_noun=_cardinal,
     years=_years,
     clock={"hour": _hour, "said": _time},

@@ -38,6 +38,10 @@ def _no_forms(n: int) -> tuple[str, ...]:
     return ()
 
 
+def _no_day_forms(day: int, month: str) -> tuple[str, ...]:
+    return ()
+
+
 def words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
@@ -151,6 +155,7 @@ class Language:
     teens: Mapping[str, str] = field(default_factory=dict)  # numbers that a telephone blurs: thirteen, thirty
     date: Callable[[str, int, str], str]
     day_forms: Callable[[int, str], Iterable[str]]
+    more_day_forms: Callable[[int, str], Iterable[str]] = _no_day_forms  # which no recogniser expects
     before_noun: Callable[[int], str]
     sound: Callable[[str], str] = str
     # numbers
@@ -174,6 +179,9 @@ class Language:
     )  # "days", "weeks", "months": in so many; "a_week", "two_days", "next_month", …: said in one; "week_from",
     # "weeks_from", "day_after", …: from the day in braces
     day_of_month_forms: tuple[str, ...] = ()  # "the fifth"
+    next_month_forms: tuple[str, ...] = ()  # "the fifth of next month"
+    day_leads: WordSet = frozenset()  # "on", before a day
+    awaiting: WordSet = frozenset()  # shortly before a day that something waits for: "until", "not before"
     month_days: Callable[[int], str] | None = None  # how such a day is said; None: by its ordinal
     holidays: Mapping[str, str] = field(default_factory=dict)  # a name, and when it is (see ``calendar``)
     past_forms: Mapping[str, tuple[str, ...]] = field(
@@ -216,6 +224,7 @@ class Language:
     )  # of a yes, of a no, and what is "undecided" between them
     homophones: Mapping[str, str] = field(default_factory=dict)  # "to" is "two", after one of
     places: WordSet = frozenset()  # "number"
+    toward: WordSet = frozenset()  # before a place that something goes to
     landmarks: WordSet = frozenset()  # a title after one of these is what another comes before or after
     sequels: Phrase = ()  # before a sequel's number: "part two"
     wishes: WordSet = frozenset()  # with which somebody asks for something

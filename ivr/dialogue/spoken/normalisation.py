@@ -272,8 +272,22 @@ def _next_numbered(number: int, today: date) -> date:
 
 @lru_cache(maxsize=16)
 def dates_heard(today: date, language: str) -> dict[str, date]:
-    """``date_forms`` with comparable keys."""
-    return {" ".join(fold(form, language)): day for form, day in date_forms(today, language).items()}
+    """``date_forms`` with comparable keys, and forms that are understood where no recogniser expects them."""
+    known = {" ".join(fold(form, language)): day for form, day in date_forms(today, language).items()}
+    for form, day in _rarer_dates(today, words_for(language)):
+        known.setdefault(" ".join(fold(form, language)), day)
+    return known
+
+
+def _rarer_dates(today: date, spoken: Language) -> Iterator[tuple[str, date]]:
+    for month, name in enumerate(spoken.months, 1):
+        for number in range(1, 32):
+            if (found := next_on(month, number, today)) is not None:
+                yield from ((form, found) for form in spoken.more_day_forms(number, name))
+    following = month_ahead(today.replace(day=1), 1)
+    for number in range(1, last_of_month(following).day + 1):
+        said = (spoken.month_days or spoken.ordinal)(number)
+        yield from ((form.format(said), following.replace(day=number)) for form in spoken.next_month_forms)
 
 
 # -- saying things --------------------------------------------------------------------------------------------

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ivr.dialogue.flows.phrases import Variant
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import number_of
 from ivr.dialogue.understanding.classifier import IntentClassifier
 from ivr.dialogue.understanding.concepts import negated
-from ivr.dialogue.understanding.grammar import SlotValue
+from ivr.dialogue.understanding.grammar import ANSWER, Interpretation, Meaning, Reading, SlotValue
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.paraphrase import LANDMARKS, Found, titles_in, values_at
+from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.slots import ChoiceSlot, DateSlot, NumberSlot, TitleSlot
 from ivr.dialogue.understanding.training import sentence
 
 SAID_EXACTLY = 0.975
+LIKE_ENOUGH = 0.5  # the likeness with a phrase of a value from which a sentence may answer with it
 NEAREST_BY = 0.06  # the margin by which a value is told in other words
 
 
@@ -71,13 +73,16 @@ def filling(
     classifier: IntentClassifier,
 ) -> tuple[Variant, dict[str, SlotValue]] | None:
     """The template whose slots the sentence fills best, and their values; None where none fits."""
-    ordered = list(titles)
+    ordered = _once(titles)
     if len(ordered) == 2 and _landmark_first(words, ordered, grammar):
         ordered.reverse()  # "after vertigo I want casablanca"
+    elsewhere = bool(ordered) and _goes_to_place(others, words, grammar)
     best: tuple[tuple[int, int], Variant, dict[str, SlotValue]] | None = None
     for names, variant in here.shapes.items():
         wanted = [name for name in names if isinstance(grammar.slots.get(name), TitleSlot)]
         if len(wanted) != len(ordered) or any(n not in t.values for n, t in zip(wanted, ordered, strict=True)):
+            continue
+        if elsewhere and not any(isinstance(grammar.slots.get(name), NumberSlot) for name in names):
             continue
         slots = {name: title.values[name] for name, title in zip(wanted, ordered, strict=True)}
         if len({value.value for value in slots.values()}) < len(slots):
@@ -105,13 +110,39 @@ def _value(
     here: LearnedIntent, name: str, others: Sequence[Found], words: Sequence[str], grammar: StateGrammar
 ) -> SlotValue | None:
     """The last value for the slot. A day counts where what a phrase or an answer has before it is said: "until Friday",
-    not "leaving on Friday"."""
+    "again on Friday", not "leaving on Friday"."""
+    leads = words_for(grammar.language).day_leads
     for each in reversed(others):
         if name in each.values:
-            day = isinstance(grammar.slots.get(name), DateSlot)
-            if not day or (each.start and words[each.start - 1] in here.before.get(name, ())):
+            start = each.start - (each.start > 0 and words[each.start - 1] in leads)
+            before = here.before.get(name, set()) - leads
+            if not isinstance(grammar.slots.get(name), DateSlot) or (start and words[start - 1] in before):
                 return each.values[name]
     return None
+
+
+def _once(titles: Sequence[Found]) -> list[Found]:
+    """Each title where it is named first: "A where B is, and B where A is" is about two."""
+    found: dict[frozenset[tuple[str, object]], Found] = {}
+    for title in titles:
+        found.setdefault(frozenset((name, value.value) for name, value in title.values.items()), title)
+    return list(found.values())
+
+
+def _goes_to_place(others: Sequence[Found], words: Sequence[str], grammar: StateGrammar) -> bool:
+    """Whether a place is named that something goes to: "down to number six", "the fourth one", not "for the second
+    time". Then what has no place isn't meant."""
+    spoken = words_for(grammar.language)
+    small = spoken.places | spoken.function_words | spoken.articles
+    for each in others:
+        if not any(isinstance(grammar.slots.get(n), NumberSlot) and v.value != 1 for n, v in each.values.items()):
+            continue
+        before = [word for word in words[: each.start] if word not in spoken.places and word not in spoken.articles]
+        ends = each.end == len(words) or words[each.end] in small
+        nth = number_of(words[each.start : each.end], grammar.language) is None
+        if ends and (nth or (before and before[-1] in spoken.toward)):
+            return True
+    return False
 
 
 def partial_filling(
@@ -120,7 +151,7 @@ def partial_filling(
     """The template of which the sentence has most of the slots, where the way on asks for the others."""
     best: tuple[Variant, dict[str, SlotValue]] | None = None
     for names, variant in here.shapes.items():
-        left, slots = list(titles), {}
+        left, slots = _once(titles), {}
         for name in names:
             if isinstance(grammar.slots.get(name), TitleSlot):
                 if left and name in left[0].values:
@@ -145,9 +176,15 @@ def _landmark_first(words: Sequence[str], titles: Sequence[Found], grammar: Stat
 
 
 def _nearest(
-    slot: ChoiceSlot, words: Sequence[str], titles: Sequence[Found], grammar: StateGrammar, classifier: IntentClassifier
+    slot: ChoiceSlot,
+    words: Sequence[str],
+    titles: Sequence[Found],
+    grammar: StateGrammar,
+    classifier: IntentClassifier,
+    enough: float = 0.0,
 ) -> SlotValue | None:
-    """A value told in other words ("has a crack in it"); None without a clear margin: then the flow asks."""
+    """A value told in other words ("has a crack in it"); None without a clear margin: then the flow asks. ``enough``:
+    how like one of its phrases it must be."""
     forms = slot.forms()
     text = sentence(words, [(t.start, t.end) for t in titles], grammar.language, grammar.concepts).text
     scores: dict[str | int | bool | float, list[float]] = {}
@@ -155,6 +192,8 @@ def _nearest(
         scores.setdefault(value.value, []).append(score)
     means = sorted(((sum(top) / len(top), value) for value, s in scores.items() if (top := sorted(s)[-3:])), key=_first)
     if len(means) < 2 or means[-1][0] - means[-2][0] <= NEAREST_BY:
+        return None
+    if max(scores[means[-1][1]]) < enough:
         return None
     return next(each for each in forms.values if each.value == means[-1][1])
 
@@ -164,10 +203,60 @@ def _first(pair: tuple[float, object]) -> float:
 
 
 def bare_value(words: Sequence[str], name: str, grammar: StateGrammar) -> SlotValue | None:
-    """The only value of a sentence that denies nothing, where a value is asked for."""
+    """The only value of a sentence that denies nothing, where a value is asked for; a choice also in other words, and
+    of several days the one that is waited for, whatever is denied ("nothing before Friday")."""
+    slot = grammar.slots.get(name)
+    if isinstance(slot, ChoiceSlot) and slot.type == "choice":
+        return _chosen(slot, words, name, grammar)
     spotted = [*titles_in(words, grammar), *other_values(words, (), grammar)]
     found = [each for each in spotted if name in each.values and each.score >= 0.9]
+    awaited = [each for each in found if isinstance(slot, DateSlot) and _awaited(each, words, grammar)]
+    if len(awaited) == 1:
+        return awaited[0].values[name]
     if len(found) != 1:
         return None
     outside = [word for at, word in enumerate(words) if not found[0].start <= at < found[0].end]
     return None if negated(outside, grammar.language) else found[0].values[name]
+
+
+def _awaited(day: Found, words: Sequence[str], grammar: StateGrammar) -> bool:
+    spoken = words_for(grammar.language)
+    small = (grammar.concepts.empty | spoken.articles | spoken.day_leads) - spoken.awaiting
+    before = [word for word in words[: day.start] if word not in small]
+    return bool(before) and before[-1] in spoken.awaiting
+
+
+def _chosen(slot: ChoiceSlot, words: Sequence[str], name: str, grammar: StateGrammar) -> SlotValue | None:
+    """What a whole phrase says, else what the sentence is like."""
+    phrased = {
+        fill.value.value: fill.value
+        for start in range(len(words))
+        for fill in slot.fills(words, start)
+        if fill.end - start > 1 and fill.sure
+    }
+    if phrased:
+        return next(iter(phrased.values())) if len(phrased) == 1 else None
+    if grammar.classifier is not None:
+        return _nearest(slot, words, (), grammar, grammar.classifier, LIKE_ENOUGH)
+    told = {value.value: value for each in other_values(words, (), grammar) if (value := each.values.get(name))}
+    return next(iter(told.values())) if len(told) == 1 and not negated(words, grammar.language) else None
+
+
+def answered(
+    found: Interpretation, words: Sequence[str], name: str, grammar: StateGrammar, risks: RiskWords
+) -> Interpretation:
+    """What is like an answer to a question for a day, or for one of a few values ("it was due last week"), is that: a
+    risk without a word of one was inferred from the mood alone, among classes that have no place for such a sentence."""
+    best, rival, slot = found.best, found.rival, grammar.slots.get(name)
+    if best is None or not isinstance(slot, DateSlot | ChoiceSlot) or slot.type == "boolean":
+        return found
+    doubted = best if best.risk else rival
+    if doubted is None or not doubted.risk or not doubted.inferred or risks.hinted(words, grammar) is not None:
+        return found
+    if best.meaning.intent == ANSWER:
+        return Interpretation(best, how=found.how)
+    value = bare_value(words, name, grammar) if isinstance(slot, ChoiceSlot) else None
+    if value is None:
+        return found
+    answer = Reading.guess(Meaning(ANSWER, {name: value}), " ".join(words), best.confidence)
+    return Interpretation(replace(answer, inferred=True), how=found.how)

@@ -32,6 +32,7 @@ from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
 from ivr.events import Term
 
 LAST_ORDINAL = 20  # up to where a recogniser expects ordinals for a number
+MOST_DAY_WORDS = 7  # "the day after the twenty first of May"
 UNBOUNDED = 99  # how far numbers without a maximum are expected in speech
 
 
@@ -142,10 +143,13 @@ class NumberSlot:
                 yield Fill(end, counted(n, self.language, self.type == "ordinal"))
 
     def _number(self, words: Sequence[str]) -> int | None:
-        """A number is also said by its ordinal: "three", "third", "third one"."""
+        """A number is also said by its ordinal: "three", "third", "the third one"."""
         if self.type == "number" and (n := number_of(words, self.language)) is not None:
             return n
-        if len(words) > 1 and words[-1] in words_for(self.language).ones:
+        spoken = words_for(self.language)
+        if len(words) > 1 and words[0] in spoken.articles:
+            words = words[1:]
+        if len(words) > 1 and words[-1] in spoken.ones:
             words = words[:-1]
         return ordinal_of(words, self.language)
 
@@ -197,8 +201,12 @@ class DateSlot:
 
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
         known = dates_heard(self.today, self.language)
-        for end in range(min(len(words), start + 7), start, -1):
-            if (day := known.get(" ".join(words[start:end]))) is not None:
+        led = words[start] in words_for(self.language).day_leads  # "on | the tenth of June" is not "on the tenth"
+        for end in range(min(len(words), start + MOST_DAY_WORDS + led), start, -1):
+            day = known.get(" ".join(words[start:end]))
+            if day is None and led:
+                day = known.get(" ".join(words[start + 1 : end]))
+            if day is not None:
                 yield Fill(end, dated(day, self.language))
 
     def forms(self) -> Forms:

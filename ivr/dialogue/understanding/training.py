@@ -14,7 +14,7 @@ from ivr.dialogue.spoken.date_spans import Span, span_words
 from ivr.dialogue.spoken.durations import duration_words
 from ivr.dialogue.spoken.everyday import everyday
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.spoken.normalisation import digit_words, fold, money_words, number_words, ordinal_words
+from ivr.dialogue.spoken.normalisation import digit_words, fold, money_words, number_words, ordinal_forms, ordinal_words
 from ivr.dialogue.understanding.classifier import NONE, Example, Sentence, TrainingSet
 from ivr.dialogue.understanding.concepts import Concepts, without_politeness
 from ivr.dialogue.understanding.grammar import RISK, UNIVERSALS, slot_name
@@ -140,7 +140,7 @@ def _samples(words: Wordings, flow: str, name: str, spec: VariableSpec) -> Seque
         case "number":
             return (number_words(5, language), number_words(2, language))
         case "ordinal":
-            return (ordinal_words(3, language), ordinal_words(2, language))
+            return (ordinal_words(3, language), ordinal_forms(2, language)[-1])  # "tercero", "segunda"
         case "digits":
             return (digit_words("123", language),)
         case "phone":

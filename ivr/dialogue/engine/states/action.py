@@ -20,6 +20,7 @@ from ivr.dialogue.engine.states import confirmation
 from ivr.dialogue.flows.signature import NOT_VERIFIED, ActionSignature
 from ivr.dialogue.flows.wording import MASK, masking
 from ivr.dialogue.understanding.grammar import Meaning, Reading
+from ivr.dialogue.understanding.shades import SOFT_YES
 from ivr.events import RECORDED
 from ivr.record import Decided
 
@@ -151,8 +152,8 @@ def _confirmed(call: Conversation, gather: Gather, reading: Reading) -> Next:
         return confirmation.declined(call, reading)
     if not reading.sure and gather.mode == Mode.CONSENT:
         return _unanswered(call, gather)
-    if not reading.sure:
-        return NoMatch(gather)  # what can't be undone is not done on a guess
+    if not reading.sure:  # what can't be undone is not done on a guess
+        return NoMatch(gather, shade=SOFT_YES if reading.inferred else "")
     call.intent_doubt = False
     call.outbox.record(Decided("confirmed"))
     return perform(call)

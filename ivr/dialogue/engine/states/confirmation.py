@@ -16,7 +16,9 @@ from ivr.dialogue.engine.requests import open_questions, request_entries
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import names_in
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.understanding.grammar import Interpretation, Reading, SlotValue
+from ivr.dialogue.spoken.normalisation import fold
+from ivr.dialogue.understanding.concepts import negated
+from ivr.dialogue.understanding.grammar import Interpretation, Meaning, Reading, SlotValue
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.range_slots import BOUNDED, DateRangeSlot, HalfSpan, moved
 from ivr.record import Decided
@@ -111,6 +113,28 @@ def settled(call: Conversation, found: Interpretation) -> Interpretation:
         return found
     nearest = min(both, key=apart)
     return Interpretation(replace(nearest, doubtful=nearest.doubtful - nearest.meaning.slots.keys()), how=found.how)
+
+
+def answered(call: Conversation, found: Interpretation, words: Sequence[str]) -> Interpretation:
+    """ "Yes, cancel it" and "no, don't cancel it" answer the question whether to take something away: who says no more
+    than the line asked neither takes back what they began with nor threatens to leave."""
+    best, spoken = found.best, words_for(call.language)
+    if best is None or not words or best.meaning.slots:
+        return found
+    denied = words[0] in spoken.denials or negated(words, call.language)
+    if best.meaning.intent == "no" and words[0] in spoken.assents and not denied:
+        return _guessed("yes", found)
+    own = spoken.assents | {*spoken.denials} | spoken.negations | spoken.pointers | call.words.single_words.empty
+    own |= {word for phrase in spoken.cancels for word in fold(phrase, call.language)}
+    if not best.risk or best.sure or not own.issuperset(words) or not (denied or words[0] in spoken.assents):
+        return found
+    return _guessed("no" if denied else "yes", found)
+
+
+def _guessed(intent: str, found: Interpretation) -> Interpretation:
+    assert found.best is not None
+    reading = Reading.guess(Meaning(intent), found.best.text, found.best.confidence)
+    return Interpretation(replace(reading, inferred=True), how=found.how)
 
 
 def overrun(call: Conversation, reading: Reading | None) -> tuple[str, str] | None:

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from ivr.dialogue.spoken.normalisation import dates_heard, fold
-from ivr.dialogue.understanding.slots import NumberSlot
+from ivr.dialogue.understanding.slots import DateSlot, NumberSlot
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 from tests.unit.dialogue.talk import Talk
 from tests.unit.dialogue.understanding.test_n_best import Slots, heard, open_question
@@ -106,6 +106,35 @@ def test_numbers_take_ordinals(said: str) -> None:
     talk = Talk().say("look it up").say("Vertigo")
     assert talk.dialogue.state == "place.position"
     assert talk.say(said).performed[-1].arguments["position"] == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "language", "end"),
+    [("the third one please", "en-US", 3), ("the third", "en-US", 2), ("el tercer lugar", "es-ES", 2)],
+)
+def test_a_number_is_said_by_its_ordinal_with_its_article(said: str, language: str, end: int) -> None:
+    fill = next(NumberSlot(1, 99, language).fills(said.split(), 0))
+    assert (fill.value.value, fill.end) == (3, end)
+
+
+@pytest.mark.parametrize(
+    ("said", "language", "day"),
+    [
+        ("on the tenth of june", "en-US", "2026-06-10"),
+        ("on june tenth", "en-US", "2026-06-10"),
+        ("twelfth of may", "en-US", "2026-05-12"),
+        ("twelve may", "en-US", "2026-05-12"),
+        ("the tenth of next month", "en-US", "2026-04-10"),
+        ("el diez del mes que viene", "es-ES", "2026-04-10"),
+    ],
+)
+def test_a_day_is_taken_with_its_month(said: str, language: str, day: str) -> None:
+    fill = next(DateSlot(TUESDAY, language).fills(said.split(), 0))
+    assert (fill.value.value, fill.end) == (day, len(said.split()))
+
+
+def test_a_recogniser_expects_the_usual_days_only() -> None:
+    assert "twelfth of may" not in DateSlot(TUESDAY, "en-US").forms().said
 
 
 def test_a_recogniser_expects_ordinals_of_numbers() -> None:
