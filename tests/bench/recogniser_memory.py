@@ -74,7 +74,7 @@ def queues(asked: SpeechGrammar, count: int) -> Iterator[tuple[SpeechGrammar, li
 
 async def measured(recognitions: int, count: int, workers: int) -> bool:
     with tempfile.TemporaryDirectory() as folder:
-        grammars = [listen.grammar.speech for listen in (await states(Path(folder))).values()]
+        grammars = [listen.grammar.speech for listen in (await states(Path(folder), "last")).values()]
         audio = ROOT / "audio"
         speech = WorkerSpeechService(SpeechConfig(workers=workers, recordings=audio, cache=Path(folder)))
         await speech.start()
