@@ -82,8 +82,12 @@ def set_table(line: RunningLine, member: str) -> None:
 
 
 async def live(line: RunningLine, number: str) -> dict[str, Any] | None:
+    """The caller's call, with its transcript."""
     wanted = NumberingPlan().number(number)
-    return next((c for c in await line.calls(live=True) if c["caller"] == wanted), None)
+    call = next((c for c in await line.calls(live=True) if c["caller"] == wanted), None)
+    if call is None:
+        return None
+    return {**call, **await line.get(f"/api/calls/{call['call_id']}")}
 
 
 async def one(line: RunningLine, lane: tuple[str, str], speaker: Speaker, sentence: Sentence) -> Call:
