@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from ivr.dialogue.understanding.classifier import NONE, Confusion, Sentence, Thresholds, TrainingSet
+from ivr.dialogue.understanding.taught import Taught
 from ivr.embedding.encoder import Encoder
 from ivr.embedding.linear import Floats, chances, fitted
 
-FITTING = "2"  # raise when anything changes that a fitted classifier depends on: those kept are then made anew
+FITTING = "3"  # raise when anything changes that a fitted classifier depends on: those kept are then made anew
 HASHED = 2048
 DENSE, SPARSE = 4.0, 1.5  # how much the two halves of a row count
 ASKED_ABOUT = 0.2  # of the background, left out
@@ -57,6 +58,7 @@ class FittedClassifier:
     background: Floats
     confusions: tuple[Confusion, ...] = ()
     denying: frozenset[str] = frozenset()
+    taught: Taught = field(default_factory=lambda: Taught("", frozenset(), ()))
     _thresholds: dict[frozenset[str], Thresholds] = field(default_factory=dict)
     _likened: dict[str, Floats] = field(default_factory=dict)
 
@@ -104,7 +106,8 @@ class FittedClassifier:
         np.savez_compressed(
             out, classes=np.array(self.classes), weights=self.weights, bias=self.bias, idf=self.idf,
             sharp=np.array(self.sharp), background=self.background, confusions=notes,
-            denying=np.array(sorted(self.denying), str),
+            denying=np.array(sorted(self.denying), str), language=np.array(self.taught.language),
+            known=np.array("\n".join(sorted(self.taught.known))), runs=np.array("\n".join(self.taught.runs)),
         )  # fmt: skip
         return out.getvalue()
 
@@ -112,10 +115,12 @@ class FittedClassifier:
     def from_bytes(cls, key: str, encoder: Encoder, data: bytes) -> FittedClassifier:
         """Raises ValueError, KeyError, OSError or zipfile.BadZipFile for what ``to_bytes`` did not write."""
         with np.load(io.BytesIO(data), allow_pickle=False) as kept:
+            known, runs = (tuple(str(kept[name]).split("\n")) for name in ("known", "runs"))
+            taught = Taught(str(kept["language"]), frozenset(known), runs)
             notes = tuple(Confusion(p, i, t, float(c)) for p, i, t, c in kept["confusions"].reshape(-1, 4).tolist())
             return cls(
                 key, encoder, tuple(kept["classes"].tolist()), kept["weights"], kept["bias"], kept["idf"],
-                float(kept["sharp"]), kept["background"], notes, frozenset(kept["denying"].tolist()),
+                float(kept["sharp"]), kept["background"], notes, frozenset(kept["denying"].tolist()), taught,
             )  # fmt: skip
 
 
@@ -138,7 +143,7 @@ def fit(training: TrainingSet, encoder: Encoder) -> FittedClassifier:
     found = tuple(_confusions(training, classes, truth, linear.left_out, linear.sharp))
     return FittedClassifier(
         classifier_key(training, encoder.key), encoder, classes, linear.weights, linear.bias, idf, linear.sharp,
-        linear.left_out[truth == classes.index(NONE)], found, training.denying,
+        linear.left_out[truth == classes.index(NONE)], found, training.denying, training.taught,
     )  # fmt: skip
 
 

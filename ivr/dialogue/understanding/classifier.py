@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Protocol
 
 from ivr.dialogue.understanding.concepts import negated
+from ivr.dialogue.understanding.taught import Taught
 
 NONE = "none"  # the class of what is nothing for this line
 
@@ -46,6 +47,16 @@ class TrainingSet:
         """The intents that may be meant by a sentence that denies something ("there's no hurry with …")."""
         return frozenset(
             each.intent for each in self.examples if negated(each.sentence.text.replace("'", "").split(), self.language)
+        )
+
+    @cached_property
+    def taught(self) -> Taught:
+        """Its words."""
+        said = [(each.intent, each.sentence.text.replace("'", "").split()) for each in self.examples]
+        return Taught.of(
+            self.language,
+            (words for intent, words in said if intent != NONE),
+            (words for intent, words in said if intent == NONE),
         )
 
     @cached_property
@@ -86,6 +97,10 @@ class IntentClassifier(Protocol):
     @property
     def denying(self) -> frozenset[str]:
         """Intents of the training set that are also meant by sentences that deny."""
+
+    @property
+    def taught(self) -> Taught:
+        """The words of the training set."""
 
     @property
     def confusions(self) -> Sequence[Confusion]:

@@ -31,9 +31,12 @@ from ivr.dialogue.understanding.grammar import (
     slot_names,
 )
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar, comparable, rendered
+from ivr.dialogue.understanding.lexicon import SHORT_LIST
+from ivr.dialogue.understanding.mishearing import repaired
 from ivr.dialogue.understanding.out_of_vocabulary import said_in_part
-from ivr.dialogue.understanding.paraphrase import LACKING
+from ivr.dialogue.understanding.paraphrase import LACKING, Found
 from ivr.dialogue.understanding.slot_filling import (
+    SAID_EXACTLY,
     LearnedIntent,
     bare_value,
     filling,
@@ -41,15 +44,19 @@ from ivr.dialogue.understanding.slot_filling import (
     partial_filling,
     title_views,
 )
+from ivr.dialogue.understanding.slots import TitleSlot
 from ivr.dialogue.understanding.training import sentence
 
 OPPOSITES = (("TOP", "END"), ("UP", "DOWN"), ("TOP", "DOWN"), ("END", "UP"), ("BEFORE", "AFTER"), ("ADD", "REMOVE"))
 OPPOSED, DENIED, UNFILLED, MISFILLED = 0.1, 0.4, 0.25, 0.01  # what is left of a chance
+OWN_TITLE = 0.5  # what is left of the chance that a sentence is nothing when it names a title of the member's own
+REPAIRED = 0.75  # how much what a misheard sentence may have been weighs beside it, where they sound the same
 NEGLIGIBLE = 0.001  # chances below are not looked into
 HUMAN_AT_ONCE = 0.5  # the chance of a wish for a human at which one is got, unasked: what wishes for else is far below
 AT_ONCE = 0.5  # the chance of risks at which a whole phrase of one is taken for it, unasked
 RISK_ENOUGH = 0.35  # and at which, boosted, one is asked about without
 BOOST = 1.5  # a risk that is asked about costs less than one that is missed
+BEGUN = 0.2  # what a phrase that was begun word for word has of the likeliest meaning's chance, at least
 CLOSE, CERTAIN = 0.5, 0.75  # a second at least so likely beside the first, which is not this likely, is its rival
 DENYING = ("no", "help", "repeat", HUMAN)  # may be meant by sentences that deny
 
@@ -85,16 +92,32 @@ class Inference:
         return replace(found, lacks=self.lacks, inferred=not said)
 
 
-def inferred(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> list[Reading]:
-    """The likeliest reading; with it a close rival where there is one. [] where nothing fits well enough."""
+def inferred(
+    words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier, *, heard: bool = False
+) -> list[Reading]:
+    """The likeliest reading; with it a close rival where there is one. [] where nothing fits well enough.
+
+    ``heard``: by a recogniser, so that words may be others."""
+    found = _settled(words, ranking(words, grammar, classifier), grammar, classifier, BOOST)
+    if found or not heard:
+        return found
+    return _settled(words, heard_ranking(words, grammar, classifier), grammar, classifier, 1.0)
+
+
+def _settled(
+    words: Sequence[str],
+    ranked: Sequence[Inference],
+    grammar: StateGrammar,
+    classifier: IntentClassifier,
+    boost: float,
+) -> list[Reading]:
     known = _inferable(grammar)
-    ranked = ranking(words, grammar, classifier)
     none = next((each.chance for each in ranked if each.intent == NONE), 0.0)
     risks = [each for each in ranked if each.intent.startswith(RISK)]
     rest = [each for each in ranked if each.intent != NONE and not each.intent.startswith(RISK)]
     if risks:
         danger = sum(each.chance for each in risks)
-        rest.append(Inference(danger * BOOST, risks[0].intent))
+        rest.append(Inference(danger * boost, risks[0].intent))
         rest.sort(key=lambda each: -each.chance)
     if not rest:
         return []
@@ -103,7 +126,8 @@ def inferred(words: Sequence[str], grammar: StateGrammar, classifier: IntentClas
         return []
     if best.chance < limits.accept or best.chance < limits.odds * none:
         return []
-    if part := next((each for each in rest[:2] if each.lacks and said_in_part(words, each.intent, grammar)), None):
+    begun = (each for each in rest[:2] if each.lacks and each.chance >= BEGUN * best.chance)
+    if part := next((each for each in begun if said_in_part(words, each.intent, grammar)), None):
         return [part.reading(words, grammar)]
     found = [best.reading(words, grammar)]
     if len(rest) > 1 and rest[1].chance > CLOSE * best.chance and best.chance < CERTAIN:
@@ -142,6 +166,22 @@ def ranking(words: Sequence[str], grammar: StateGrammar, classifier: IntentClass
     return sorted(shares, key=lambda each: -each.chance)
 
 
+def heard_ranking(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> list[Inference]:
+    """The same of what a recogniser wrote: together with what its words sound like, where nobody taught them."""
+    plain = ranking(words, grammar, classifier)
+    made, like = repaired(words, grammar, classifier.taught)
+    if not like:
+        return plain
+    found: dict[str, Inference] = {}
+    for share, ranked in ((1.0 - like * REPAIRED, plain), (like * REPAIRED, ranking(made, grammar, classifier))):
+        for each in ranked:
+            other = found.get(each.intent)
+            chance = each.chance * share + (other.chance if other is not None else 0.0)
+            kept = each if other is None or (each.slots and each.chance * share > other.chance) else other
+            found[each.intent] = replace(kept, chance=chance)
+    return sorted(found.values(), key=lambda each: -each.chance)
+
+
 def _weigh(
     best: dict[str, Inference],
     words: Sequence[str],
@@ -157,11 +197,12 @@ def _weigh(
         outside = [word for at, word in enumerate(words) if not any(t.start <= at < t.end for t in titles)]
         said, denied = set(grammar.concepts.sequence(outside)), negated(outside, language)
         others = other_values(words, titles, grammar)
+        own = any(_of_a_short_list(title, words, grammar) for title in titles)
         for learned, chance in classifier.probabilities(asked, active).items():
             if chance < NEGLIGIBLE:
                 continue
             if learned == NONE:
-                found = Inference(chance, NONE)
+                found = Inference(chance * (OWN_TITLE if own else 1.0), NONE)
             else:
                 here = intents[learned]
                 chance *= clear * (OPPOSED if _opposed(here, said) else 1.0)
@@ -177,6 +218,15 @@ def _weigh(
                     found = Inference(chance, here.intent, {}, next(iter(here.shapes.values())), lacks=lacks)
             if found.intent not in best or best[found.intent].chance < found.chance:
                 best[found.intent] = found
+
+
+def _of_a_short_list(title: Found, words: Sequence[str], grammar: StateGrammar) -> bool:
+    """Whether it is one of few, the member's own perhaps, said exactly and no common word: strangers name none."""
+    if title.score < SAID_EXACTLY or grammar.concepts.carriers.issuperset(words[title.start : title.end]):
+        return False
+    slots = (grammar.slots.get(name) for name in title.values)
+    sizes = (sum(len(lex.terms) for lex in slot.vocabulary.lexicons) for slot in slots if isinstance(slot, TitleSlot))
+    return any(size <= SHORT_LIST for size in sizes)
 
 
 # -- what an outline has -------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import fold, fold_digits
+from ivr.dialogue.understanding.classifier import NONE
 from ivr.dialogue.understanding.code_slot import CodeSlot
 from ivr.dialogue.understanding.concepts import negated, without_politeness
 from ivr.dialogue.understanding.grammar import (
@@ -25,7 +26,8 @@ from ivr.dialogue.understanding.grammar import (
     distinct,
 )
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
-from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, inferred, wants_human
+from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, heard_ranking, inferred, wants_human
+from ivr.dialogue.understanding.mishearing import corroborated
 from ivr.dialogue.understanding.paraphrase import likely
 from ivr.dialogue.understanding.phone_slot import PhoneSlot
 from ivr.dialogue.understanding.range_slots import BOUNDED
@@ -37,6 +39,7 @@ from ivr.events import Accept, Cause, Hypothesis, Recognition
 CLOSE = 0.06  # confidences of hypotheses closer than this are a close call,
 CLOSE_GUESSES = 0.1  # and those of paraphrases
 _BARE = frozenset(("yes", "no"))
+_WEAK = ("nothing", "inference")
 _COUNTED = (NumberSlot, DigitSlot, PhoneSlot, CodeSlot, DateSlot, *BOUNDED)
 MOST_CHARACTERS = 600
 MOST_REPAIRED = 15  # words that may be taken back
@@ -63,7 +66,8 @@ def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) ->
         return _typed(recognition.transcript, words, grammar, risks)
     heard = readings(recognition.nbest, grammar)
     if not heard:
-        return _free(words, grammar, risks)
+        found = _free(words, grammar, risks)
+        return _corroborated(found, recognition.nbest, words, grammar) if found.how in _WEAK else found
     best = heard[0]
     if (human := next((r for r in rivals(heard) if r.human), None)) is not None:
         return Interpretation(human, how="grammar")
@@ -75,7 +79,7 @@ def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) ->
             both = danger.meaning == best.meaning and _certain(danger, words, grammar)
             certain = both or danger.meaning.intent in risks.at_once
             return Interpretation(danger if certain else danger.doubted(danger.confidence), how="risk")
-        if exact := grammar.read(words):
+        if exact := grammar.read(words) or _agreeing(_covered(words, grammar), best):
             seconded = exact[0]
             if seconded.meaning == best.meaning:
                 sure = not recognition.transcribed and _told_apart(best.meaning, grammar)  # two ears agree
@@ -83,7 +87,7 @@ def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) ->
             else:
                 return Interpretation(best, replace(seconded, sure=False), "grammar")
         elif words and grammar.classifier is not None:
-            return _compared(best, rival, inferred(words, grammar, grammar.classifier), "inference")
+            return _compared(best, rival, inferred(words, grammar, grammar.classifier, heard=True), "inference")
         elif (hint := risks.hinted(words, grammar)) is not None and hint.meaning != best.meaning:
             return Interpretation(best, hint, "risk")
         elif words:
@@ -104,6 +108,11 @@ def _compared(best: Reading, rival: Reading | None, meant: Sequence[Reading], ho
     if other.leads_out or other.confidence > best.confidence:
         return Interpretation(other, best, how)
     return Interpretation(best, other, how)
+
+
+def _agreeing(covered: Sequence[Reading], best: Reading) -> Sequence[Reading]:
+    """What a phrase has but for politeness, where it is sure and what was heard: "Yes, that's the one"."""
+    return covered if covered and covered[0].sure and covered[0].meaning == best.meaning else ()
 
 
 def _told_apart(meaning: Meaning, grammar: StateGrammar) -> bool:
@@ -147,11 +156,21 @@ def _covered(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
         fluent = tuple(word for word in words if word not in spoken.hesitations)
         bare = without_politeness(fluent, grammar.language)
         found = (grammar.read(bare) if fluent != tuple(words) else []) or _repaired(fluent, grammar)
+        found = found or _twice(fluent, grammar)
     vague = not spoken.maybes.isdisjoint(words)
     return [
         reading.doubted(0.6) if vague and reading.meaning.intent == "yes" else replace(reading, confidence=0.95)
         for reading in found
     ]
+
+
+def _twice(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
+    """A yes, or a no, said in two ways: "absolutely, do it"."""
+    for at in range(1, len(words)):
+        first, second = grammar.read(words[:at]), grammar.read(words[at:])
+        if first and second and first[0].meaning == second[0].meaning and first[0].meaning.intent in _BARE:
+            return [replace(first[0], text=" ".join(words))]
+    return []
 
 
 def _repaired(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
@@ -206,9 +225,25 @@ def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords, *, type
     if denied and (found := _covered(denied, grammar)):  # "no, what's next"
         return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
     if grammar.classifier is not None:
-        meant = inferred(words, grammar, grammar.classifier)
+        meant = inferred(words, grammar, grammar.classifier, heard=not typed)
         return Interpretation(meant[0], meant[1] if len(meant) > 1 else None, "inference") if meant else NOTHING
     return _guessed(words, denied, grammar, risks.hinted(words, grammar))
+
+
+def _corroborated(
+    found: Interpretation, nbest: Sequence[Hypothesis], words: Sequence[str], grammar: StateGrammar
+) -> Interpretation:
+    """What the recogniser heard under its grammar and would not ask about, where the free transcript speaks for it and
+    nothing else was made of that, or the same without its title."""
+    best = found.best
+    if grammar.classifier is None or not words or (best is not None and (best.meaning.slots or best.universal)):
+        return found
+    chances = {each.intent: each.chance for each in heard_ranking(words, grammar, grammar.classifier)}
+    rejected = [reading for hypothesis in nbest for reading in _of(hypothesis, grammar)]
+    reading = corroborated(rejected, words, grammar, chances, chances.get(NONE, 0.0))
+    if reading is None or (best is not None and best.meaning.intent != reading.meaning.intent):
+        return found
+    return Interpretation(reading, how="inference")
 
 
 def _guessed(

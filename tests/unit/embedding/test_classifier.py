@@ -68,6 +68,7 @@ def test_a_kept_classifier_is_the_same(encoder: Encoder, tmp_path: Path) -> None
     assert again.probabilities(said("I am freezing"), HERE) == learned.probabilities(said("I am freezing"), HERE)
     assert again.thresholds(HERE) == learned.thresholds(HERE)
     assert again.confusions == learned.confusions
+    assert (again.taught.known, again.taught.runs) == (learned.taught.known, learned.taught.runs)
 
 
 def test_a_broken_file_is_fitted_anew(encoder: Encoder, tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ YES = [
     "yeah, do it",
     "um, yes",
     "definitely",
+    "absolutely, do it",
+    "yes, sure, go ahead",
 ]
 NO = [
     "not really",
@@ -78,6 +80,7 @@ NO = [
     "no, that's not right",
     "not quite",
     "cancel it",
+    "no, not really",
 ]
 UNCLEAR = ["I guess", "I guess yes", "maybe yes", "well, perhaps", "I suppose so"]
 
@@ -85,6 +88,16 @@ UNCLEAR = ["I guess", "I guess yes", "maybe yes", "well, perhaps", "I suppose so
 @pytest.mark.parametrize("answer", YES)
 def test_a_yes(answer: str) -> None:
     assert Talk().say("remove Vertigo").say(answer).performed[-1].name == "queue.remove"
+
+
+def test_a_yes_in_doubt_is_one_where_the_transcript_has_it_but_for_politeness() -> None:
+    doubted = Hypothesis("that's the one", 0.5, None, Accept.CONFIRM)
+
+    def asked(transcript: str) -> Talk:
+        return Talk().say("remove Vertigo").heard(Recognition(Cause.SUCCESS, (doubted,), transcript))
+
+    assert asked("Well, that's the one, please.").performed[-1].name == "queue.remove"
+    assert not asked("Well, that's the sun, please.").performed
 
 
 @pytest.mark.parametrize("answer", NO)
