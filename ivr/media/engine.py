@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -105,6 +105,8 @@ class ProcessMediaEngine:
         self._last_port = 0  # that a new leg got
         self._life = 0  # how many processes were lost
         self._members: dict[int, ProcessMediaLeg] = {}  # open, being opened, or lost and waiting to be reopened
+        self._of_calls: Counter[str] = Counter()  # how many of these each call has
+        self.callers = 0  # how many of these are callers'
         self._legs: dict[int, ProcessMediaLeg] = {}  # that the process has
         self._numbers = numbers or itertools.count(1)  # of legs and clips
         self._gather = gather
@@ -135,6 +137,10 @@ class ProcessMediaEngine:
     def legs(self) -> Collection[ProcessMediaLeg]:
         """Those that are its own: open, being opened, or lost and waiting for its next life."""
         return self._members.values()
+
+    def legs_of(self, call: str) -> int:
+        """How many of its legs are that call's."""
+        return self._of_calls.get(call, 0)
 
     async def emptied(self) -> None:
         """Waits until it has no legs."""
@@ -219,7 +225,10 @@ class ProcessMediaEngine:
         """Ports for ``leg``, waiting for a restart under way: ``port`` and the next where they are free. Raises
         NoCommonCodec or MediaUnavailable."""
         number = leg.number
-        self._members[number] = leg
+        if number not in self._members:
+            self._members[number] = leg
+            self._of_calls[leg.call] += 1
+            self.callers += leg.caller
         self._empty.clear()
         await self._worker.wait_up(REPLY_S)
         remote = None if remote is None else await resolved(remote, self.versions)
@@ -263,7 +272,12 @@ class ProcessMediaEngine:
     def forget_leg(self, leg: int) -> None:
         """The leg is closed, or another process's: what still comes of it is nobody's."""
         self._legs.pop(leg, None)
-        self._members.pop(leg, None)
+        member = self._members.pop(leg, None)
+        if member is not None:
+            self.callers -= member.caller
+            self._of_calls[member.call] -= 1
+            if not self._of_calls[member.call]:
+                del self._of_calls[member.call]
         if not self._members:
             self._empty.set()
 

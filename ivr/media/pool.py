@@ -161,12 +161,9 @@ class MediaPool:
         kept: Confidential | None = None,
     ) -> ProcessMediaLeg:
         """See ``ivr.ports.MediaEngine``. A process that can't is followed by the next that may."""
-        places = [
-            Place(len(each.legs), each.healthy(), sum(other.call == (call or leg) for other in each.legs))
-            for each in self._engines
-        ]
+        places = [Place(len(each.legs), each.healthy(), each.legs_of(call or leg)) for each in self._engines]
         engines = [self._engines[number] for number in order(places, self._cap)]
-        if caller and sum(each.caller for engine in self._engines for each in engine.legs) >= self._callers:
+        if caller and sum(each.callers for each in self._engines) >= self._callers:
             raise MediaUnavailable("no leg is left but those kept for the agents", remedy=_REMEDY)
         failure = MediaUnavailable(f"each media process has its {self._cap} legs", remedy=_REMEDY)
         for engine in engines:
