@@ -31,7 +31,6 @@ from ivr.dialogue.understanding.grammar import (
     slot_names,
 )
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar, comparable, rendered
-from ivr.dialogue.understanding.lexicon import SHORT_LIST
 from ivr.dialogue.understanding.mishearing import repaired
 from ivr.dialogue.understanding.out_of_vocabulary import said_in_part
 from ivr.dialogue.understanding.paraphrase import LACKING, Found
@@ -40,6 +39,7 @@ from ivr.dialogue.understanding.slot_filling import (
     LearnedIntent,
     bare_value,
     filling,
+    of_a_short_list,
     other_values,
     partial_filling,
     title_views,
@@ -51,6 +51,8 @@ OPPOSITES = (("TOP", "END"), ("UP", "DOWN"), ("TOP", "DOWN"), ("END", "UP"), ("B
 OPPOSED, DENIED, UNFILLED, MISFILLED = 0.1, 0.4, 0.25, 0.01  # what is left of a chance
 OWN_TITLE = 0.5  # what is left of the chance that a sentence is nothing when it names a title of the member's own
 REPAIRED = 0.75  # how much what a misheard sentence may have been weighs beside it, where they sound the same
+TITLED = (0.8, 0.6)  # what is left of the thresholds for a meaning that has all its titles
+UNCLEAR = 2.0  # how steeply a title that is only like what was said makes a meaning less probable
 NEGLIGIBLE = 0.001  # chances below are not looked into
 HUMAN_AT_ONCE = 0.5  # the chance of a wish for a human at which one is got, unasked: what wishes for else is far below
 AT_ONCE = 0.5  # the chance of risks at which a whole phrase of one is taken for it, unasked
@@ -101,7 +103,8 @@ def inferred(
     found = _settled(words, ranking(words, grammar, classifier), grammar, classifier, BOOST)
     if found or not heard:
         return found
-    return _settled(words, heard_ranking(words, grammar, classifier), grammar, classifier, 1.0)
+    found = _settled(words, heard_ranking(words, grammar, classifier), grammar, classifier, 1.0)
+    return [] if found and found[0].universal else found  # on a mishearing nothing leads out
 
 
 def _settled(
@@ -124,7 +127,9 @@ def _settled(
     best, limits = rest[0], classifier.thresholds(frozenset(known.plain))
     if best.intent.startswith(RISK) and best.chance < RISK_ENOUGH:
         return []
-    if best.chance < limits.accept or best.chance < limits.odds * none:
+    titled = best.slots and not best.lacks and any(isinstance(grammar.slots.get(n), TitleSlot) for n in best.slots)
+    accept, odds = TITLED if titled else (1.0, 1.0)
+    if best.chance < accept * limits.accept or best.chance < odds * limits.odds * none:
         return []
     begun = (each for each in rest[:2] if each.lacks and each.chance >= BEGUN * best.chance)
     if part := next((each for each in begun if said_in_part(words, each.intent, grammar)), None):
@@ -191,13 +196,13 @@ def _weigh(
 ) -> None:
     """Into ``best``: each intent as likely as the kindest view of the titles makes it."""
     language, active = grammar.language, frozenset(intents)
-    for titles in title_views(words, grammar):
+    for titles in title_views(words, grammar, classifier.taught.known):
         asked = sentence(words, [(t.start, t.end) for t in titles], language, grammar.concepts)
-        clear = prod(0.4 + 0.6 * min(t.score, 1.0) for t in titles)
+        clear = prod(min(t.score, 1.0) ** UNCLEAR for t in titles)
         outside = [word for at, word in enumerate(words) if not any(t.start <= at < t.end for t in titles)]
         said, denied = set(grammar.concepts.sequence(outside)), negated(outside, language)
         others = other_values(words, titles, grammar)
-        own = any(_of_a_short_list(title, words, grammar) for title in titles)
+        own = any(_own(title, words, grammar) for title in titles)
         for learned, chance in classifier.probabilities(asked, active).items():
             if chance < NEGLIGIBLE:
                 continue
@@ -220,13 +225,11 @@ def _weigh(
                 best[found.intent] = found
 
 
-def _of_a_short_list(title: Found, words: Sequence[str], grammar: StateGrammar) -> bool:
+def _own(title: Found, words: Sequence[str], grammar: StateGrammar) -> bool:
     """Whether it is one of few, the member's own perhaps, said exactly and no common word: strangers name none."""
     if title.score < SAID_EXACTLY or grammar.concepts.carriers.issuperset(words[title.start : title.end]):
         return False
-    slots = (grammar.slots.get(name) for name in title.values)
-    sizes = (sum(len(lex.terms) for lex in slot.vocabulary.lexicons) for slot in slots if isinstance(slot, TitleSlot))
-    return any(size <= SHORT_LIST for size in sizes)
+    return of_a_short_list(title, grammar)
 
 
 # -- what an outline has -------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ made of such a sentence here is weak by itself, and always asked about.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rapidfuzz import fuzz
 
@@ -16,12 +16,12 @@ from ivr.dialogue.understanding.concepts import negated
 from ivr.dialogue.understanding.grammar import ANSWER, Reading, SlotValue
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.paraphrase import titles_in
-from ivr.dialogue.understanding.slot_filling import other_values
+from ivr.dialogue.understanding.slot_filling import is_short, other_values
 from ivr.dialogue.understanding.slots import TitleSlot
 from ivr.dialogue.understanding.taught import Taught
 
 MOST_REPAIRED = 3  # words of a sentence
-ECHO = 62.0  # a title that the recogniser heard under its grammar is in the transcript, if anything there is so like it
+ECHO = 65.0  # a title that the recogniser heard under its grammar is in the transcript, if anything there is so like it
 CHANCE, AGAINST_NONE = 0.05, 0.15  # what a classifier must give an intent that was heard so, and how it stands to NONE
 UNTITLED_CHANCE, UNTITLED_AGAINST_NONE, UNTITLED_CONFIDENCE = 0.1, 0.5, 0.1  # and where no title speaks for it
 AROUND_AN_ANSWER = 3  # words
@@ -58,20 +58,24 @@ def corroborated(
         if denied != negated(fold(reading.text, grammar.language), grammar.language):
             continue
         titles = [value for name, value in slots.items() if isinstance(grammar.slots.get(name), TitleSlot)]
-        if not _counted(slots, words, grammar) or not all(_echoes(title, words, grammar) for title in titles):
+        if not _counted(slots, words, grammar) or not _echoed(titles, words, grammar):
             continue
-        if _likely(reading, titles, words, chances.get(intent, 0.0), none):
+        own = all(is_short(slot) for name in slots if isinstance(slot := grammar.slots.get(name), TitleSlot))
+        if _likely(reading, titles, words, chances.get(intent, 0.0), none, own=own):
             return Reading(reading.meaning, reading.text, GUESSED, False, frozenset(slots), inferred=True)
     return None
 
 
-def _likely(reading: Reading, titles: Sequence[SlotValue], words: Sequence[str], chance: float, none: float) -> bool:
+def _likely(
+    reading: Reading, titles: Sequence[SlotValue], words: Sequence[str], chance: float, none: float, *, own: bool
+) -> bool:
+    """``own``: the titles are of the member's short lists; of all others something sounds like anything."""
     if not titles:
         heard = reading.confidence >= UNTITLED_CONFIDENCE
         return heard and chance >= UNTITLED_CHANCE and chance >= UNTITLED_AGAINST_NONE * none
     if reading.meaning.intent == ANSWER:
         return len(words) <= AROUND_AN_ANSWER + sum(len(title.label.split()) for title in titles)
-    return chance >= CHANCE and chance >= AGAINST_NONE * none
+    return chance >= CHANCE and chance >= (AGAINST_NONE if own else UNTITLED_AGAINST_NONE) * none
 
 
 def _counted(slots: Mapping[str, SlotValue], words: Sequence[str], grammar: StateGrammar) -> bool:
@@ -83,17 +87,27 @@ def _counted(slots: Mapping[str, SlotValue], words: Sequence[str], grammar: Stat
     return all(any(found.values.get(name) == value for found in said) for name, value in wanted.items())
 
 
-def _echoes(title: SlotValue, words: Sequence[str], grammar: StateGrammar) -> bool:
-    """Whether any words of the transcript are like the title, but such as requests are made of."""
+def _echoed(titles: Sequence[SlotValue], words: Sequence[str], grammar: StateGrammar) -> bool:
+    """Whether each title has words of the transcript to itself that are like it, and no mere words of requests."""
+    free = [True] * len(words)
+    for title in titles:
+        best, start, end = max(_windows(title, words, free, grammar), default=(0.0, 0, 0))
+        if best < ECHO:
+            return False
+        free[start:end] = [False] * (end - start)
+    return True
+
+
+def _windows(
+    title: SlotValue, words: Sequence[str], free: Sequence[bool], grammar: StateGrammar
+) -> Iterator[tuple[float, int, int]]:
+    """How like the title each run of about as many words is."""
     key = " ".join(fold(title.label, grammar.language))
     heard, size = sound(key, grammar.language), key.count(" ") + 1
     for length in range(max(1, size - 1), size + 2):
         for at in range(len(words) - length + 1):
             window = words[at : at + length]
-            if grammar.concepts.carriers.issuperset(window):
-                continue
-            text = " ".join(window)
-            sounds = fuzz.ratio(heard, passing_sound(text, grammar.language))
-            if blend(fuzz.ratio(key, text), sounds) >= ECHO:
-                return True
-    return False
+            if all(free[at : at + length]) and not grammar.concepts.carriers.issuperset(window):
+                text = " ".join(window)
+                sounds = fuzz.ratio(heard, passing_sound(text, grammar.language))
+                yield blend(fuzz.ratio(key, text), sounds), at, at + length

@@ -94,6 +94,8 @@ def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) ->
             return _compared(best, rival, likely(words, grammar), "likeness")
     if best.sure and words and negated(words, grammar.language) and not _denies(best, grammar):
         best = best.doubted(best.confidence)
+    if best.sure and _one_of_many(best, words, grammar):
+        best = best.doubted(best.confidence)
     if best.sure and best.risk and risks.contradicts(best, words, grammar):
         best = best.doubted(best.confidence)
     return Interpretation(best, rival, "grammar")
@@ -108,6 +110,13 @@ def _compared(best: Reading, rival: Reading | None, meant: Sequence[Reading], ho
     if other.leads_out or other.confidence > best.confidence:
         return Interpretation(other, best, how)
     return Interpretation(best, other, how)
+
+
+def _one_of_many(best: Reading, words: Sequence[str], grammar: StateGrammar) -> bool:
+    """A yes or a no of a single word, where the free transcript has more, and not only that: noise has a yes in it."""
+    if best.meaning.intent not in _BARE or " " in best.text or len(words) < 2:
+        return False
+    return not any(reading.meaning.intent == best.meaning.intent for reading in _covered(words, grammar))
 
 
 def _agreeing(covered: Sequence[Reading], best: Reading) -> Sequence[Reading]:

@@ -219,7 +219,7 @@ def values_at(words: Sequence[str], at: int, grammar: StateGrammar) -> tuple[dic
             if beyond is not None and beyond.end > longest:
                 values.clear()
                 longest = beyond.end
-        if fill is None and isinstance(slot, ChoiceSlot) and words[at] not in grammar.concepts.empty:
+        if fill is None and isinstance(slot, ChoiceSlot) and words[at] not in grammar.concepts.carriers:
             told = slot.told_by(words[at])
             fill = Fill(at + 1, told, sure=False) if told is not None else None
         if fill is not None and fill.end >= longest:

@@ -12,6 +12,7 @@ from ivr.dialogue.understanding.classifier import IntentClassifier
 from ivr.dialogue.understanding.concepts import negated
 from ivr.dialogue.understanding.grammar import ANSWER, Interpretation, Meaning, Reading, SlotValue
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
+from ivr.dialogue.understanding.lexicon import SHORT_LIST
 from ivr.dialogue.understanding.paraphrase import LANDMARKS, Found, titles_in, values_at
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.slots import ChoiceSlot, DateSlot, NumberSlot, TitleSlot
@@ -36,8 +37,9 @@ class LearnedIntent:
     denies: bool = False
 
 
-def title_views(words: Sequence[str], grammar: StateGrammar) -> Iterator[list[Found]]:
-    """What might be titles: all that sound like one, only those said exactly, and those that are no common words."""
+def title_views(words: Sequence[str], grammar: StateGrammar, taught: frozenset[str]) -> Iterator[list[Found]]:
+    """What might be titles: all that sound like one, only those said exactly, those that are no common words, and all
+    but those of a long list that are taught words ("turn them around" names no "Them!")."""
     every = titles_in(words, grammar)
     common = grammar.concepts.carriers
     rare = [
@@ -45,14 +47,26 @@ def title_views(words: Sequence[str], grammar: StateGrammar) -> Iterator[list[Fo
         if not all(w in common or number_of([w], grammar.language) is not None for w in words[t.start : t.end])
     ]  # fmt: skip
     seen: list[list[Found]] = []
-    for view in (every, [t for t in every if t.score >= SAID_EXACTLY], rare):
+    own = [t for t in every if of_a_short_list(t, grammar) or not taught.issuperset(words[t.start : t.end])]
+    for view in (every, [t for t in every if t.score >= SAID_EXACTLY], rare, own):
         if view not in seen:
             seen.append(view)
             yield view
 
 
+def of_a_short_list(title: Found, grammar: StateGrammar) -> bool:
+    slots = (grammar.slots.get(name) for name in title.values)
+    return any(is_short(slot) for slot in slots if isinstance(slot, TitleSlot))
+
+
+def is_short(slot: TitleSlot) -> bool:
+    """Whether the list that it draws on is: one member's, not all there is."""
+    return sum(len(lex.terms) for lex in slot.vocabulary.lexicons) <= SHORT_LIST
+
+
 def other_values(words: Sequence[str], titles: Sequence[Found], grammar: StateGrammar) -> list[Found]:
-    """Values of other slots, outside the titles."""
+    """Values of other slots, outside the titles; of what is longest, and within it of slots that it is no value of:
+    "the sixth" is a day, and a place."""
     found: list[Found] = []
     at = 0
     while at < len(words):
@@ -60,6 +74,10 @@ def other_values(words: Sequence[str], titles: Sequence[Found], grammar: StateGr
         values, end = ({}, at) if inside else values_at(words, at, grammar)
         if values:
             found.append(Found(at, end, 1.0, values))
+        for inner in range(at + 1, end):
+            more, upto = values_at(words, inner, grammar)
+            if upto <= end and (within := {name: value for name, value in more.items() if name not in values}):
+                found.append(Found(inner, upto, 1.0, within))
         at = max(end, at + 1)
     return found
 
@@ -110,8 +128,14 @@ def _value(
     here: LearnedIntent, name: str, others: Sequence[Found], words: Sequence[str], grammar: StateGrammar
 ) -> SlotValue | None:
     """The last value for the slot. A day counts where what a phrase or an answer has before it is said: "until Friday",
-    "again on Friday", not "leaving on Friday"."""
+    "again on Friday", not "leaving on Friday"; of a choice's values none where words give away several ("cracked in the
+    mail")."""
     leads = words_for(grammar.language).day_leads
+    if (
+        isinstance(grammar.slots.get(name), ChoiceSlot)
+        and len({e.values[name] for e in others if name in e.values}) > 1
+    ):
+        return None
     for each in reversed(others):
         if name in each.values:
             start = each.start - (each.start > 0 and words[each.start - 1] in leads)

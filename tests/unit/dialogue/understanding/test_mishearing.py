@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -11,12 +12,14 @@ from ivr.dialogue.understanding.concepts import concepts_of
 from ivr.dialogue.understanding.grammar import Interpretation
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.inference import inferred, ranking
+from ivr.dialogue.understanding.lexicon import Vocabulary, lexicon
 from ivr.dialogue.understanding.mishearing import repaired
 from ivr.dialogue.understanding.n_best import understand
 from ivr.dialogue.understanding.risk import RiskWords
+from ivr.dialogue.understanding.slots import TitleSlot
 from ivr.dialogue.understanding.taught import Taught
 from ivr.dialogue.understanding.training import written
-from ivr.events import Accept, Cause, Hypothesis, Recognition
+from ivr.events import Accept, Cause, Hypothesis, Recognition, Term
 from tests.unit.dialogue.understanding.test_n_best import open_question
 
 
@@ -170,3 +173,43 @@ def test_a_phrase_that_was_begun_must_be_likely_too() -> None:
     reader = Reader({"add": 0.97, "add_to_top": 0.01, NONE: 0.02})
     (found,) = inferred(("add",), grammar_with(reader), reader)
     assert found.meaning.intent == "add"
+
+
+@pytest.mark.parametrize(
+    ("said", "slots"),
+    [
+        ("slip vertigo into the sixth position", {"title": "Vertigo", "position": "six"}),  # "the sixth" is a day, too
+        ("let vertigo be the eighth in line", {"title": "Vertigo", "position": "eight"}),
+    ],
+)
+def test_a_place_within_a_day_is_heard(said: str, slots: dict[str, str]) -> None:
+    reader = Reader({"move_to_position": 0.9, NONE: 0.1})
+    (found,) = inferred(words(said), grammar_with(reader), reader)
+    heard = {name: value.label for name, value in found.meaning.slots.items()}
+    assert heard["title"] == slots["title"] and slots["position"] in heard.values()
+
+
+def test_a_taught_word_is_no_title_of_a_long_list() -> None:
+    """The catalogue may have a "Mail"; whoever asks what comes in the mail names none."""
+    reader = Reader({"add": 0.2, NONE: 0.1}, "mail", {"next_title": 0.9, NONE: 0.1})
+    grammar = grammar_with(reader)
+    known = grammar.slots["film"]
+    assert isinstance(known, TitleSlot)
+    many = tuple(Term(f"film-{n}", f"Film Nummer {n}") for n in range(80))
+    film = replace(known, vocabulary=Vocabulary([lexicon((*many, Term("mail", "Mail")), "en-US")]))
+    grammar = StateGrammar(grammar.outline, {**grammar.slots, "film": film}, "en-US", grammar.concepts, reader)
+    assert ranking(words("which one comes in the mail"), grammar, reader)[0].intent == "next_title"
+
+
+def test_on_a_mishearing_nobody_is_sent_to_a_person() -> None:
+    reader = Reader({NONE: 1.0}, "staff", {"human": 0.95, NONE: 0.05})
+    assert heard(reader, "talk to one of your stuff").best is None
+
+
+@pytest.mark.parametrize(
+    ("transcript", "sure"), [("Yes.", True), ("Guess.", True), ("Yes, that's right.", True), ("Yes, I'm still", False)]
+)
+def test_a_yes_of_one_word_is_in_doubt_where_more_was_written(transcript: str, sure: bool) -> None:
+    said = Recognition(Cause.SUCCESS, (Hypothesis("yes", 0.985, None, Accept.ACCEPT),), transcript)
+    best = understand(said, grammar_with(Reader({})), RiskWords.of({}, {}, (), "en-US", {})).best
+    assert best is not None and best.meaning.intent == "yes" and best.sure is sure
