@@ -270,7 +270,7 @@ def answered(
     found: Interpretation, words: Sequence[str], name: str, grammar: StateGrammar, risks: RiskWords
 ) -> Interpretation:
     """What is like an answer to a question for a day, or for one of a few values ("it was due last week"), is that: a
-    risk without a word of one was inferred from the mood alone, among classes that such a sentence fits nowhere."""
+    risk without a word of one was inferred from the mood alone, among classes that have no room for the sentence."""
     best, rival, slot = found.best, found.rival, grammar.slots.get(name)
     if best is None or not isinstance(slot, DateSlot | ChoiceSlot) or slot.type == "boolean":
         return found
