@@ -131,6 +131,8 @@ def _settled(
     accept, odds = TITLED if titled else (1.0, 1.0)
     if best.chance < accept * limits.accept or best.chance < odds * limits.odds * none:
         return []
+    if best.lacks and 2 * sum(word not in classifier.taught.known for word in words) >= len(words):
+        return []  # neither what it is about nor most of its words are known: "flibber the gibbet quickly"
     begun = (each for each in rest[:2] if each.lacks and each.chance >= BEGUN * best.chance)
     if part := next((each for each in begun if said_in_part(words, each.intent, grammar)), None):
         return [part.reading(words, grammar)]

@@ -31,7 +31,7 @@ GUESSED = 0.4  # confidence
 def repaired(words: Sequence[str], grammar: StateGrammar, taught: Taught) -> tuple[tuple[str, ...], float]:
     """The sentence with words that nobody taught as those that they sound like, and how alike these are; 0: the same.
 
-    Titles and numbers stay, and so does a sentence with more such words than are left."""
+    Titles and numbers stay, and so does a sentence of which such words are the half."""
     known = [*titles_in(words, grammar), *other_values(words, (), grammar)]
     made: list[str] = []
     likenesses: list[float] = []
@@ -40,7 +40,7 @@ def repaired(words: Sequence[str], grammar: StateGrammar, taught: Taught) -> tup
         run, like = ("", 0.0) if kept or number_of([word], grammar.language) is not None else taught.nearest(word)
         made += run.split() or [word]
         likenesses += [like] if run else []
-    if not 0 < len(likenesses) <= MOST_REPAIRED or 2 * len(likenesses) > len(words):
+    if not 0 < len(likenesses) <= MOST_REPAIRED or 2 * len(likenesses) >= len(words):
         return tuple(words), 0.0
     return tuple(made), min(likenesses)
 
