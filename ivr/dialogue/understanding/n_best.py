@@ -120,8 +120,10 @@ def _one_of_many(best: Reading, words: Sequence[str], grammar: StateGrammar) -> 
 
 
 def _agreeing(covered: Sequence[Reading], best: Reading) -> Sequence[Reading]:
-    """What a phrase has but for politeness, where it is sure and what was heard: "Yes, that's the one"."""
-    return covered if covered and covered[0].sure and covered[0].meaning == best.meaning else ()
+    """What a phrase has but for politeness, where it is sure and just what was heard: "Yes, that's the one"; not
+    "oh yeah" for "mm hmm"."""
+    same = covered and covered[0].sure and covered[0].meaning == best.meaning and covered[0].text == best.text
+    return covered if same else ()
 
 
 def _told_apart(meaning: Meaning, grammar: StateGrammar) -> bool:

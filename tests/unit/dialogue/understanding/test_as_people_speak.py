@@ -98,6 +98,7 @@ def test_a_yes_in_doubt_is_one_where_the_transcript_has_it_but_for_politeness() 
 
     assert asked("Well, that's the one, please.").performed[-1].name == "queue.remove"
     assert not asked("Well, that's the sun, please.").performed
+    assert not asked("Oh, yeah.").performed, "in other words: noise has a yes in it"
 
 
 @pytest.mark.parametrize("answer", NO)
