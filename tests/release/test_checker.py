@@ -29,6 +29,14 @@ async def checker() -> AsyncIterator[Checker]:
     await made.stop()
 
 
+@pytest.fixture
+async def patient() -> AsyncIterator[Checker]:
+    """For what is not about the limit: a process that starts on a busy machine takes its time."""
+    made = Checker()
+    yield made
+    await made.stop()
+
+
 def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -99,9 +107,9 @@ async def test_a_huge_draft_does_not_stall_the_loop(checker: Checker) -> None:
     assert await beside < PAUSE_S
 
 
-async def test_it_finds_what_the_line_itself_would(checker: Checker) -> None:
+async def test_it_finds_what_the_line_itself_would(patient: Checker) -> None:
     sources = dict(read_directory(FLOWS))
     sources["main.yaml"] = sources["main.yaml"].replace("states:", "stats:", 1)
     here = examine(sources, line_facts(None))
     assert here.errors
-    assert await checker.run(findings_of, sources, line_facts(None)) == here.findings
+    assert await patient.run(findings_of, sources, line_facts(None)) == here.findings

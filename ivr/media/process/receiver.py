@@ -129,7 +129,7 @@ class Receiver:
     def datagram(self, data: bytes, address: Address, now: float) -> None:
         """One UDP packet of the RTP port; what is no part of the stream is forgotten."""
         run, latch = self._run, self.latch
-        if len(data) == run.size:
+        if data and len(data) == run.size:
             first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
             if (
                 sequence == run.number

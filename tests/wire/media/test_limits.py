@@ -195,7 +195,6 @@ async def test_whatever_goes_wrong_in_opening_a_leg_refuses_that_leg(
 async def test_a_packet_that_nobody_thought_of_costs_itself_and_is_counted(
     inside: Inside, far: FarEnd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    far.target = opened(inside, 1, far)
     proper = Receiver.datagram
 
     def stumbling(self: Receiver, data: bytes, address: tuple[str, int], now: float) -> None:
@@ -204,6 +203,7 @@ async def test_a_packet_that_nobody_thought_of_costs_itself_and_is_counted(
         proper(self, data, address, now)
 
     monkeypatch.setattr(Receiver, "datagram", stumbling)
+    far.target = opened(inside, 1, far)
     for _ in range(3):
         await far.keep_silent(2)
         far.send(b"boo")
