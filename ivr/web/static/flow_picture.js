@@ -197,12 +197,12 @@ export function mountPicture(root, { flow, onSelect, getTraffic, onFlow } = {}) 
 
   // -- calls: the simulated one, live ones, past ones ---------------------------------------------------------------------
 
-  function active(state) {
+  async function active(state) {
     here = state ? own(state).join(".") : "";
     if (!model) return;
     const [owner, name] = here.split(".");
     const follows = part("#follow").checked;
-    if (here && follows && owner !== model.flow && model.flows.includes(owner)) { open(owner).then(() => view.reveal(card(name))); return; }
+    if (here && follows && owner !== model.flow && model.flows.includes(owner)) { await open(owner); view.reveal(card(name)); return; }
     drawActive();
     if (here && follows && owner === model.flow) view.reveal(card(name));
   }

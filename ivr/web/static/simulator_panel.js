@@ -1,5 +1,5 @@
 // The simulator: a telephone made of text. One simulated caller, by words and keys; what it knows, and what it asks of whom.
-// mountSimulator(element, {flow, draftId, onState(flow, state)}) -> {restart(draftId)}. `draftId`: null for what is live;
+// mountSimulator(element, {flow, draftId, onState(flow, state)}) -> {restart(draftId), settled()}. `draftId`: null for what is live;
 // left out of `restart`, it is the one before. One on a page; it needs console.js, and flow_picture.css for its looks.
 
 const PANEL = `
@@ -141,14 +141,16 @@ export function mountSimulator(root, { draftId = null, onState, flow = "main" } 
   root.querySelectorAll("[data-line]").forEach((button) => {
     button.addEventListener("click", () => send({ line: button.dataset.line }));
   });
-  fit();
+  let fitted = fit();
 
   return {
     // the same caller calls once more, in the draft as it is now
     restart(other) {
       if (other !== undefined) draftId = other;
-      fit();
+      fitted = fit();
       return call();
     },
+    // what was asked of the draft is answered
+    settled: () => fitted,
   };
 }

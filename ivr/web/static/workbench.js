@@ -16,6 +16,8 @@ let shown = null; // the file in the editor, as the draft had it: {name, text, d
 let found = []; // findings of all files
 let contested = false; // of the same lines somebody else saved something, and nobody has settled it
 let dirty = false, saving = null, checking = 0, checkSoon = 0, saveSoon = 0;
+const underway = new Set(); // what is asked of the draft, and nobody waits for
+let leaving = false; // the draft is about to go: nothing more is asked of it
 
 const editor = mountEditor(part("editor"), {
   complete: completions,
@@ -38,7 +40,7 @@ const picture = mountPicture(part("picture"), {
   },
   onFlow(flow) { drawn = flow; },
 });
-const simulator = mountSimulator(part("simulator"), { flow: "main", draftId: draft.id, onState: (flow, state) => picture.active(`${flow}.${state}`) });
+const simulator = mountSimulator(part("simulator"), { flow: "main", draftId: draft.id, onState: (flow, state) => { if (!leaving) beside(picture.active(`${flow}.${state}`)); } });
 let drawn = "";
 
 function later() {
@@ -94,7 +96,7 @@ async function draw() {
   const flow = flowOf(editor.text());
   if (!flow) return;
   try {
-    await picture.open(drawn = flow, "", draft.id);
+    await beside(picture.open(drawn = flow, "", draft.id));
   } catch {
     // it can't be drawn as it stands: the findings say why, and the last picture stays
   }
@@ -168,7 +170,7 @@ async function check() {
   clearTimeout(checkSoon);
   const mine = ++checking;
   try {
-    const told = await draft.check(shown && dirty ? { [shown.name]: editor.text() } : {});
+    const told = await beside(draft.check(shown && dirty ? { [shown.name]: editor.text() } : {}));
     if (mine !== checking) return;
     found = told;
     showFindings();
@@ -217,6 +219,23 @@ async function showChanges() {
   publishable(looked);
 }
 
+function beside(asked) {
+  underway.add(asked);
+  asked.catch(() => {}).finally(() => underway.delete(asked));
+  return asked;
+}
+
+// The draft goes: what is asked of it is answered before, or there would be nobody to answer.
+async function gone(how) {
+  leaving = true;
+  try {
+    await Promise.allSettled([...underway, simulator.settled()]);
+    return await how();
+  } finally {
+    leaving = false;
+  }
+}
+
 async function bring(how) {
   const why = part("why").value.trim();
   if (!why) { part("outcome").textContent = "Say why: the history keeps it."; part("why").focus(); return; }
@@ -234,8 +253,11 @@ async function bring(how) {
 part("publish").addEventListener("submit", (event) => {
   event.preventDefault();
   bring(async (why) => {
-    const { version, unwritten } = await draft.publish(why, looked);
-    if (!unwritten) await renew();
+    const { version, unwritten } = await gone(async () => {
+      const told = await draft.publish(why, looked);
+      if (!told.unwritten) await renew();
+      return told;
+    });
     return unwritten ? `Live as ${version}, but not in the folder: ${unwritten}` : `Live as ${version}.`;
   });
 });
@@ -246,9 +268,11 @@ part("try-out").addEventListener("click", () => bring(async (why) => {
 part("drop").addEventListener("click", async () => {
   if (!confirm("Drop your draft, and everything in it that is not published?")) return;
   try {
-    await draft.drop();
-    dirty = false;
-    await renew();
+    await gone(async () => {
+      await draft.drop();
+      dirty = false;
+      await renew();
+    });
     part("outcome").textContent = "Your draft is dropped.";
   } catch (error) {
     part("outcome").textContent = error.message;
