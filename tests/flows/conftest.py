@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from ivr.dialogue.understanding.classifier import LearningClassifiers
+from ivr.embedding.installation import installed
+from ivr.embedding.loading import rehearsing
 from ivr.workshop.simulate.sandbox import Sandbox
 from tests.flows.line import Line, called
 
@@ -16,6 +19,16 @@ Begin = Callable[..., Awaitable[Line]]
 def sandbox() -> Sandbox:
     """The demonstration data, for all tests: each call begins on it anew."""
     return Sandbox()
+
+
+@pytest.fixture(scope="module")
+def classifiers() -> LearningClassifiers:
+    """As the line has them, with the sentence embedding."""
+    found = installed()
+    assert found.key, f"the sentence embedding is {found.trouble}: run make, or ivr models get sentence-embedding"
+    classifiers = rehearsing()
+    assert classifiers is not None
+    return classifiers
 
 
 @pytest.fixture

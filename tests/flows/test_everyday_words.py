@@ -10,8 +10,6 @@ import pytest
 from ivr.dialogue.engine.contract import ActionDone, Perform, Record
 from ivr.dialogue.engine.next import Mode
 from ivr.dialogue.understanding.classifier import LearningClassifiers
-from ivr.embedding.installation import installed
-from ivr.embedding.loading import rehearsing
 from ivr.events import ActionResult
 from ivr.record import Understood
 from tests.flows.test_paraphrases import open_question
@@ -27,15 +25,6 @@ ON_THE_WAY: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         SPANISH: ("cambiar el orden", "2", "Vertigo"),
     },
 }
-
-
-@pytest.fixture(scope="module")
-def classifiers() -> LearningClassifiers:
-    found = installed()
-    assert found.key, f"the sentence embedding is {found.trouble}: run make, or ivr models get sentence-embedding"
-    classifiers = rehearsing()
-    assert classifiers is not None
-    return classifiers
 
 
 def asked(state: str, language: str, classifiers: LearningClassifiers) -> Talk:

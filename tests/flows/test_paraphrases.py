@@ -7,22 +7,11 @@ import pytest
 from ivr.dialogue.engine.contract import ActionDone, Record
 from ivr.dialogue.engine.next import Mode
 from ivr.dialogue.understanding.classifier import LearningClassifiers
-from ivr.embedding.installation import installed
-from ivr.embedding.loading import rehearsing
 from ivr.events import ActionResult
 from ivr.record import Understood
 from tests.bench.paraphrases import Tally, corpus, measure
 from tests.flows.reference import library
 from tests.unit.dialogue.talk import Talk, terms
-
-
-@pytest.fixture(scope="module")
-def classifiers() -> LearningClassifiers:
-    found = installed()
-    assert found.key, f"the sentence embedding is {found.trouble}: run make, or ivr models get sentence-embedding"
-    classifiers = rehearsing()
-    assert classifiers is not None
-    return classifiers
 
 
 def open_question(language: str, classifiers: LearningClassifiers) -> Talk:

@@ -31,6 +31,7 @@ from ivr.speech.recognisers.beam import Unled, search
 from ivr.speech.recognisers.compiled_grammars import Compiled, Compiler, Near
 from ivr.speech.recognisers.judgement import Evidence, Sense, certain, judge
 from ivr.speech.recognisers.moonshine_graph import EOS, RATE, Ahead, Graph, Transcription, Utterance
+from ivr.speech.recognisers.moonshine_pieces import pieces
 from ivr.speech.recognisers.trie import Ending, Tokens, in_figures
 from ivr.speech.vendors import MOONSHINE_LANGUAGES, moonshine_weights
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
@@ -51,16 +52,7 @@ class Tokenizer:
     first; it never merges across a space, so that words can be encoded one by one."""
 
     def __init__(self, data: bytes) -> None:
-        self._pieces: list[bytes] = []
-        at = 0
-        while at < len(data):
-            size = data[at]
-            at += 1
-            if size >= 128:
-                size = data[at] * 128 + size - 128
-                at += 1
-            self._pieces.append(data[at : at + size])
-            at += size
+        self._pieces = pieces(data)
         first_text = _BYTES + 256
         self._ids = {p: i for i, p in reversed(list(enumerate(self._pieces))) if i >= first_text and p}
         self._words: dict[str, Tokens] = {}

@@ -18,6 +18,7 @@ import numpy as np
 from ivr.dialogue.spoken.language import primary
 from ivr.speech.model_folder import TOKENIZER, TOKENS, Family, ModelFolder
 from ivr.speech.recognisers.hotwords import Hotwords, hotwords
+from ivr.speech.recognisers.moonshine_pieces import pieces
 from ivr.speech.worker.engines import Cancelled, Samples
 
 RATE = 16000
@@ -143,15 +144,5 @@ def _ear(model: ModelFolder, language: str, made: Path) -> Ear:
 
 
 def tokens_of(tokenizer: bytes) -> str:
-    """Moonshine's tokenizer as tokens.txt. It has for each id its bytes, after their number (two bytes from 128 on)."""
-    lines: list[str] = []
-    at = 0
-    while at < len(tokenizer):
-        size = tokenizer[at]
-        at += 1
-        if size >= 128:
-            size = tokenizer[at] * 128 + size - 128
-            at += 1
-        lines.append(f"{base64.b64encode(tokenizer[at : at + size]).decode()} {len(lines)}\n")
-        at += size
-    return "".join(lines)
+    """Moonshine's tokenizer as tokens.txt."""
+    return "".join(f"{base64.b64encode(piece).decode()} {number}\n" for number, piece in enumerate(pieces(tokenizer)))
