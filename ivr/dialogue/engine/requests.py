@@ -2,7 +2,8 @@
 
 Whoever says what they want next answers the question that it belongs to: the latest one of each flow the call is in
 that takes requests. What was being asked is left undone, and what its request had filled is forgotten. Only what comes
-with a yes ("yes, and move Vertigo to the end") lets what was asked about happen first.
+with a yes ("yes, and move Vertigo to the end") lets what was asked about happen first, unless it asks for the same of
+something else.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def serve(call: Conversation, gather: Gather, *readings: Reading) -> Next:
         if readings[0].inferred and negated(said, call.language):  # "don't take it off"
             return Answer(gather, replace(yes, meaning=Meaning("no")))
         return Answer(gather, yes)
-    if first in spoken.assents and gather.mode in _TAKEN_WITH_YES:
+    if first in spoken.assents and gather.mode in _TAKEN_WITH_YES and not _corrects(call, gather, requests[0], said):
         if not yes.sure:
             return NoMatch(gather, shade=SOFT_YES if yes.inferred else "")
         call.requests = requests
@@ -165,13 +166,23 @@ def _plain(reading: Reading) -> Reading:
     return replace(reading, meaning=Meaning(named(reading.meaning.intent), slots), text=text, doubtful=doubtful)
 
 
+def _corrects(call: Conversation, gather: Gather, request: Reading, said: Sequence[str]) -> bool:
+    """Whether it asks for what is being confirmed, of something else: "yes, remove Alien" is no yes to Vertigo, unless
+    it goes on with "and"."""
+    if gather.mode != Mode.CONFIRM or _chosen(call) != request.meaning.intent or not request.meaning.slots:
+        return False
+    return words_for(call.language).joiner not in said[1:2]
+
+
+def _chosen(call: Conversation) -> str:
+    """The intent that led to what is being confirmed."""
+    return next((asked.chosen for frame in reversed(call.stack) for asked in reversed(frame.asked) if asked.chosen), "")
+
+
 def _same(call: Conversation, request: Reading) -> bool:
     """Whether it says again what is just being confirmed."""
-    chosen = next(
-        (asked.chosen for frame in reversed(call.stack) for asked in reversed(frame.asked) if asked.chosen), ""
-    )
     known = call.frame.variables
-    return chosen == request.meaning.intent and all(
+    return _chosen(call) == request.meaning.intent and all(
         name in known and known[name].value == value.value for name, value in request.meaning.slots.items()
     )
 

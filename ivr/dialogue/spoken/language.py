@@ -228,6 +228,8 @@ class Language:
     landmarks: WordSet = frozenset()  # a title after one of these is what another comes before or after
     sequels: Phrase = ()  # before a sequel's number: "part two"
     wishes: WordSet = frozenset()  # with which somebody asks for something
+    waives: tuple[Phrase, ...] = ()  # after which somebody asks for nobody: "i don't want (to talk to) a person"
+    insists: WordSet = frozenset()  # before what is asked for again: "i said agent"
     ones: WordSet = frozenset()  # "one", a pronoun after one of
     pointers: WordSet = frozenset()  # "that"
     abbreviations: Mapping[str, str] = field(default_factory=dict)  # as written -> as said

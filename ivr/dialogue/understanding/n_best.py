@@ -49,13 +49,20 @@ MOST_WORDS = 60  # of an utterance; nobody asks for anything in more
 def understand(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) -> Interpretation:
     """What was meant. Pure; never raises for anything a recogniser may say."""
     found = _heard(recognition, grammar, risks)
-    if not recognition.seconded:
-        return found
-    second = recognition.seconded[0]
-    read = _typed(second, words_of(second, grammar.language), grammar, risks)
     words = words_of(recognition.transcript, grammar.language)
-    denied = found.best is not None and negated(words, grammar.language) and not _denies(found.best, grammar)
-    return weighed(found, read, denied=denied)
+    if recognition.seconded:
+        second = recognition.seconded[0]
+        read = _typed(second, words_of(second, grammar.language), grammar, risks)
+        denied = found.best is not None and negated(words, grammar.language) and not _denies(found.best, grammar)
+        found = weighed(found, read, denied=denied)
+    if any(each is not None and each.human for each in (found.best, found.rival)) and risks.waived(words, grammar):
+        return replace(found, best=_unwished(found.best), rival=_unwished(found.rival))
+    return found
+
+
+def _unwished(reading: Reading | None) -> Reading | None:
+    """A human who may not be wanted is asked about."""
+    return replace(reading, sure=False, inferred=True) if reading is not None and reading.human else reading
 
 
 def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) -> Interpretation:
@@ -93,7 +100,8 @@ def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) ->
         elif words:
             return _compared(best, rival, likely(words, grammar), "likeness")
     if best.sure and words and negated(words, grammar.language) and not _denies(best, grammar):
-        best = best.doubted(best.confidence)
+        opposed = not best.universal and best.meaning.intent not in _BARE and _denied_itself(words, grammar)
+        best = replace(best.doubted(best.confidence), inferred=opposed)  # one of two ears heard the opposite
     if best.sure and _one_of_many(best, words, grammar):
         best = best.doubted(best.confidence)
     if best.sure and best.risk and risks.contradicts(best, words, grammar):
@@ -234,11 +242,22 @@ def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords, *, type
         return Interpretation(danger.doubted(danger.confidence), how="risk")
     denied = words[1:] if words[0] in words_for(grammar.language).denials else ()
     if denied and (found := _covered(denied, grammar)):  # "no, what's next"
-        return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
+        first = replace(found[0].doubted(0.7), inferred=_denied_itself(words, grammar))
+        return Interpretation(first, found[1] if len(found) > 1 else None, "transcript")
     if grammar.classifier is not None:
         meant = inferred(words, grammar, grammar.classifier, heard=not typed)
         return Interpretation(meant[0], meant[1] if len(meant) > 1 else None, "inference") if meant else NOTHING
     return _guessed(words, denied, grammar, risks.hinted(words, grammar))
+
+
+def _denied_itself(words: Sequence[str], grammar: StateGrammar) -> bool:
+    """Whether what is said is denied, rather than something else before it: "no, what's next" denies nothing of that.
+    Where the word for both is one, a verb after it makes the difference: "no deshaga eso"."""
+    spoken = words_for(grammar.language)
+    if words[0] not in spoken.denials:
+        return negated(words, grammar.language)
+    verb = grammar.concepts.of(words[1]) if len(words) > 1 and words[0] in spoken.hedges else ""
+    return (verb.isupper() and verb != "HEAR") or negated(words[1:], grammar.language)
 
 
 def _corroborated(

@@ -85,7 +85,33 @@ class RiskWords:
             return True
         spoken = self.spoken
         small = spoken.function_words | spoken.fillers | spoken.articles | spoken.hesitations | spoken.wishes
-        return small.union(spoken.denials, spoken.assents).issuperset((*words[:at], *words[end:]))
+        small |= {*spoken.denials} | spoken.assents
+        others = [*words[:at], *words[end:]]
+        if words[at:end] and others and len(others) % (end - at) == 0:
+            others = [word for word in others if word not in words[at:end]]  # "agent, agent, agent"
+        before = at
+        while before and words[before - 1] in spoken.insists:  # "no, I said agent"
+            before -= 1
+        return small.issuperset(others) or (before < at and small.issuperset((*words[:before], *words[end:])))
+
+    def waived(self, words: Sequence[str], grammar: StateGrammar) -> bool:
+        """Whether somebody says that they want nobody: "I don't want a person", "without talking to anybody"."""
+        cut = _without_titles(words, grammar)
+        ends = [at for at, _, _ in _found(self.human, cut)] or [len(cut)]
+        return all(self._waived(cut[:at]) for at in ends)
+
+    def _waived(self, before: Sequence[str]) -> bool:
+        """Whether these words end in a denial of what comes next, but for small words; of a bare "not" not even those.
+        Where somebody else has begun to do something in between they don't."""
+        spoken = self.spoken
+        small = (spoken.function_words | spoken.fillers | spoken.wishes) - spoken.subjects - spoken.pointers
+        for waive in spoken.waives:
+            between = spoken.articles if len(waive) == 1 else small | spoken.articles
+            for at in range(len(before) - len(waive) + 1):
+                rest = before[at + len(waive) :]
+                if tuple(before[at : at + len(waive)]) == waive and between.issuperset(rest):
+                    return True
+        return False
 
     def said(self, words: Sequence[str], grammar: StateGrammar) -> Reading | None:
         """A whole phrase of a risk, which stands by itself. Of several risks, hints included, the one with the highest

@@ -41,6 +41,28 @@ def test_the_same_request_about_something_else_is_a_correction() -> None:
     assert "Metropolis" not in talk.labels and "Vertigo" in talk.labels
 
 
+@pytest.mark.parametrize("yes", ["yes, ", "yeah "])
+def test_a_yes_that_names_something_else_is_none(yes: str) -> None:
+    talk = Talk().say(REMOVING).say(f"{yes}remove Metropolis")
+    assert talk.said == "Take Metropolis out?" and not talk.performed
+    talk.say("yes")
+    assert "Metropolis" not in talk.labels and "Vertigo" in talk.labels
+
+
+def test_a_yes_and_the_same_of_something_else_does_both() -> None:
+    talk = Talk().say(REMOVING).say("yes, and remove Metropolis")
+    assert did(talk) == ["queue.remove"] and talk.said.endswith("Take Metropolis out?")
+
+
+def test_what_the_transcript_denies_is_not_done_unasked() -> None:
+    """The recogniser took it for a phrase; what it wrote freely says the opposite."""
+    heard = (Hypothesis("read my queue", 0.9, None, Accept.ACCEPT),)
+    talk = Talk().heard(Recognition(Cause.SUCCESS, heard, transcript="Don't read my queue."))
+    assert not talk.performed and talk.said.startswith("Did you mean")
+    talk = Talk().heard(Recognition(Cause.SUCCESS, heard, transcript="No, read my queue."))
+    assert did(talk) == ["queue.read"]
+
+
 def test_one_of_a_near_pair_is_still_asked_about() -> None:
     talk = Talk().say("put Alien first").say("no, put Aliens first")
     assert talk.said == "Move Aliens to the top?" and not talk.performed
