@@ -78,12 +78,25 @@ class ModelFolder:
 
 
 def models_in(root: Path) -> dict[str, Path]:
-    """Language -> what may be a model: ``root/<language>/`` with ONNX files in it."""
-    return {folder.name: folder for folder in sorted(root.glob("*")) if folder.is_dir() and _graphs(folder)}
+    """Language -> what may be a model: ``root/<language>/`` with ONNX files in it, or that can't be read."""
+    return {folder.name: folder for folder in sorted(root.glob("*")) if folder.is_dir() and _may_hold_one(folder)}
+
+
+def _may_hold_one(folder: Path) -> bool:
+    try:
+        return bool(_graphs(folder))
+    except SpeechUnavailable:
+        return True
 
 
 def _graphs(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix in _ENDINGS)
+    """Raises SpeechUnavailable for a folder that can't be read."""
+    try:
+        return sorted(file for file in folder.iterdir() if file.suffix in _ENDINGS)
+    except OSError as error:
+        raise SpeechUnavailable(
+            f"{folder}: {error.strerror}", remedy="let the service's user read it and what is in it"
+        ) from error
 
 
 def model_in(folder: Path) -> ModelFolder:

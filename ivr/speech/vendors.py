@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes.util
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # espeak's process starts without it
     from ivr.config import SpeechConfig
 
 MOONSHINE_LANGUAGES = HIBARI_LANGUAGES = ("en",)
+MOONSHINE_FILES = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
 _ESPEAK_DATA = (
     "/usr/lib/x86_64-linux-gnu/espeak-ng-data",
     "/usr/lib/aarch64-linux-gnu/espeak-ng-data",
@@ -43,7 +45,7 @@ def moonshine_weights() -> Path:
     """Where the wheel ``moonshine-voice`` keeps tiny-en. Raises SpeechUnavailable."""
     folder = package("moonshine_voice")
     weights = folder and folder / "assets" / "tiny-en"
-    if weights is None or not (weights / "encoder_model.ort").is_file():
+    if weights is None or not all((weights / name).is_file() for name in MOONSHINE_FILES):
         raise SpeechUnavailable(
             "the Moonshine weights are missing", remedy="pip install moonshine-voice==0.0.73 (later ones lack them)"
         )
@@ -56,8 +58,8 @@ def vosk_models(root: Path) -> dict[str, Path]:
 
 
 def is_vosk_model(directory: Path) -> bool:
-    """Whether Vosk could load what lies there: it crashes on anything else."""
-    return (directory / "am" / "final.mdl").is_file()
+    """Whether Vosk could load what lies there: it crashes on anything else. What may not be looked at is none."""
+    return os.access(directory / "am" / "final.mdl", os.R_OK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import soxr
@@ -32,6 +33,7 @@ from ivr.speech.recognisers.compiled_grammars import Compiled, Compiler, Near
 from ivr.speech.recognisers.judgement import Evidence, Sense, certain, judge
 from ivr.speech.recognisers.moonshine_graph import EOS, RATE, Ahead, Graph, Transcription, Utterance
 from ivr.speech.recognisers.moonshine_pieces import pieces
+from ivr.speech.recognisers.moonshine_weights import another
 from ivr.speech.recognisers.trie import Ending, Tokens, in_figures
 from ivr.speech.vendors import MOONSHINE_LANGUAGES, moonshine_weights
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
@@ -43,6 +45,7 @@ _UNLED, _PATIENCE = 6, 2.0  # the second search is narrower, and its scores lie 
 _FUZZY = 6
 _CERTAIN_LLR = -0.1  # the beam found what the free transcript says: nothing better can be near it
 _LANGUAGE = 0.5  # how much of the score over silence is taken off; 0.3 to 0.7 do nearly the same
+_UTTERABLE = 4  # times as many tokens as are likely in the time: no phrase was said that has more
 _RANKED = 6  # candidates that are weighed: what lies further down won't rise
 _KNOWN = 20_000  # phrases whose score over silence is kept
 
@@ -99,10 +102,10 @@ class MoonshineRecogniser:
 
     def load(self) -> None:
         directory = moonshine_weights()
-        tokenizer = Tokenizer((directory / "tokenizer.bin").read_bytes())
         graph = Graph.load(directory)
         # First runs allocate: not in a caller's turn.
         silence = Utterance(graph, np.zeros(RATE, np.float32))
+        tokenizer = _tokenizer(directory / "tokenizer.bin", len(silence.first()[0]))
         self._loaded = _Model(tokenizer, Compiler(tokenizer), graph, silence, Unheard())
 
     def compile(self, grammar: SpeechGrammar) -> Sequence[str]:
@@ -143,7 +146,7 @@ class MoonshineRecogniser:
         transcript, free = model.tokenizer.decode(transcription.tokens), transcription.per_token
         clarity = round(min(1.0, math.exp(free)), 3)
         if not found or found[0].v - free < _CERTAIN_LLR:
-            found = _joined(model.tokenizer, utterance, compiled, found, transcript)
+            found = _joined(model.tokenizer, utterance, compiled, found, transcript, _UTTERABLE * longest)
         found = sorted(found, key=lambda path: -path.v)[:_RANKED]
         silence = utterance.beside(model.silence)
         numbers = {phrase: index for index, phrase in enumerate(grammar.phrases)}
@@ -159,6 +162,18 @@ class MoonshineRecogniser:
         if not certain(evidence, transcript, len(speech) / TELEPHONE_RATE):
             evidence = _weighed([*first, *told(_unled(utterance, silence, compiled, cancelled))])
         return evidence, transcript, clarity
+
+
+def _tokenizer(path: Path, words: int) -> Tokenizer:
+    """Of a decoder that knows so many ``words``. Raises SpeechUnavailable for another's, or half of one: it would turn
+    what is said into other words."""
+    try:
+        tokenizer = Tokenizer(path.read_bytes())
+    except ValueError as error:
+        raise another(f"{path.name}: {error}") from error
+    if len(tokenizer) != words:
+        raise another(f"{path.name} has {len(tokenizer)} pieces, the decoder {words}")
+    return tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,15 +270,17 @@ def _unled(utterance: Utterance, silence: Utterance, compiled: Compiled, cancell
 
 
 def _joined(
-    tokenizer: Tokenizer, utterance: Utterance, compiled: Compiled, found: list[Found], transcript: str
+    tokenizer: Tokenizer, utterance: Utterance, compiled: Compiled, found: list[Found], transcript: str, longest: int
 ) -> list[Found]:
-    """The beam may lose the right phrase on its first word; the free transcript often still knows it."""
+    """The beam may lose the right phrase on its first word; the free transcript often still knows it. Of more than
+    ``longest`` tokens none is tried: scoring takes the square of them."""
     known = {p.text for p in found}
     spelt: list[tuple[Near, Tokens]] = []
     for near in compiled.nearness.nearest(transcript, _FUZZY):
-        if near.text not in known:
+        if near.text.strip() and near.text not in known:
             texts = _written_like(near.text, transcript)
-            spelt.extend((near, tokenizer.encode(t) + tokenizer.glued(".")) for t in texts)
+            written = (tokenizer.encode(t) + tokenizer.glued(".") for t in texts)
+            spelt.extend((near, tokens) for tokens in written if len(tokens) <= longest)
     best: dict[str, Found] = {}
     for (near, ids), total in zip(spelt, utterance.score([ids for _, ids in spelt]), strict=True):
         path = Found(Ending(template=near.template, words=near.text), near.text, near.values, total, ids)

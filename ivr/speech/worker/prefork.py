@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.dialogue.spoken.language import served
-from ivr.errors import IvrError
 from ivr.speech import wire
 from ivr.speech.vendors import MOONSHINE_LANGUAGES, sherpa_models, vosk_models
 from ivr.speech.wire import Engine, Ready, Setup
@@ -132,7 +131,7 @@ class Prefork:
             try:
                 recogniser.load()
                 self._recognisers.append(recogniser)
-            except (IvrError, OSError, RuntimeError) as error:
+            except Exception as error:  # whatever a library raises: callers in other languages are heard all the same
                 detail = str(error) or repr(error)
             engines.append(Engine(recogniser.name, tuple(recogniser.languages), detail))
             if self._recognisers and (not left or not self._generation):

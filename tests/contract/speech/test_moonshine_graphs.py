@@ -13,6 +13,9 @@ import pytest
 import soxr
 
 from ivr.errors import SpeechUnavailable
+from ivr.ports import SpeechGrammar
+from ivr.speech import vendors
+from ivr.speech.recognisers import moonshine
 from ivr.speech.recognisers.moonshine import Tokenizer
 from ivr.speech.recognisers.moonshine_decoder import LAYERS, decoding
 from ivr.speech.recognisers.moonshine_encoder import LAYERS as ENCODER
@@ -20,7 +23,7 @@ from ivr.speech.recognisers.moonshine_encoder import encoding
 from ivr.speech.recognisers.moonshine_graph import BOS, EOS, RATE, Graph, Transcription, Utterance
 from ivr.speech.recognisers.moonshine_weights import Weights
 from ivr.speech.recognisers.ort_format import constants
-from ivr.speech.vendors import moonshine_weights
+from ivr.speech.vendors import MOONSHINE_FILES, moonshine_weights
 from ivr.speech.worker.engines import TELEPHONE_RATE, Samples
 from tests.contract.speech.conftest import Subject
 
@@ -57,6 +60,51 @@ class Own:
         shifted = logits[0] - logits[0].max(-1, keepdims=True)
         names = [port.name for port in self.decoder.get_outputs()][1:]
         return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True)), dict(zip(names, present, strict=True))
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, -1, -3000])
+def test_half_a_tokenizer_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
+    """It would be loaded, and hear other words than were said."""
+    for file in DIRECTORY.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    whole = (DIRECTORY / "tokenizer.bin").read_bytes()
+    (tmp_path / "tokenizer.bin").unlink()
+    (tmp_path / "tokenizer.bin").write_bytes(whole[:kept])
+    monkeypatch.setattr(moonshine, "moonshine_weights", lambda: tmp_path)
+    with pytest.raises(SpeechUnavailable, match=r"tokenizer\.bin.*moonshine-voice"):
+        moonshine.MoonshineRecogniser().load()
+
+
+@pytest.mark.parametrize("missing", MOONSHINE_FILES)
+def test_a_file_that_is_missing_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    folder = tmp_path / "assets" / "tiny-en"
+    folder.mkdir(parents=True)
+    for name in MOONSHINE_FILES:
+        if name != missing:
+            (folder / name).symlink_to(DIRECTORY / name)
+    monkeypatch.setattr(vendors, "package", lambda name: tmp_path)
+    with pytest.raises(SpeechUnavailable, match="pip install moonshine-voice"):
+        moonshine_weights()
+
+
+def test_phrases_that_nobody_can_say_cost_nothing_and_break_nothing(
+    english: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored: list[int] = []
+    score = Utterance.score
+
+    def watched(utterance: Utterance, candidates: Sequence[Any]) -> list[float]:
+        scored.extend(map(len, candidates))
+        return score(utterance, candidates)
+
+    monkeypatch.setattr(Utterance, "score", watched)
+    phrases = ("", " ", "the " + "very " * 400 + "long title", "yes", "\U0001f3ac", "\u200b")
+    grammar = SpeechGrammar("nobody says", "en-US", phrases)
+    for samples in (np.zeros(0, np.float32), np.zeros(8000, np.float32), np.full(8000, np.nan, np.float32)):
+        english.recogniser.recognise(samples, grammar)
+    assert scored and max(scored) < 100
 
 
 @pytest.fixture(scope="module")

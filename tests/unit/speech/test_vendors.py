@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,25 @@ def test_what_else_lies_there_is_told(tmp_path: Path) -> None:
     sense_voice(tmp_path / "de", "a voice")
     offer = offers(tmp_path)["sherpa"]
     assert offer.languages == ("ja",) and "'a voice'" in offer.detail and "choose another" in offer.detail
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_folder_that_may_not_be_read_is_told_and_the_others_are_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sense_voice(tmp_path / "ja")
+    sense_voice(tmp_path / "de")
+    listed = Path.iterdir
+
+    def iterdir(folder: Path) -> Iterator[Path]:
+        if folder.name == "de":
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    offer = offers(tmp_path)["sherpa"]
+    assert offer.languages == ("ja",) and f"{tmp_path / 'de'}: Permission denied (let " in offer.detail
+    assert [r.languages for r in build_recognisers("sherpa", tmp_path, tmp_path)] == [("ja",)]
 
 
 def test_without_a_model_it_is_told_only_to_who_asks_for_it(tmp_path: Path) -> None:
