@@ -21,6 +21,7 @@ import structlog
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.config import Config
 from ivr.engines import Engines
+from ivr.errors import UnavailableError
 from ivr.limits import descriptors
 from ivr.log_sink import STANDARD_ERROR, LogSink
 from ivr.logs import Log, StandardError, configure_logging
@@ -72,9 +73,12 @@ def handle(arguments: argparse.Namespace) -> int:
     faulthandler.enable(STANDARD_ERROR)  # the watchdog's SIGABRT tells where the loop stood; frames only, no values
     with signals.taken():
         config = configuration(arguments)
-        written = configure_logging(
-            path=config.logs.path, level=config.logs.level, redact=config.logs.redact, lasting=True
-        )
+        logs = config.logs
+        try:
+            written = configure_logging(path=logs.path, level=logs.level, redact=logs.redact, lasting=True)
+        except OSError as error:
+            remedy = "let the service's user write it, or choose another [logs] path"
+            raise UnavailableError(f"the log {logs.path}: {error.strerror or error}", remedy=remedy) from error
         notices = LogSink(STANDARD_ERROR, lambda count: f"({count} lines are missing here)\n")
         _take_descriptors(config.sip.max_calls, notices)
         try:

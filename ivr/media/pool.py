@@ -22,6 +22,7 @@ from ivr.sealing import Confidential
 from ivr.workers.process import Worker
 
 _SETTLED_S = 3.0
+_TOLD_S = 60.0  # a line of the log for all callers who were refused since the last one
 _REMEDY = "more media.processes (a core each), media.legs_per_process as you measured it, or fewer sip.max_calls"
 
 _log = structlog.get_logger(__name__)
@@ -61,6 +62,7 @@ class MediaPool:
         self._left: list[ProcessMediaEngine] = []  # take no new legs, and end with their last one
         self._changes: set[asyncio.Task[None]] = set()
         self._started = False
+        self._refused, self._told_at = 0, -_TOLD_S  # callers for whom nothing was left, and when the log said so
         self._wanted: tuple[int, int] | None = None  # by a reload while they start
         shares = port_shares(*port_range, processes)
         self._engines = [self._engine(number, share) for number, share in enumerate(shares, 1)]
@@ -173,7 +175,16 @@ class MediaPool:
                 raise
             except MediaUnavailable as error:
                 failure = error
+        self._tell_refused(failure)
         raise failure
+
+    def _tell_refused(self, why: MediaUnavailable) -> None:
+        """A caller gets 503, and an agent none: whoever runs the line has to know, though every part of it works."""
+        now = asyncio.get_running_loop().time()
+        self._refused += 1
+        if now - self._told_at >= _TOLD_S:
+            _log.warning("media.refused", error=str(why), legs=self._refused)
+            self._refused, self._told_at = 0, now
 
     @property
     def _callers(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ivr.__main__ import main
 from ivr.cli import serve
 from ivr.cli.serve import Signals, first_account
 from ivr.config import Config
@@ -76,3 +77,10 @@ async def test_the_engines_begin_before_the_line_is_imported(monkeypatch: pytest
     await serve._serve(arguments, Config(), written, notices, signals, Notifier())
     notices.close()
     assert done[:2] == ["engines", "ivr.service"] and done[-1] == "stopped"
+
+
+def test_a_log_that_cannot_be_written_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f'[logs]\npath = "{tmp_path}"\n', encoding="utf-8")
+    assert main(["serve", "--config", str(path)]) == 1
+    assert capsys.readouterr().err.startswith(f"ivr: the log {tmp_path}: Is a directory (let the service's user")

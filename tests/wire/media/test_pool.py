@@ -6,12 +6,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from ivr.errors import MediaUnavailable
 from ivr.events import Connected, Digit, MediaLost, PlayDone
@@ -334,3 +336,19 @@ async def test_ticks_and_legs_are_told_of_each(house: House) -> None:
     load = house.pool.loads()[process - 1]
     assert load.ticks >= 10 and load.late <= load.ticks and load.legs == 0
     assert house.pool.loads()[2 - process].ticks == 0
+
+
+async def test_ports_that_others_have_are_told_once_a_minute() -> None:
+    """Everything runs, and nobody gets through: the log says why, and what to do."""
+    ports = (31200, 31207)
+    with ExitStack() as stack:
+        for port in range(ports[0], ports[1] + 1):
+            held = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            held.bind(("127.0.0.1", port))
+        with capture_logs() as logs:
+            async with opened(processes=1, ports=ports) as house:
+                for number in range(3):
+                    with pytest.raises(MediaUnavailable):
+                        await house.pool.open(f"call-{number}", None)
+    told = [entry for entry in logs if entry["event"] == "media.refused"]
+    assert len(told) == 1 and "Address already in use" in told[0]["error"] and "media.ports" in told[0]["error"]
