@@ -96,10 +96,10 @@ BENCHES = {
         "how soon turns end, and how often too soon, against the aims", 240, short=("--every", "12", "--snr", "clean")
     ),
     "spoken_calls": Bench(
-        "reorders spoken in real calls: right ends and waits, against the aims", 240, short=("--sentences", "3")
+        "reorders spoken in real calls: right ends and waits, against the aims", 660, short=("--sentences", "3")
     ),
     "barge_in": Bench("what stops a prompt: callers at once, its own echo and noise never", 120),
-    "barge_in_calls": Bench("keys and speech over prompts, on the wire, against the aims", 90, short=("--calls", "1")),
+    "barge_in_calls": Bench("keys and speech over prompts, on the wire, against the aims", 260, short=("--calls", "1")),
     "speech_accuracy": Bench("constrained recognition, against free transcription", 120, short=("--count", "8")),
     "recogniser_memory": Bench(
         "what a further recogniser keeps for itself after work, against its aim", 60, short=("--recognitions", "40")

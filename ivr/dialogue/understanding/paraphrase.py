@@ -41,6 +41,7 @@ PHRASE_ENOUGH = 0.82  # for phrases without slots, by spelling
 LANDMARKS = ("BEFORE", "AFTER")  # who begins so names the landmark first: "after Vertigo, put Casablanca"
 SLOTLESS_ENOUGH = 0.84  # and by their concepts: there is less to go by
 LACKING = 0.9  # what a sentence that lacks a slot is worth of one that lacks nothing
+ALIKE = 0.1  # so much less like the words is another list's title of the same, and it is none of theirs
 GAP = "<?>"  # where a slot would be, and something stands that nobody knows
 
 
@@ -176,13 +177,19 @@ def titles_in(words: Sequence[str], grammar: StateGrammar) -> list[Found]:
     found: dict[tuple[int, int], Found] = {}
     for group, names in groups.items():
         for spot in slots[group].vocabulary.spot(words, grammar.concepts.carriers):
-            here = (spot.start, spot.end)
-            values = {name: titled(spot.term) for name in names}
-            if here in found:
-                values = {**values, **found[here].values}
-            rivals = tuple(titled(term) for term in spot.rivals)
-            found[here] = Found(spot.start, spot.end, spot.score / 100, values, rivals)
+            here, rivals = (spot.start, spot.end), tuple(titled(term) for term in spot.rivals)
+            each = Found(spot.start, spot.end, spot.score / 100, {name: titled(spot.term) for name in names}, rivals)
+            found[here] = _together(found[here], each) if here in found else each
     return apart(found.values(), 0.03)
+
+
+def _together(first: Found, second: Found) -> Found:
+    """The same words as two lists know them: as the better one does, and where both are about as good for its slots,
+    too. "The Killing" on one list is no "The Kid" on another."""
+    better, other = (second, first) if second.score > first.score else (first, second)
+    if other.score < better.score - ALIKE:
+        return better
+    return replace(better, values={**other.values, **better.values})
 
 
 def _alternatives(words: Sequence[str], titles: list[Found], grammar: StateGrammar) -> list[list[Found]]:

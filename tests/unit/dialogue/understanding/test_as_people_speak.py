@@ -7,6 +7,8 @@ from datetime import date
 import pytest
 
 from ivr.dialogue.spoken.normalisation import dates_heard, fold
+from ivr.dialogue.understanding.grammar_compiler import StateGrammar
+from ivr.dialogue.understanding.paraphrase import titles_in
 from ivr.dialogue.understanding.slots import DateSlot, NumberSlot
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 from tests.unit.dialogue.talk import Talk
@@ -48,6 +50,16 @@ def test_a_missing_slot_is_asked_for_and_the_request_kept(
 ) -> None:
     talk = open_question().say(sentence)
     assert heard(talk) == (intent, slots) and question in talk.said and not talk.performed
+
+
+def test_words_that_two_lists_know_are_the_title_that_they_are_most_like() -> None:
+    grammar = open_question(["Metropolis"], discs=["Megalopolis"]).silence().listen.grammar
+    for slots in (grammar.slots, dict(reversed(grammar.slots.items()))):
+        (title,) = titles_in(("before", "metropolis"), StateGrammar(grammar.outline, slots, "en-US", grammar.concepts))
+        assert title.score == 1.0 and {value.label for value in title.values.values()} == {"Metropolis"}
+    grammar = open_question(["Casablanca"], discs=["Casablanca"]).silence().listen.grammar
+    (title,) = titles_in(("casablanca",), grammar)
+    assert {"title", "disc"} <= title.values.keys()
 
 
 @pytest.mark.parametrize("sentence", ["the end", "first", "the top", "before after", "my dog ate it"])

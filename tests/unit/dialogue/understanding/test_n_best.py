@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from ivr.dialogue.engine.contract import ActionDone, Record
@@ -23,10 +25,10 @@ QUEUE = (
 Slots = dict[str, str]
 
 
-def open_question() -> Talk:
-    talk = Talk(reference(), entry="main", queue=QUEUE, perform=False)
+def open_question(queue: Sequence[str] = QUEUE, discs: Sequence[str] = QUEUE[:2]) -> Talk:
+    talk = Talk(reference(), entry="main", queue=queue, perform=False)
     facts = {"member.number": "10001", "member.first_name": "Ada", "queue.size": 8, "member.damaged_reports": 0}
-    lists = {"queue": terms(QUEUE), "discs": terms(QUEUE[:2])}
+    lists = {"queue": terms(queue), "discs": terms(discs)}
     talk.send(ActionDone(talk.performed[-1].token, ActionResult("found", facts=facts, vocabularies=lists)))
     assert talk.dialogue.state == "main.ask"
     talk.effects.clear()
