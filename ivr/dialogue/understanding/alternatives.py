@@ -18,7 +18,7 @@ from ivr.dialogue.understanding.taught import LONGEST_RUN, Taught
 
 Alternative = tuple[tuple[str, ...], float]  # words, and how likely they are beside the others, 0..1
 
-MOST_READ = 5
+MOST_READ = 3  # five tell no more, and each takes the line a few milliseconds
 FAINT = 0.01  # what the recogniser finds less likely than this wasn't said, however well it reads
 LANGUAGE = 0.2  # how much the words count beside the sound; 0.1 to 0.3 do the same
 # Log-probabilities, less those of usual words: of a word that nobody taught; of one that is known, by how many words in
