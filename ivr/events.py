@@ -77,7 +77,9 @@ class Recognition:
 
     ``clarity``: how likely the recogniser finds each part of its transcript, 0..1; None where it doesn't say.
     ``seconded``: what a second, independent recogniser read, best first; empty where none was asked, or answered.
-    ``transcribed``: the n-best was read off the transcript, which is no second witness to it."""
+    ``transcribed``: the n-best was read off the transcript, which is no second witness to it.
+    ``alternatives``: what the transcript may have been, itself among them, and how likely each is beside the others,
+    0..1; empty where the recogniser saw no need to tell."""
 
     cause: Cause
     nbest: tuple[Hypothesis, ...] = ()
@@ -89,6 +91,7 @@ class Recognition:
     clarity: float | None = None
     seconded: tuple[str, ...] = ()
     transcribed: bool = False
+    alternatives: tuple[tuple[str, float], ...] = ()
 
     @property
     def unsure(self) -> bool:

@@ -70,9 +70,11 @@ def observe(part: str, each: int) -> tuple[list[Observation], dict[str, StateGra
     known = corpus(part)
     found = []
     for clip in spoken(part, known.answers, each):
-        evidence, transcript, _ = recogniser.evidence(clip.samples, known.speech[clip.answer.state])
+        heard = recogniser.evidence(clip.samples, known.speech[clip.answer.state])
         duration_s = len(clip.samples) / 8000
-        found.append(Observation(clip.answer, clip.voice, clip.condition, tuple(evidence), transcript, duration_s))
+        found.append(
+            Observation(clip.answer, clip.voice, clip.condition, tuple(heard.evidence), heard.transcript, duration_s)
+        )
     return found, known.grammars
 
 

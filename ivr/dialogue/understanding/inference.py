@@ -13,6 +13,7 @@ from math import prod
 
 from ivr.dialogue.flows.phrases import Variant
 from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.understanding.alternatives import Alternative, likeliest
 from ivr.dialogue.understanding.classifier import NONE, IntentClassifier
 from ivr.dialogue.understanding.concepts import negated, renumbered, without_politeness
 from ivr.dialogue.understanding.grammar import (
@@ -74,13 +75,14 @@ class _Inferable:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """One meaning and how probable it is."""
+    """One meaning and how probable it is. ``words``: what has it, where that may be other than what was written."""
 
     chance: float
     intent: str
     slots: Mapping[str, SlotValue] = field(default_factory=dict)
     variant: Variant = ()
     lacks: bool = False
+    words: tuple[str, ...] = ()
 
     def reading(self, words: Sequence[str], grammar: StateGrammar) -> Reading:
         text = (
@@ -95,16 +97,24 @@ class Inference:
 
 
 def inferred(
-    words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier, *, heard: bool = False
+    words: Sequence[str],
+    grammar: StateGrammar,
+    classifier: IntentClassifier,
+    *,
+    heard: bool = False,
+    alternatives: Sequence[Alternative] = (),
 ) -> list[Reading]:
     """The likeliest reading; with it a close rival where there is one. [] where nothing fits well enough.
 
-    ``heard``: by a recogniser, so that words may be others."""
+    ``heard``: by a recogniser, so that words may be others: those of ``alternatives``, where it tells any."""
     found = _settled(words, ranking(words, grammar, classifier), grammar, classifier, BOOST)
     if found or not heard:
         return found
-    found = _settled(words, heard_ranking(words, grammar, classifier), grammar, classifier, 1.0)
-    return [] if found and found[0].universal else found  # on a mishearing nothing leads out
+    likely = likeliest(alternatives, grammar, classifier.taught) or [(tuple(words), 1.0)]
+    found = _settled(words, _summed(likely, grammar, classifier), grammar, classifier, 1.0)
+    if found and found[0].universal:
+        return []  # on a mishearing nothing leads out
+    return [replace(each, inferred=True) for each in found] if alternatives else found
 
 
 def _settled(
@@ -124,6 +134,7 @@ def _settled(
         rest.sort(key=lambda each: -each.chance)
     if not rest:
         return []
+    words = rest[0].words or words
     best, limits = rest[0], classifier.thresholds(frozenset(known.plain))
     if best.intent.startswith(RISK) and best.chance < RISK_ENOUGH:
         return []
@@ -175,17 +186,27 @@ def ranking(words: Sequence[str], grammar: StateGrammar, classifier: IntentClass
 
 def heard_ranking(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> list[Inference]:
     """The same of what a recogniser wrote: together with what its words sound like, where nobody taught them."""
-    plain = ranking(words, grammar, classifier)
-    made, like = repaired(words, grammar, classifier.taught)
-    if not like:
-        return plain
+    return _summed([(tuple(words), 1.0)], grammar, classifier)
+
+
+def _summed(
+    alternatives: Sequence[Alternative], grammar: StateGrammar, classifier: IntentClassifier
+) -> list[Inference]:
+    """The same of several transcripts: each meaning as likely as all of them make it, with the values and words of the
+    one that makes it likeliest."""
     found: dict[str, Inference] = {}
-    for share, ranked in ((1.0 - like * REPAIRED, plain), (like * REPAIRED, ranking(made, grammar, classifier))):
-        for each in ranked:
-            other = found.get(each.intent)
-            chance = each.chance * share + (other.chance if other is not None else 0.0)
-            kept = each if other is None or (each.slots and each.chance * share > other.chance) else other
-            found[each.intent] = replace(kept, chance=chance)
+    most: dict[str, float] = {}
+    for words, share in alternatives:
+        made, like = repaired(words, grammar, classifier.taught)
+        said = ((words, 1.0 - like * REPAIRED), (made, like * REPAIRED)) if like else ((words, 1.0),)
+        for text, part in said:
+            for each in ranking(text, grammar, classifier):
+                here, other = each.chance * part * share, found.get(each.intent)
+                if other is None or (here > most[each.intent] and (each.slots or not other.slots)):
+                    kept, most[each.intent] = replace(each, words=words), here
+                else:
+                    kept = other
+                found[each.intent] = replace(kept, chance=here + (other.chance if other is not None else 0.0))
     return sorted(found.values(), key=lambda each: -each.chance)
 
 

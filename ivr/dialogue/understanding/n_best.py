@@ -73,7 +73,7 @@ def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) ->
         return _typed(recognition.transcript, words, grammar, risks)
     heard = readings(recognition.nbest, grammar)
     if not heard:
-        found = _free(words, grammar, risks)
+        found = _free(words, grammar, risks, heard=recognition)
         return _corroborated(found, recognition.nbest, words, grammar) if found.how in _WEAK else found
     best = heard[0]
     if (human := next((r for r in rivals(heard) if r.human), None)) is not None:
@@ -162,7 +162,7 @@ def _typed(transcript: str, words: Sequence[str], grammar: StateGrammar, risks: 
         found = _covered(fold_digits(transcript[:MOST_CHARACTERS], grammar.language)[:MOST_WORDS], grammar)
     if found:
         return Interpretation(found[0], found[1] if len(found) > 1 else None, "grammar")
-    return _free(words, grammar, risks, typed=True)
+    return _free(words, grammar, risks)
 
 
 def _covered(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
@@ -224,7 +224,9 @@ def _last_repair(words: Sequence[str], language: str) -> tuple[int, int]:
     return -begin, end
 
 
-def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords, *, typed: bool = False) -> Interpretation:
+def _free(
+    words: Sequence[str], grammar: StateGrammar, risks: RiskWords, *, heard: Recognition | None = None
+) -> Interpretation:
     """Free speech: in doubt, but for the wish for a human, which goes first, and for whole phrases of risks that were
     typed, not heard."""
     if not words:
@@ -236,7 +238,9 @@ def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords, *, type
     if (wish := _wish(words, grammar, risks)) is not None:
         return Interpretation(wish, how="risk")
     danger = risks.said(words, grammar)
-    if danger is not None and (danger.meaning.intent in risks.at_once or (typed and _certain(danger, words, grammar))):
+    if danger is not None and (
+        danger.meaning.intent in risks.at_once or (heard is None and _certain(danger, words, grammar))
+    ):
         return Interpretation(danger, how="risk")
     if danger is not None:
         return Interpretation(danger.doubted(danger.confidence), how="risk")
@@ -245,7 +249,8 @@ def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords, *, type
         first = replace(found[0].doubted(0.7), inferred=_denied_itself(words, grammar))
         return Interpretation(first, found[1] if len(found) > 1 else None, "transcript")
     if grammar.classifier is not None:
-        meant = inferred(words, grammar, grammar.classifier, heard=not typed)
+        others = [(words_of(text, grammar.language), share) for text, share in heard.alternatives] if heard else []
+        meant = inferred(words, grammar, grammar.classifier, heard=heard is not None, alternatives=others)
         return Interpretation(meant[0], meant[1] if len(meant) > 1 else None, "inference") if meant else NOTHING
     return _guessed(words, denied, grammar, risks.hinted(words, grammar))
 

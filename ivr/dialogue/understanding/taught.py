@@ -24,6 +24,7 @@ class Taught:
     known: frozenset[str]
     runs: tuple[str, ...]
     _joined: list[str] = field(default_factory=list)
+    _runs: set[str] = field(default_factory=set)
     _found: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     @classmethod
@@ -38,6 +39,12 @@ class Taught:
         for words in others:
             known.update(words)
         return cls(language, frozenset(known), tuple(sorted(runs)))
+
+    def has(self, words: Sequence[str]) -> bool:
+        """Whether somebody taught these words, up to three, in a row, of an intent."""
+        if not self._runs:
+            self._runs.update(self.runs)
+        return " ".join(words) in self._runs
 
     def nearest(self, word: str) -> tuple[str, float]:
         """The run of words that ``word`` may have been, and how alike they are, 0..1; ("", 0) where there is none."""

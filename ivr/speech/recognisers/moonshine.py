@@ -25,8 +25,9 @@ import soxr
 from ivr.dialogue.spoken.similarity import bare_words, gist
 from ivr.dialogue.understanding.grammar import slot_names
 from ivr.errors import SpeechUnavailable
-from ivr.events import Recognition
+from ivr.events import Cause, Recognition
 from ivr.ports import SpeechGrammar
+from ivr.speech.recognisers.alternatives import alternatives
 from ivr.speech.recognisers.beam import Path as Found
 from ivr.speech.recognisers.beam import Unled, search
 from ivr.speech.recognisers.compiled_grammars import Compiled, Compiler, Near
@@ -47,6 +48,8 @@ _CERTAIN_LLR = -0.1  # the beam found what the free transcript says: nothing bet
 _LANGUAGE = 0.5  # how much of the score over silence is taken off; 0.3 to 0.7 do nearly the same
 _UTTERABLE = 4  # times as many tokens as are likely in the time: no phrase was said that has more
 _RANKED = 6  # candidates that are weighed: what lies further down won't rise
+_CLEAR = 0.9  # a transcript of this clarity has no alternatives that are worth the time
+_TOLD = 8  # of them
 _KNOWN = 20_000  # phrases whose score over silence is kept
 
 
@@ -121,16 +124,34 @@ class MoonshineRecogniser:
         self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never, *, hurried: bool = False
     ) -> Recognition:
         started = time.perf_counter()
-        evidence, transcript, clarity = self.evidence(speech, grammar, cancelled, hurried=hurried)
+        heard = self.evidence(speech, grammar, cancelled, hurried=hurried)
         duration_s = len(speech) / TELEPHONE_RATE
-        found = judge(evidence, transcript, duration_s, time.perf_counter() - started, self.name)
-        return replace(found, clarity=clarity)
+        found = judge(heard.evidence, heard.transcript, duration_s, 0.0, self.name)
+        unread = found.cause is Cause.NO_MATCH and heard.clarity < _CLEAR and bool(bare_words(heard.transcript))
+        others: tuple[tuple[str, float], ...] = ()
+        if unread and not hurried and not any(one.digits for one in heard.evidence):
+            others = self._alternatives(heard, cancelled)
+        took_s = round(time.perf_counter() - started, 4)
+        return replace(found, took_s=took_s, clarity=heard.clarity, alternatives=others)
+
+    def _alternatives(self, heard: _Heard, cancelled: Callable[[], bool]) -> tuple[tuple[str, float], ...]:
+        """What may have been said instead of the transcript, itself among it. Raises Cancelled."""
+        tokenizer = self._model().tokenizer
+        found = alternatives(heard.utterance, EOS, first=_BYTES, longest=heard.longest, cancelled=cancelled)
+        if cancelled():
+            raise Cancelled
+        chances: dict[str, float] = {}
+        for tokens, logprob in found.items():
+            text = tokenizer.decode(tokens)
+            chances[text] = chances.get(text, 0.0) + math.exp(logprob)
+        told = sorted(chances.items(), key=lambda item: -item[1])[:_TOLD]
+        total = sum(chance for _, chance in told) or 1.0
+        return tuple((text, round(chance / total, 4)) for text, chance in told)
 
     def evidence(
         self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never, *, hurried: bool = False
-    ) -> tuple[list[Evidence], str, float]:
-        """What speaks for each candidate, best first; the free transcript, and how likely each of its tokens is on
-        average, 0..1. Raises Cancelled."""
+    ) -> _Heard:
+        """Raises Cancelled."""
         model = self._model()
         compiled = model.compiler.compiled(grammar)
         samples = np.ascontiguousarray(soxr.resample(speech, TELEPHONE_RATE, RATE), dtype=np.float32)
@@ -158,10 +179,22 @@ class MoonshineRecogniser:
         first = told(found)
         evidence = _weighed(first)
         if hurried or any(one.digits for one in evidence) or not bare_words(transcript):
-            return evidence, transcript, clarity
+            return _Heard(evidence, transcript, clarity, utterance, longest)
         if not certain(evidence, transcript, len(speech) / TELEPHONE_RATE):
             evidence = _weighed([*first, *told(_unled(utterance, silence, compiled, cancelled))])
-        return evidence, transcript, clarity
+        return _Heard(evidence, transcript, clarity, utterance, longest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What speaks for each candidate, best first; the free transcript, and how likely each of its tokens is on average,
+    0..1. ``longest``: tokens that the utterance may have."""
+
+    evidence: list[Evidence]
+    transcript: str
+    clarity: float
+    utterance: Utterance
+    longest: int
 
 
 def _tokenizer(path: Path, words: int) -> Tokenizer:

@@ -250,6 +250,23 @@ def test_moonshine_is_less_sure_of_its_words_in_noise(english: Subject) -> None:
     assert clean is not None and noisy is not None and 1.0 >= clean > 0.7 > noisy > 0.0
 
 
+def test_moonshine_tells_what_an_unclear_sentence_may_have_been(english: Subject) -> None:
+    speech = english.say("Please call me back after three in the afternoon.")
+    noise = np.random.default_rng(1).normal(0, float(np.sqrt((speech**2).mean())), len(speech)).astype(np.float32)
+    heard = english.recogniser.recognise(speech + noise, english.grammar)
+    chances = [chance for _, chance in heard.alternatives]
+    assert heard.cause is Cause.NO_MATCH and len(chances) > 1
+    assert chances == sorted(chances, reverse=True) and sum(chances) == pytest.approx(1.0, abs=0.001)
+    assert len(dict(heard.alternatives)) == len(chances) and heard.transcript in dict(heard.alternatives)
+    again = english.recogniser.recognise(speech + noise, english.grammar)
+    assert again.alternatives == heard.alternatives
+    assert not english.recogniser.recognise(speech + noise, english.grammar, hurried=True).alternatives
+
+
+def test_moonshine_tells_no_alternatives_to_what_it_heard_well(english: Subject) -> None:
+    assert not any(english.hear(phrase).alternatives for phrase in english.grammar.phrases)
+
+
 def test_moonshine_takes_thousands_of_phrases(english: Subject) -> None:
     words = [
         "red",

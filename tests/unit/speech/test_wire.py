@@ -69,6 +69,7 @@ RECOGNITION_OF_YES = Recognition(
         SpeechEnded(13.0),
         Heard(RECOGNITION_OF_YES, 13.0),
         Heard(replace(RECOGNITION_OF_YES, seconded=("Yes.", "yeah"))),
+        Heard(replace(RECOGNITION_OF_YES, alternatives=(("Yes.", 0.7), ("Guess.", 0.3)))),
         Unsure(Heard(RECOGNITION_OF_YES, 13.0), bytes(range(256))),
         RecogniserFailed("it died"),
     ],
