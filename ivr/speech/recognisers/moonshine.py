@@ -22,10 +22,9 @@ import numpy as np
 import soxr
 
 from ivr.dialogue.spoken.similarity import bare_words, gist
-from ivr.dialogue.understanding.grammar import slot_names
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar, slot_names
 from ivr.errors import SpeechUnavailable
 from ivr.events import Recognition
-from ivr.ports import SpeechGrammar
 from ivr.speech.recognisers.beam import Path as Found
 from ivr.speech.recognisers.beam import Unled, search
 from ivr.speech.recognisers.compiled_grammars import Compiled, Compiler, Near
