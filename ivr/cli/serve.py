@@ -188,6 +188,7 @@ async def _started(
     stack: AsyncExitStack, config: Config, lifecycle: Lifecycle, written: Log, engines: Engines
 ) -> Service:
     """The engines load in processes of their own while this one imports the rest of the line."""
+    lifecycle.begin("loading the program")
     line = await asyncio.to_thread(import_module, "ivr.service")
     service: Service = await stack.enter_async_context(line.running(config, lifecycle, written, engines))
     return service

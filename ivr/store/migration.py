@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, column, event, inspect, select, table, text
+from sqlalchemy import Connection, String, column, event, inspect, select, table, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -136,11 +136,10 @@ def _revision(connection: Connection, branch: Branch) -> str:
     """ "" where there is none. Raises StoreUnavailable for several: no program of ours leaves that behind."""
     if not inspect(connection).has_table(branch.version_table):
         return ""
-    found = connection.execute(select(column("version_num")).select_from(table(branch.version_table))).scalars().all()
+    query = select(column("version_num", String)).select_from(table(branch.version_table))
+    found: Sequence[str] = connection.execute(query).scalars().all()
     if len(found) > 1:
-        raise StoreUnavailable(
-            f"{branch.version_table} has {len(found)} rows instead of one", remedy="restore a backup"
-        )
+        raise StoreUnavailable(f"{branch.version_table} has {len(found)} rows, not one", remedy="restore a backup")
     return found[0] if found else ""
 
 
