@@ -18,10 +18,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from ivr.__main__ import main
 from ivr.demo.line import READY, LineSetup, RunningLine
 from ivr.errors import DialFailed
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
+from tests.release.edition import Press
 from tests.wire.line.watching import readiness, ready_when, until
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -221,3 +223,16 @@ async def test_a_started_line_has_loaded_nothing_that_it_has_no_need_of(tmp_path
         *("ivr.speech.worker", "ivr.speech.recognisers", "ivr.media.process", "ivr.softphone", "ivr.demo"),
     }
     assert not needless & loaded
+
+
+async def test_a_first_start_after_installing_finds_that_its_flows_were_checked(tmp_path: Path) -> None:
+    """On a database that is not there yet, as ``ivr prompts`` expects it."""
+    Press(tmp_path / "flows")
+    cache = tmp_path / "cache"
+    setup = LineSetup(tmp_path / "line", flows=tmp_path / "flows", cache=cache)
+    assert await asyncio.to_thread(main, ["prompts", "--config", str(setup.write())]) == 0
+    verdicts = [*(cache / "verdicts").glob("*.json")]
+    async with RunningLine.running(setup, seeded=True) as line:
+        assert (await line.ready())["state"] == "ready"
+    assert [*(cache / "verdicts").glob("*.json")] == verdicts
+    assert len(verdicts) == 1
