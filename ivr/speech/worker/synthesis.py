@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import cache
-from threading import Lock, Thread, get_native_id
 
 from ivr.errors import IvrError, SpeechUnavailable
 from ivr.speech import wire
@@ -19,8 +16,6 @@ from ivr.speech.worker.engines import Synthesiser
 from ivr.speech.worker.loudness import levelled, prompt_pcm
 from ivr.workers.link import Link
 
-_AFTER_OTHERS = 5  # how much nicer to be: a quarter of what others get
-
 
 class SynthesisWorker:
     """Answers the line's orders: texts in order per vendor, recordings beside them."""
@@ -30,7 +25,6 @@ class SynthesisWorker:
         vendors: list[Synthesiser] = [HibariSynthesiser(), Pyttsx3Synthesiser()]
         self._synthesisers = {vendor.name: vendor for vendor in vendors}
         self._ready = cache(self._loaded)
-        self._loading = {name: Lock() for name in self._synthesisers}
         self._threads = {name: ThreadPoolExecutor(1, f"speak-{name}") for name in self._synthesisers}
         self._levelling = ThreadPoolExecutor(1, "level")
 
@@ -44,26 +38,14 @@ class SynthesisWorker:
         match message:
             case Setup(preload=names, nice=nice):
                 os.nice(nice)
-                # The first prompt of a call must not wait for a model, nor the line's own start for this.
-                Thread(target=self._preload, args=(names,), name="preload", daemon=True).start()
+                for name in names:  # the first prompt of a call must not wait for a model
+                    self._threads[name].submit(self._ready, name)
                 kind, body = wire.encode(Ready((), True))
                 self._line.send(kind, 0, body)
             case Render() as order:
                 self._line.answer(asking, self._threads[order.engine].submit(self._rendered, order))
             case Level(wav):
                 self._line.answer(asking, self._levelling.submit(levelled, wav))
-
-    def _preload(self, names: Sequence[str]) -> None:
-        """In a thread of its own, since nobody but root may be less nice again: on Linux that is a thread's own."""
-        os.setpriority(os.PRIO_PROCESS, get_native_id(), min(19, os.nice(0) + _AFTER_OTHERS))
-        for name in names:
-            with suppress(IvrError, RuntimeError, ValueError, OSError):  # the first order says it
-                self._prepared(name)
-
-    def _prepared(self, name: str) -> Synthesiser:
-        """Loaded once, whoever asks first."""
-        with self._loading[name]:
-            return self._ready(name)
 
     def _loaded(self, name: str) -> Synthesiser:
         synthesiser = self._synthesisers[name]
@@ -72,7 +54,7 @@ class SynthesisWorker:
 
     def _rendered(self, order: Render) -> bytes:
         try:
-            samples, rate = self._prepared(order.engine).speak(order.text, order.language, order.voice)
+            samples, rate = self._ready(order.engine).speak(order.text, order.language, order.voice)
         except IvrError:
             raise
         except (RuntimeError, ValueError, OSError) as error:
