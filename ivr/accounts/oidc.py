@@ -17,19 +17,20 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import structlog
-from joserfc import jwt
-from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
-from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from ivr.accounts.passwords import NAME, RESERVED
 from ivr.accounts.provider_client import OidcRefused, ProviderClient
 from ivr.config import OidcConfig
 from ivr.errors import ConfigError, UnavailableError
 from ivr.ports import ROLES, Role
+
+if TYPE_CHECKING:
+    from joserfc.jwk import Key, KeySet
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -91,6 +92,7 @@ class Oidc:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.config = config
+        _prepare(config)
         self._redirect, self._home = f"{home}{BACK}", f"{home}/login"
         self._clock, self._now = clock, now
         self._provider = ProviderClient(clock)
@@ -100,6 +102,7 @@ class Oidc:
     def apply(self, config: OidcConfig | None) -> None:
         """What counts from now on."""
         if config != self.config:
+            _prepare(config)
             self.config, self._found, self._keys = config, None, None
             self._provider.forgive()
 
@@ -216,6 +219,9 @@ class Oidc:
 
     async def _claims(self, token: str) -> Mapping[str, Any]:
         """Of an ID token that the provider signed for us, and that counts now (Core, section 3.1.3.7)."""
+        from joserfc import jwt
+        from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
+
         config = self._configured()
         registry = jwt.JWTClaimsRegistry(
             now=lambda: int(self._now()),
@@ -252,6 +258,8 @@ class Oidc:
             told = await self._provider.told("GET", (await self._discover())["jwks_uri"])
             if not (keys := list(_readable(told.get("keys")))):
                 raise OidcRefused("the provider's keys can't be read")
+            from joserfc.jwk import KeySet
+
             self._keys = (KeySet(keys), clock)
         return self._keys[0]
 
@@ -295,8 +303,17 @@ class Oidc:
         return self._derived("kept", kept)
 
 
+def _prepare(config: OidcConfig | None) -> None:
+    """Most lines know no provider and start without what reads its tokens; with one, no log-in waits for that."""
+    if config is not None:
+        import_module("joserfc.jwt")
+
+
 def _readable(keys: object) -> Iterator[Key]:
     """Keys of kinds that we don't know are somebody else's (RFC 7517, section 5)."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import JWKRegistry
+
     for told in keys if isinstance(keys, list) else ():
         try:
             yield JWKRegistry.import_key(told)

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from ivr.cli.options import Subparsers, add_config, command, configuration
-from ivr.dialogue.understanding.grammar import SpeechGrammar
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar
 from ivr.errors import IvrError
 from ivr.softphone.script import add_arguments, run_call
 from ivr.speech.service import WorkerSpeechService

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ivr.config import Config, load_config
 from ivr.errors import ConfigError
+
+if TYPE_CHECKING:  # help is shown without it
+    from ivr.config import Config
 
 Subparsers = Any  # argparse's own type is private: argparse._SubParsersAction[ArgumentParser]
 CONFIG = Path("config.toml")
@@ -60,6 +62,8 @@ def age(text: str) -> timedelta:
 
 def configuration(arguments: argparse.Namespace) -> Config:
     """config.toml with the command line over it. Raises ConfigError."""
+    from ivr.config import load_config
+
     overrides: dict[str, Any] = {}
     for option, key in (("sip", "sip.listen"), ("http", "http.listen"), ("database", "store.url")):
         value = getattr(arguments, option, None)

@@ -5,21 +5,30 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
 
+from ivr.actions.plugins import plugins
 from ivr.cli.options import Subparsers, add_config, command, configuration, progress_bar
+from ivr.clock import SystemClock
+from ivr.company import Times, company_of
 from ivr.config import Config
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.embedding.loading import understanding
 from ivr.errors import FlowError, SpeechUnavailable
+from ivr.events import Term
 from ivr.line_facts import line_facts
 from ivr.release.candidate import examine_folder
 from ivr.release.entry import choosable, prompts_of, voices
 from ivr.release.lesson import Lesson
+from ivr.release.verdicts import Verdicts
 from ivr.speech.service import WorkerSpeechService
+from ivr.store.database import Database
 
 EPILOG = """\
 Prompts are kept in [speech] cache by their text, voice and the synthesiser's version: what is there is left alone,
-and what changes is rendered again; beside them what the flows' phrases and examples teach the sentence embedding.
+and what changes is rendered again; beside them what the flows' phrases and examples teach the sentence embedding,
+and that the checker passed the flows.
 Installing runs this; the line does by itself what is missing, behind the first calls.
 """
 
@@ -31,7 +40,8 @@ def add(commands: Subparsers) -> None:
 def handle(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     folder = config.flows.directory
-    candidate = examine_folder(folder, line_facts(config))
+    verdicts = Verdicts(config.speech.cache / "verdicts")
+    candidate = examine_folder(folder, line_facts(config, empty_vocabularies(config)), verdicts.check)
     if candidate.library is None:
         raise FlowError(
             "\n".join(finding.render() for finding in candidate.errors),
@@ -42,6 +52,14 @@ def handle(arguments: argparse.Namespace) -> int:
     Lesson(paraphrases.classifiers, lambda: voices(config.flows), paraphrases.state).learn(candidate.library)
     print(f"paraphrases are read by {paraphrases.state}")
     return code
+
+
+def empty_vocabularies(config: Config) -> Mapping[str, Sequence[Term]]:
+    """What a line finds that was just installed: its first start then knows the checker's verdict."""
+    database = Database("sqlite+aiosqlite://")  # in memory; nobody connects
+    company = company_of(config).on(database, Times(SystemClock().now, ZoneInfo(config.flows.time_zone)))
+    sets = (*(plugin.actions for plugin in plugins()), company.actions)
+    return {name: () for each in sets for name in each.vocabularies}
 
 
 async def _render(config: Config, library: FlowLibrary) -> int:

@@ -13,14 +13,17 @@ _LEVEL = 1200  # of 32767 per tone: about -25 dBm0 together, quieter than speech
 _FADE = 80
 
 
-def _cadence(tones_hz: Sequence[float], on_s: float, off_s: float) -> bytes:
+def _cadence(tones_hz: Sequence[int], on_s: float, off_s: float) -> bytes:
     on = int(on_s * _RATE)
     samples = array.array("h", bytes(2 * int((on_s + off_s) * _RATE)))
-    for i in range(on):
-        fade = min(i, on - i, _FADE) / _FADE
-        samples[i] = int(_LEVEL * fade * sum(math.sin(2 * math.pi * f * i / _RATE) for f in tones_hz))
+    period = _RATE // math.gcd(_RATE, *tones_hz)  # in samples, after which all tones begin anew
+    waves = [sum(math.sin(2 * math.pi * f * i / _RATE) for f in tones_hz) for i in range(period)]
+    samples[:on] = array.array("h", [int(_LEVEL * waves[i % period]) for i in range(on)])
+    for i in range(_FADE):
+        for at in (i, on - i):
+            samples[at] = int(_LEVEL * i / _FADE * waves[at % period])
     return samples.tobytes()
 
 
-RINGBACK = Clip("tone:ringback", _cadence((440.0, 480.0), 2.0, 4.0))
-BUSY = Clip("tone:busy", _cadence((480.0, 620.0), 0.5, 0.5))
+RINGBACK = Clip("tone:ringback", _cadence((440, 480), 2.0, 4.0))
+BUSY = Clip("tone:busy", _cadence((480, 620), 0.5, 0.5))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from ivr.dialogue.understanding.grammar import SpeechGrammar
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar
 from ivr.errors import SpeechUnavailable
 from ivr.events import Cause, Heard, RecogniserFailed, Recognition
 from ivr.ports import Ears, ListenRequest, SpeechService

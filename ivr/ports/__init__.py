@@ -2,8 +2,9 @@
 ``ivr.service`` wires them. Siblings never import each other: they meet here.
 """
 
-from ivr.dialogue.understanding.grammar import CharacterRun as CharacterRun
-from ivr.dialogue.understanding.grammar import SpeechGrammar as SpeechGrammar
+from ivr.dialogue.understanding.speech_grammar import CharacterRun as CharacterRun
+from ivr.dialogue.understanding.speech_grammar import ListenRequest as ListenRequest
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar as SpeechGrammar
 from ivr.media.clip import Clip as Clip
 from ivr.media.clip import LegStats as LegStats
 from ivr.ports.accounts import ROLES as ROLES
@@ -103,7 +104,6 @@ from ivr.ports.registration import Held as Held
 from ivr.ports.registration import RegistrationLeases as RegistrationLeases
 from ivr.ports.speech import Ears as Ears
 from ivr.ports.speech import EngineStatus as EngineStatus
-from ivr.ports.speech import ListenRequest as ListenRequest
 from ivr.ports.speech import SpeechLoad as SpeechLoad
 from ivr.ports.speech import SpeechService as SpeechService
 from ivr.ports.takeover import LiveDialogs as LiveDialogs

@@ -6,23 +6,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ivr.dialogue.understanding.grammar import SpeechGrammar
+from ivr.dialogue.understanding.speech_grammar import ListenRequest
 from ivr.events import EarEvent
 from ivr.media.clip import Clip
-
-
-@dataclass(frozen=True, slots=True)
-class ListenRequest:
-    """How to listen now. ``hangover_s``: silence that ends an utterance; ``max_utterance_s``: cap on its length.
-
-    ``early``: less silence ends what is complete in the grammar, and more what it only begins; not for dictation, where
-    anything may follow. ``private``: what is said stays on this machine: no second ear hears it."""
-
-    grammar: SpeechGrammar
-    hangover_s: float = 0.5
-    max_utterance_s: float = 12.0
-    early: bool = True
-    private: bool = False
 
 
 class Ears(Protocol):

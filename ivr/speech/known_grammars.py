@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from ivr.ports import SpeechGrammar
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar
 from ivr.speech.wire import GRAMMAR
 
 T = TypeVar("T")

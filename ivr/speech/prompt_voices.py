@@ -17,8 +17,7 @@ from ivr.dialogue.spoken.language import served
 from ivr.errors import SpeechUnavailable
 from ivr.ports import Clip, EngineStatus
 from ivr.speech.endpoints.circuit_breaker import CircuitBreaker
-from ivr.speech.endpoints.connection import EndpointFailed
-from ivr.speech.endpoints.openai_speech import OpenAiSpeech
+from ivr.speech.endpoints.failure import EndpointFailed
 from ivr.speech.prompt_cache import PromptCache, clip_key
 
 log = structlog.get_logger()
@@ -134,6 +133,8 @@ class _PromptVoice:
 
     def __init__(self, config: PromptVoiceConfig, now: Callable[[], float]) -> None:
         self.config = config
+        from ivr.speech.endpoints.openai_speech import OpenAiSpeech  # and its HTTP client: see second_ear.transcriber
+
         self.speech = OpenAiSpeech(config)
         self._breaker = CircuitBreaker("prompt_voice", now)
 

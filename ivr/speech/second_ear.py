@@ -17,14 +17,12 @@ import structlog
 
 from ivr.config import SecondEarConfig
 from ivr.dialogue.spoken.language import served
-from ivr.dialogue.understanding.grammar import SpeechGrammar, slot_name
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar, slot_name
 from ivr.events import Heard
 from ivr.plain_text import plain
 from ivr.ports import EngineStatus
 from ivr.speech.endpoints.circuit_breaker import CircuitBreaker
-from ivr.speech.endpoints.connection import EndpointFailed
-from ivr.speech.endpoints.openai_transcription import OpenAiTranscription
-from ivr.speech.endpoints.vosk_server import VoskServer
+from ivr.speech.endpoints.failure import EndpointFailed
 
 log = structlog.get_logger()
 NAME = "second_ear"
@@ -42,7 +40,14 @@ class Transcriber(Protocol):
 
 
 def transcriber(config: SecondEarConfig) -> Transcriber:
-    return OpenAiTranscription(config) if config.kind == "openai" else VoskServer(config)
+    # An HTTP client takes a tenth of a second to import, for which a line's engines would wait: few have such an ear.
+    if config.kind == "openai":
+        from ivr.speech.endpoints.openai_transcription import OpenAiTranscription
+
+        return OpenAiTranscription(config)
+    from ivr.speech.endpoints.vosk_server import VoskServer
+
+    return VoskServer(config)
 
 
 @dataclass(frozen=True, slots=True)

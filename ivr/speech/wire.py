@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar
 from ivr.events import EarEvent, Heard, RecogniserFailed, Recognition, SpeechEnded, SpeechStarted
-from ivr.ports import SpeechGrammar
 from ivr.workers.frames import FIRST, Life, asked
 
 AUDIO = FIRST  # the kind; the others are numbered in the order of ``_MESSAGES``

@@ -16,14 +16,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import Script, ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, event, inspect, select, text
+from sqlalchemy import Connection, String, column, event, inspect, select, table, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -32,7 +27,13 @@ from ivr import private_file
 from ivr.errors import StoreUnavailable
 from ivr.store.faults import Unreachable, fault
 from ivr.store.process_tables import schema_floors
+from ivr.store.revisions import at_head, revisions
 from ivr.store.upkeep import WIPED
+
+if TYPE_CHECKING:  # a tenth of a second, and a start on a schema that is current has nothing for it to do
+    from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.script import Script
 
 SCRIPTS = Path(__file__).parent / "migrations"
 UPGRADE_S = 120.0
@@ -56,6 +57,8 @@ class Branch:
         return f"alembic_version_{self.name}" if self.name else "alembic_version"
 
     def config(self) -> Config:
+        from alembic.config import Config
+
         made = Config()
         made.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
         made.set_main_option("path_separator", "newline")
@@ -68,7 +71,14 @@ class Branch:
 
     def steps(self) -> Sequence[Script]:
         """Every migration, the first one first."""
+        from alembic.script import ScriptDirectory
+
         return [*ScriptDirectory.from_config(self.config()).walk_revisions()][::-1]
+
+    def known(self) -> Sequence[str]:
+        """The revisions of the same."""
+        found = revisions(self.versions)
+        return found if found is not None else [step.revision for step in self.steps()]
 
 
 CORE = Branch("", SCRIPTS / "versions")
@@ -99,7 +109,7 @@ Tell = Callable[[Applied], None]
 
 def head(branches: Sequence[Branch]) -> str:
     """The newest revisions in the packages: "0002, films 0001"."""
-    return joined(branches, [steps[-1].revision if (steps := branch.steps()) else "" for branch in branches])
+    return joined(branches, [known[-1] if (known := branch.known()) else "" for branch in branches])
 
 
 def joined(branches: Sequence[Branch], revisions: Sequence[str]) -> str:
@@ -114,14 +124,23 @@ async def standings(connection: AsyncConnection, branches: Sequence[Branch]) -> 
 
 
 def _standing(connection: Connection, branch: Branch) -> Standing:
-    context = MigrationContext.configure(connection, opts={"version_table": branch.version_table})
-    revision = context.get_current_revision() or ""
-    known = [step.revision for step in branch.steps()]
+    revision, known = _revision(connection, branch), branch.known()
     if revision and revision not in known:
         floor = _floor(connection, branch)
         return Standing(revision, newer=True, runs=floor is None or floor in known)
     pending = len(known) - (known.index(revision) + 1 if revision else 0)
     return Standing(revision, newer=False, runs=not pending, pending=pending)
+
+
+def _revision(connection: Connection, branch: Branch) -> str:
+    """ "" where there is none. Raises StoreUnavailable for several: no program of ours leaves that behind."""
+    if not inspect(connection).has_table(branch.version_table):
+        return ""
+    query = select(column("version_num", String)).select_from(table(branch.version_table))
+    found: Sequence[str] = connection.execute(query).scalars().all()
+    if len(found) > 1:
+        raise StoreUnavailable(f"{branch.version_table} has {len(found)} rows, not one", remedy="restore a backup")
+    return found[0] if found else ""
 
 
 def _floor(connection: Connection, branch: Branch) -> str | None:
@@ -144,15 +163,26 @@ async def upgrade(
     try:
         async with asyncio.timeout(timeout_s):
             await asyncio.to_thread(_upgrade_in_thread, url, branches, tell)
-    except CommandError as error:
-        raise StoreUnavailable(f"the database could not be upgraded: {error}", remedy=NEWER) from error
     except Unreachable as error:
         raise fault(error, "the database could not be upgraded") from error
 
 
 def _upgrade_in_thread(url: URL, branches: Sequence[Branch], tell: Tell) -> None:
+    if url.get_backend_name() == "sqlite" and _current(str(url.database), branches):
+        return
+    from alembic.util import CommandError
+
     with _ONE_AT_A_TIME:
-        asyncio.run(_upgrade(url, branches, tell))
+        try:
+            asyncio.run(_upgrade(url, branches, tell))
+        except CommandError as error:
+            raise StoreUnavailable(f"the database could not be upgraded: {error}", remedy=NEWER) from error
+
+
+def _current(database: str, branches: Sequence[Branch]) -> bool:
+    """Whether nothing is to be done to a file; whatever is odd about it, the upgrade finds out."""
+    heads = {branch.version_table: ([*branch.known()] or [""])[-1] for branch in branches}
+    return not database.startswith("file:") and at_head(Path(database), heads)
 
 
 async def _upgrade(url: URL, branches: Sequence[Branch], tell: Tell) -> None:
@@ -217,7 +247,8 @@ def _run(connection: Connection, branch: Branch, tell: Tell, step_by_step: bool)
         connection.commit()  # what was read began a transaction, and each migration has its own
     if standing.newer:
         if not standing.runs:
-            raise CommandError(f"revision {branch.named(standing.revision)} is not known here, and keeps this one out")
+            why = f"revision {branch.named(standing.revision)} is not known here, and keeps this one out"
+            raise StoreUnavailable(f"the database could not be upgraded: {why}", remedy=NEWER)
         return
     began = time.monotonic()
 
@@ -229,6 +260,8 @@ def _run(connection: Connection, branch: Branch, tell: Tell, step_by_step: bool)
         title = (script.doc or "").partition("\n")[0].rstrip(".")
         tell(Applied(branch.named(script.revision), title, now - began))
         began = now
+
+    from alembic import command
 
     made = branch.config()
     made.attributes |= {"connection": connection, "applied": applied, "step_by_step": step_by_step}

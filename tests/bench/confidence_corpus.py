@@ -22,9 +22,10 @@ import numpy as np
 import soxr
 
 from ivr.dialogue.engine.contract import ActionDone, Perform
-from ivr.dialogue.understanding.grammar import CharacterRun, Meaning, SpeechGrammar, filled, slot_names
+from ivr.dialogue.understanding.grammar import Meaning
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.n_best import words_of
+from ivr.dialogue.understanding.speech_grammar import CharacterRun, SpeechGrammar, filled, slot_names
 from ivr.events import ActionResult
 from ivr.speech.worker.endpointing import SileroModel, speech_span
 from ivr.speech.worker.engines import TELEPHONE_RATE, Samples

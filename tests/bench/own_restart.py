@@ -1,9 +1,10 @@
 """A line that is alone, on SQLite, is killed and started again: ``python -m tests.bench.own_restart [--calls 10]``.
 
 ``--restarts`` times over: kill -9 in mid-call, the same command at once, as a supervisor would. How long until the line
-answers, until each call goes on both ways, and where the start's time went: CPU by process, and the steps that the log
-tells of. The line is warm: its prompts are rendered, its flows were checked, its Python is compiled. Aim: it answers,
-and its calls go on, within 5 s. A start takes some CPU on two cores: beside busy neighbours it takes as much longer.
+answers, until each call goes on both ways, and where the start's time went: CPU by process, and the steps, from the
+command to what the log tells of. The line is warm: its prompts are rendered, its flows were checked, its Python is
+compiled. Aims: it answers 2.5 s after the command; its calls go on within 5 s of the death. A start takes some CPU on
+two cores: beside busy neighbours it takes as much longer.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from tests.wire.ports import free_port
 from tests.wire.takeover.cluster import CALLER_SAYS
 from tests.wire.takeover.telephone import Telephone
 
-AIM_S = 5.0
+AIM_S, START_AIM_S = 5.0, 2.5
 WITHIN_S = 60.0
 STILL_S = 1.0  # no line starts sooner
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # as where it was installed
@@ -40,10 +41,11 @@ NUMBER = 5035553000
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """Seconds from the death: until it ``answers``, until each call goes on (None: it did not). ``cpu``: of the start,
-    by process; ``steps``: when each began, seconds from the death."""
+    """Seconds from the death: until it ``answers``, until each call goes on (None: it did not). ``start``: seconds from
+    the command to the answer; ``cpu``: of the start, by process; ``steps``: when each began, seconds from the death."""
 
     answers: float
+    start: float
     calls: Sequence[float | None]
     cpu: dict[str, float]
     steps: Sequence[tuple[float, str]]
@@ -67,6 +69,7 @@ async def restarted(setup: LineSetup, calls: int) -> Restart:
         line.process.kill()
         died, at, worked = Telephone.now(), time.time(), machine_seconds()[0]
         await line.process.wait()
+    command = Telephone.now() - died
     async with RunningLine.running(setup, seeded=True) as again:
         answers = Telephone.now() - died
         cpu: dict[str, float] = {}
@@ -77,9 +80,10 @@ async def restarted(setup: LineSetup, calls: int) -> Restart:
             await until(partial(_all_on, phones, died), WITHIN_S)
         found = Restart(
             answers,
+            answers - command,
             [goes_on(phone, died) for phone in phones],
             cpu,
-            _steps(again.log, at),
+            [(command, "the command"), *_steps(again.log, at)],
             max(0.0, others),
             os.getloadavg()[0],
         )
@@ -120,7 +124,7 @@ def told(found: Restart) -> str:
     if gone_on:
         calls += f", median {statistics.median(gone_on):.2f} s, worst {max(gone_on):.2f} s"
     return (
-        f"answers after {found.answers:.2f} s; {calls}\n"
+        f"answers after {found.answers:.2f} s, {found.start:.2f} s from the command; {calls}\n"
         f"  load {found.load:.1f}, others had {found.others_cores:.2f} cores\n"
         f"  CPU {sum(found.cpu.values()):.2f} s: {cpu}\n"
         f"  {'; '.join(f'{at:.2f} {step}' for at, step in found.steps)}"
@@ -135,12 +139,15 @@ async def measure(calls: int, restarts: int) -> bool:
         setup = LineSetup(folder / f"line-{number}", sip=address, environment=COMPILED, max_calls=calls + 10)
         found.append(await restarted(setup, calls))
         print(told(found[-1]), flush=True)
-    answers, worst = (statistics.median(each) for each in zip(*((f.answers, f.worst) for f in found), strict=True))
+    answers, start, worst = (
+        statistics.median(each) for each in zip(*((f.answers, f.start, f.worst) for f in found), strict=True)
+    )
     lost = sum(each is None for restart in found for each in restart.calls)
     others = max(each.others_cores for each in found)
     note = f"load {found[-1].load:.1f}; median of {restarts}"
     figures = [
         Figure("kill -9 to answering again", answers, "s", AIM_S, neighbours=others, note=note),
+        Figure("of it, from the command", start, "s", START_AIM_S, neighbours=others, note=note),
         Figure("kill -9 to the last call that goes on", worst, "s", AIM_S, neighbours=others, note=note),
         Figure("calls that do not go on", lost, "", 0),
         Figure("CPU of a start", statistics.median(sum(each.cpu.values()) for each in found), "s", neighbours=others),
@@ -148,7 +155,9 @@ async def measure(calls: int, restarts: int) -> bool:
     ]
     tell(*figures)
     met = all(figure.met is not False for figure in figures)
-    print(f"aim: within {AIM_S:g} s, nobody lost: {'met' if met else 'MISSED'}")
+    print(
+        f"aim: {START_AIM_S:g} s from the command, calls within {AIM_S:g} s, nobody lost: {'met' if met else 'MISSED'}"
+    )
     return met
 
 

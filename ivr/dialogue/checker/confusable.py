@@ -15,7 +15,7 @@ from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.spoken.similarity import confusable, sound
-from ivr.dialogue.understanding.grammar import filled, slot_names
+from ivr.dialogue.understanding.speech_grammar import filled, slot_names
 from ivr.events import Term
 
 _THE_RISK = "the risk "

@@ -29,7 +29,7 @@ from ivr.dialogue.flows.prompt import Path, TaperedPrompt, items_of
 from ivr.dialogue.flows.signature import CALLBACK, IMPLICIT_OUTCOMES, NOT_VERIFIED
 from ivr.dialogue.flows.state import STAYING_TARGETS, EdgeSpec, State, Transition, TransitionKind
 from ivr.dialogue.flows.wording import names_in
-from ivr.dialogue.understanding.grammar import slot_names
+from ivr.dialogue.understanding.speech_grammar import slot_names
 
 _MOST_TRACKED = 10
 _UNHEARD = frozenset({"answer", "then", "case", "outcome", "result"})  # kinds taken without the caller being heard

@@ -19,10 +19,11 @@ from ivr.dialogue.flows.phrases import Template
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.concepts import negated
-from ivr.dialogue.understanding.grammar import INSTEAD, REQUEST, Meaning, Reading, slot_name, slot_names
+from ivr.dialogue.understanding.grammar import INSTEAD, REQUEST, Meaning, Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.n_best import words_of
 from ivr.dialogue.understanding.shades import SOFT_YES
+from ivr.dialogue.understanding.speech_grammar import slot_name, slot_names
 from ivr.record import Decided
 
 RANK = 2  # what answers the question that was asked goes first

@@ -18,20 +18,10 @@ from ivr.dialogue.spoken.similarity import unaccented
 from ivr.dialogue.understanding.classifier import IntentClassifier
 from ivr.dialogue.understanding.code_slot import CodeSlot
 from ivr.dialogue.understanding.concepts import Concepts, concepts_of
-from ivr.dialogue.understanding.grammar import (
-    CharacterRun,
-    Meaning,
-    Pieces,
-    Reading,
-    SlotValue,
-    SpeechGrammar,
-    distinct,
-    filled,
-    slot_name,
-    slot_names,
-)
+from ivr.dialogue.understanding.grammar import Meaning, Reading, SlotValue, distinct
 from ivr.dialogue.understanding.phone_slot import PhoneSlot
 from ivr.dialogue.understanding.slots import DigitSlot, Forms, NumberSlot, Slot, TitleSlot
+from ivr.dialogue.understanding.speech_grammar import CharacterRun, Pieces, SpeechGrammar, filled, slot_name, slot_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,6 @@ from ivr.dialogue.understanding.grammar import (
     Meaning,
     Reading,
     SlotValue,
-    slot_name,
-    slot_names,
 )
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar, comparable, rendered
 from ivr.dialogue.understanding.mishearing import repaired
@@ -46,6 +44,7 @@ from ivr.dialogue.understanding.slot_filling import (
     title_views,
 )
 from ivr.dialogue.understanding.slots import TitleSlot
+from ivr.dialogue.understanding.speech_grammar import slot_name, slot_names
 from ivr.dialogue.understanding.training import sentence
 
 OPPOSITES = (("TOP", "END"), ("UP", "DOWN"), ("TOP", "DOWN"), ("END", "UP"), ("BEFORE", "AFTER"), ("ADD", "REMOVE"))

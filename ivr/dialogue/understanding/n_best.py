@@ -15,16 +15,7 @@ from ivr.dialogue.spoken.normalisation import fold, fold_digits
 from ivr.dialogue.understanding.classifier import NONE
 from ivr.dialogue.understanding.code_slot import CodeSlot
 from ivr.dialogue.understanding.concepts import negated, without_politeness
-from ivr.dialogue.understanding.grammar import (
-    ANSWER,
-    NOTHING,
-    CharacterRun,
-    Interpretation,
-    Meaning,
-    Reading,
-    SlotValue,
-    distinct,
-)
+from ivr.dialogue.understanding.grammar import ANSWER, NOTHING, Interpretation, Meaning, Reading, SlotValue, distinct
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, heard_ranking, inferred, wants_human
 from ivr.dialogue.understanding.mishearing import corroborated
@@ -34,6 +25,7 @@ from ivr.dialogue.understanding.range_slots import BOUNDED
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.second_ear import weighed
 from ivr.dialogue.understanding.slots import DateSlot, DigitSlot, NumberSlot
+from ivr.dialogue.understanding.speech_grammar import CharacterRun
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 
 CLOSE = 0.06  # confidences of hypotheses closer than this are a close call,

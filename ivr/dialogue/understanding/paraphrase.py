@@ -27,14 +27,13 @@ from ivr.dialogue.understanding.grammar import (
     Reading,
     SlotValue,
     distinct,
-    slot_name,
-    slot_names,
 )
 from ivr.dialogue.understanding.grammar_compiler import Entry, StateGrammar, comparable, rendered
 from ivr.dialogue.understanding.lexicon import Span, apart
 from ivr.dialogue.understanding.out_of_vocabulary import said_in_part
 from ivr.dialogue.understanding.range_slots import BOUNDED
 from ivr.dialogue.understanding.slots import ChoiceSlot, Fill, NumberSlot, TitleSlot, titled
+from ivr.dialogue.understanding.speech_grammar import slot_name, slot_names
 
 ENOUGH = 0.64
 PHRASE_ENOUGH = 0.82  # for phrases without slots, by spelling

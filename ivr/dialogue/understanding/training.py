@@ -17,8 +17,9 @@ from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import digit_words, fold, money_words, number_words, ordinal_forms, ordinal_words
 from ivr.dialogue.understanding.classifier import NONE, Example, Sentence, TrainingSet
 from ivr.dialogue.understanding.concepts import Concepts, without_politeness
-from ivr.dialogue.understanding.grammar import RISK, UNIVERSALS, slot_name
+from ivr.dialogue.understanding.grammar import RISK, UNIVERSALS
 from ivr.dialogue.understanding.grammar_compiler import comparable
+from ivr.dialogue.understanding.speech_grammar import slot_name
 
 SPREAD = 6  # variants of a phrase that are learned from, of those that its [optional words] make
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from ivr.speech.endpoints.connection import EndpointFailed
+from ivr.speech.endpoints.failure import EndpointFailed
 
 log = structlog.get_logger()
 FAILURES = 3  # in a row, until it is left alone

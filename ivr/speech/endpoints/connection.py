@@ -10,20 +10,11 @@ from typing import Any, Protocol
 import aiohttp
 
 from ivr.config import Secret
-from ivr.errors import ConfigError, SpeechUnavailable
+from ivr.errors import ConfigError
+from ivr.speech.endpoints.failure import EndpointFailed
 
 _WAIT_S = 30.0  # that an endpoint which says "later" is left alone for, where it doesn't say how long
 _LONGEST_WAIT_S = 3600.0
-
-
-class EndpointFailed(SpeechUnavailable):
-    """An endpoint did not do what it was asked. ``refused``: nor will it until somebody acts. ``wait_s``: it asks to be
-    left alone for so long."""
-
-    def __init__(self, message: str, *, refused: bool = False, wait_s: float = 0.0, remedy: str = "") -> None:
-        super().__init__(message, remedy=remedy)
-        self.refused = refused
-        self.wait_s = wait_s
 
 
 class AskedConfig(Protocol):

@@ -14,7 +14,8 @@ from itertools import pairwise
 
 from ivr.config import PromptVoiceConfig
 from ivr.media.wav import wav_file
-from ivr.speech.endpoints.connection import EndpointFailed, HttpConnection
+from ivr.speech.endpoints.connection import HttpConnection
+from ivr.speech.endpoints.failure import EndpointFailed
 
 _LARGEST = 16 * 1024 * 1024
 _PCM_RATE = 24000  # of bare PCM, 16 bits, as the API says

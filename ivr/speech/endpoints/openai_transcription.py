@@ -15,7 +15,8 @@ import aiohttp
 from ivr.config import SecondEarConfig
 from ivr.dialogue.spoken.language import primary
 from ivr.media.wav import wav_file
-from ivr.speech.endpoints.connection import EndpointFailed, HttpConnection
+from ivr.speech.endpoints.connection import HttpConnection
+from ivr.speech.endpoints.failure import EndpointFailed
 
 _RATE = 8000
 _LARGEST = 256 * 1024

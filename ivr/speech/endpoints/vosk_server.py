@@ -14,7 +14,8 @@ from typing import Any
 import aiohttp
 
 from ivr.config import SecondEarConfig
-from ivr.speech.endpoints.connection import EndpointFailed, authorization, check_status, session, unasked
+from ivr.speech.endpoints.connection import authorization, check_status, session, unasked
+from ivr.speech.endpoints.failure import EndpointFailed
 
 _RATE = 8000
 _CHUNK = _RATE * 2 // 5  # bytes: 0.2 s, as its own clients send them

@@ -15,8 +15,7 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from ivr.dialogue.spoken.similarity import bare_words, gist, minimal_pairs, passing_sound, sound
-from ivr.dialogue.understanding.grammar import Pieces, slot_name, slot_names
-from ivr.ports import SpeechGrammar
+from ivr.dialogue.understanding.speech_grammar import Pieces, SpeechGrammar, slot_name, slot_names
 from ivr.speech.recognisers.beam import Lattice
 from ivr.speech.recognisers.trie import Encoder, Tries
 

@@ -16,9 +16,8 @@ from ivr.dialogue.spoken.language import primary
 from ivr.dialogue.spoken.languages import LANGUAGES
 from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.spoken.similarity import bare_words, blend, passing_sound, sound, unaccented
-from ivr.dialogue.understanding.grammar import Pieces, filled, slot_name, slot_names
+from ivr.dialogue.understanding.speech_grammar import Pieces, SpeechGrammar, filled, slot_name, slot_names
 from ivr.events import Accept, Hypothesis
-from ivr.ports import SpeechGrammar
 from ivr.speech.recognisers.compiled_grammars import Nearness, Spoken
 
 _SURE, _SURE_ALONE = 0.8, 0.9  # mean probability of a token from which on a sentence, and a word alone, is accepted

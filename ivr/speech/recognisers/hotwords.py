@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from ivr.ports import SpeechGrammar
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar
 from ivr.speech.protobuf import sentence_pieces
 
 _MOST = 300  # each costs time in every utterance

@@ -23,10 +23,9 @@ import numpy as np
 import soxr
 
 from ivr.dialogue.spoken.similarity import bare_words, gist
-from ivr.dialogue.understanding.grammar import slot_names
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar, slot_names
 from ivr.errors import SpeechUnavailable
 from ivr.events import Cause, Recognition
-from ivr.ports import SpeechGrammar
 from ivr.speech.recognisers.alternatives import alternatives
 from ivr.speech.recognisers.beam import Path as Found
 from ivr.speech.recognisers.beam import Unled, search

@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar
 from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Recognition
 from ivr.extras import installing
-from ivr.ports import SpeechGrammar
 from ivr.speech.model_folder import model_in
 from ivr.speech.recognisers.free_transcript import Expected, doubted
 from ivr.speech.recognisers.hotwords import expected

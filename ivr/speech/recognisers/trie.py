@@ -18,8 +18,7 @@ from typing import Protocol
 
 from ivr.dialogue.spoken.english import ENGLISH
 from ivr.dialogue.spoken.normalisation import roman_numeral
-from ivr.dialogue.understanding.grammar import Pieces, filled, slot_name
-from ivr.ports import CharacterRun
+from ivr.dialogue.understanding.speech_grammar import CharacterRun, Pieces, filled, slot_name
 
 # What people put in front of a number they were asked for.
 CARRIERS = (

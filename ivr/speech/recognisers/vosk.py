@@ -25,10 +25,9 @@ from ivr.dialogue.spoken.codes import letter_names
 from ivr.dialogue.spoken.language import primary
 from ivr.dialogue.spoken.languages import LANGUAGES
 from ivr.dialogue.spoken.normalisation import digit_names
-from ivr.dialogue.understanding.grammar import Pieces, filled, slot_names
+from ivr.dialogue.understanding.speech_grammar import CharacterRun, Pieces, SpeechGrammar, filled, slot_names
 from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Hypothesis, Recognition
-from ivr.ports import CharacterRun, SpeechGrammar
 from ivr.speech.recognisers.judgement import concluded
 from ivr.speech.vendors import is_vosk_model
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never

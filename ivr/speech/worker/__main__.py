@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from socket import socket
 
+from ivr.collection import uncollected
 from ivr.workers.frames import inherited
 from ivr.workers.link import Link, Work, serve
 
@@ -22,12 +23,13 @@ _PATIENCE_S = 1
 
 def work(role: str, end: socket) -> Callable[[Link], Work]:
     """What makes the worker. Forks before there is a loop or a thread."""
-    if role == "speak":
-        from ivr.speech.worker.synthesis import SynthesisWorker
+    with uncollected():
+        if role == "speak":
+            from ivr.speech.worker.synthesis import SynthesisWorker
 
-        return SynthesisWorker
-    from ivr.speech.worker.prefork import forked
-    from ivr.speech.worker.recognition import RecognitionWorker
+            return SynthesisWorker
+        from ivr.speech.worker.prefork import forked
+        from ivr.speech.worker.recognition import RecognitionWorker
 
     prefork = forked([end])
     return lambda line: RecognitionWorker(line, prefork)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar
 from ivr.events import Accept, Cause, Recognition
-from ivr.ports import SpeechGrammar
 from ivr.speech.worker.manner import Measured
 from ivr.speech.worker.openness import Openness
 

@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar
 from ivr.events import Recognition
-from ivr.ports import SpeechGrammar
 
 Samples = NDArray[np.float32]  # mono, -1..1
 TELEPHONE_RATE = 8000

@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.similarity import bare_words, likeness
-from ivr.dialogue.understanding.grammar import Pieces, SpeechGrammar, slot_name
+from ivr.dialogue.understanding.speech_grammar import Pieces, SpeechGrammar, slot_name
 from ivr.events import Accept, Hypothesis, Recognition
 from ivr.speech.worker.manner import Measured
 

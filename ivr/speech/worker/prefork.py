@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr.collection import uncollected
 from ivr.dialogue.spoken.language import served
 from ivr.speech import wire
 from ivr.speech.vendors import MOONSHINE_LANGUAGES, sherpa_models, vosk_models
@@ -43,21 +44,23 @@ class Forked:
 def build_recognisers(kind: str, vosk: Path, sherpa: Path) -> list[Recogniser]:
     """In the order of preference: Moonshine for English first, then a model a language, Vosk's or one for sherpa-onnx;
     ``vosk`` and ``sherpa`` hold them."""
-    from ivr.speech.recognisers.moonshine import MoonshineRecogniser
-    from ivr.speech.recognisers.sherpa import SherpaRecogniser
-    from ivr.speech.recognisers.vosk import VoskRecogniser
-
     found: list[Recogniser] = []
     if kind in ("auto", "moonshine"):
+        from ivr.speech.recognisers.moonshine import MoonshineRecogniser
+
         found.append(MoonshineRecogniser())
     if kind in ("auto", "vosk"):
         for language, directory in vosk_models(vosk).items():
             if kind == "vosk" or not served(language, MOONSHINE_LANGUAGES):
+                from ivr.speech.recognisers.vosk import VoskRecogniser
+
                 found.append(VoskRecogniser(directory, language))
     if kind in ("auto", "sherpa"):
         heard = [language for recogniser in found for language in recogniser.languages]
         for language, directory in sherpa_models(sherpa).usable.items():
             if not served(language, heard):
+                from ivr.speech.recognisers.sherpa import SherpaRecogniser
+
                 found.append(SherpaRecogniser(directory, language))
     return found
 
@@ -125,11 +128,13 @@ class Prefork:
         """Fork as soon as somebody can be heard, and once more when all is loaded: a big model keeps nobody waiting."""
         engines: list[Engine] = []
         setup = self._setup
-        wanted = self._build(setup.recogniser, Path(setup.vosk_models), Path(setup.sherpa_models))
+        with uncollected():
+            wanted = self._build(setup.recogniser, Path(setup.vosk_models), Path(setup.sherpa_models))
         for left, recogniser in zip(range(len(wanted) - 1, -1, -1), wanted, strict=True):
             detail = ""
             try:
-                recogniser.load()
+                with uncollected():
+                    recogniser.load()
                 self._recognisers.append(recogniser)
             except Exception as error:  # whatever a library raises: callers in other languages are heard all the same
                 detail = str(error) or repr(error)

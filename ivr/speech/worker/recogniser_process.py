@@ -18,9 +18,9 @@ import structlog
 from pydantic import TypeAdapter
 
 from ivr.dialogue.spoken.language import served
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar
 from ivr.errors import SpeechUnavailable
 from ivr.events import Cause, Recognition
-from ivr.ports import SpeechGrammar
 from ivr.speech.known_grammars import KnownGrammars, SharedParts
 from ivr.speech.worker.attempt import Outcome
 from ivr.speech.worker.endpointing import SileroModel, speech_span

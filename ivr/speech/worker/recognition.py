@@ -12,8 +12,8 @@ from functools import lru_cache
 import structlog
 
 from ivr.dialogue.spoken.language import served
+from ivr.dialogue.understanding.speech_grammar import ListenRequest, SpeechGrammar
 from ivr.events import Cause, EarEvent, RecogniserFailed, Recognition
-from ivr.ports import ListenRequest, SpeechGrammar
 from ivr.speech import wire
 from ivr.speech.known_grammars import KnownGrammars, SharedParts
 from ivr.speech.wire import RECOGNITION, Close, Grammar, Listen, Open, Ready, Recognise, Setup, Unsure

@@ -18,7 +18,7 @@ from typing import Protocol
 
 import structlog
 
-from ivr.ports import SpeechGrammar
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar
 from ivr.speech.known_grammars import KnownGrammars
 from ivr.speech.wire import GRAMMAR
 from ivr.speech.worker.attempt import Outcome

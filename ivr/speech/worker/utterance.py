@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
+from ivr.dialogue.understanding.speech_grammar import ListenRequest, SpeechGrammar
 from ivr.events import Cause, EarEvent, Heard, SpeechEnded, SpeechStarted
-from ivr.ports import ListenRequest, SpeechGrammar
 from ivr.speech.worker.attempt import ACCEPTED, Answered, Attempt, Doubtful, Fragment, Outcome
 from ivr.speech.worker.endpointing import PREROLL_S, WINDOW, WINDOW_S, End, Endpointer, Levels, Start
 from ivr.speech.worker.engines import TELEPHONE_RATE

@@ -16,7 +16,7 @@ import numpy as np
 
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.source import Place
-from ivr.dialogue.understanding.grammar import SpeechGrammar
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar
 from ivr.errors import IvrError, SpeechUnavailable
 from ivr.events import Recognition
 from ivr.media.process.codec import PCMU, Samples, clipped, samples

@@ -14,7 +14,7 @@ from ivr.dialogue.spoken.codes import code_of, code_words, pattern_of
 from ivr.dialogue.spoken.date_spans import Span, span_words
 from ivr.dialogue.spoken.durations import duration_words
 from ivr.dialogue.spoken.normalisation import date_words, digit_words, money_words, number_words, ordinal_words
-from ivr.dialogue.understanding.grammar import filled, slot_names
+from ivr.dialogue.understanding.speech_grammar import filled, slot_names
 
 _DAY = date(2026, 7, 4)
 _NUMBER = 3

@@ -11,7 +11,7 @@ import pytest
 
 from ivr.__main__ import main
 from ivr.cli.flow import voice
-from ivr.dialogue.understanding.grammar import SpeechGrammar
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 
 BOOKING = ["flow", "test", "flows/main.test.yaml", "--voice", "-k", "book by speech"]

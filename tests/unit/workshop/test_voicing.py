@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ivr.config import SpeechConfig
-from ivr.dialogue.understanding.grammar import SpeechGrammar
+from ivr.dialogue.understanding.speech_grammar import SpeechGrammar
 from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 from ivr.media.process.codec import samples

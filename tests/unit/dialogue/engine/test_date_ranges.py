@@ -10,7 +10,7 @@ from ivr.dialogue.checker.check import check_sources
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.engine.contract import Connect, Listen
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
-from ivr.dialogue.understanding.grammar import slot_names
+from ivr.dialogue.understanding.speech_grammar import slot_names
 from tests.unit.dialogue.talk import HUMAN, ROOT, Talk, made
 
 FLOW = """

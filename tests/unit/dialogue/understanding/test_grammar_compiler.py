@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from ivr.dialogue.flows.phrases import MOST_VARIANTS, PhraseError, parse_phrase
 from ivr.dialogue.spoken.normalisation import fold
-from ivr.dialogue.understanding.grammar import Meaning, filled, slot_names
+from ivr.dialogue.understanding.grammar import Meaning
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
 from ivr.dialogue.understanding.lexicon import Vocabulary, lexicon
 from ivr.dialogue.understanding.slots import NumberSlot, Slot, TitleSlot
+from ivr.dialogue.understanding.speech_grammar import filled, slot_names
 from tests.unit.dialogue.talk import catalogue, terms
 
 QUEUE = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from structlog.testing import capture_logs
 
 from ivr.speech.endpoints.circuit_breaker import FAILURES, LONGEST_PAUSE_S, PAUSE_S, CircuitBreaker
-from ivr.speech.endpoints.connection import EndpointFailed
+from ivr.speech.endpoints.failure import EndpointFailed
 
 FAILS = EndpointFailed("it fails (500)")
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ivr.config import SecondEarConfig
-from ivr.speech.endpoints.connection import EndpointFailed
+from ivr.speech.endpoints.failure import EndpointFailed
 from ivr.speech.second_ear import transcriber
 from tests.endpoints import MODEL
 

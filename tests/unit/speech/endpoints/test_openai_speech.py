@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ivr.config import PromptVoiceConfig
-from ivr.speech.endpoints.connection import EndpointFailed
+from ivr.speech.endpoints.failure import EndpointFailed
 from ivr.speech.endpoints.openai_speech import OpenAiSpeech, pcm_wav, whole_wav
 from tests.endpoints import KEY, MODEL, Answer, OpenAiServer, body, dead, huge, redirect, status, wav
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 
 from ivr.config import SecondEarConfig, Secret
-from ivr.speech.endpoints.connection import EndpointFailed
+from ivr.speech.endpoints.failure import EndpointFailed
 from ivr.speech.endpoints.openai_transcription import OpenAiTranscription, spoken
 from tests.endpoints import KEY, MODEL, Answer, OpenAiServer, body, dead, huge, redirect, status
 

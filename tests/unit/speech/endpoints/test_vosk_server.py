@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from ivr.config import SecondEarConfig
-from ivr.speech.endpoints.connection import EndpointFailed
+from ivr.speech.endpoints.failure import EndpointFailed
 from ivr.speech.endpoints.vosk_server import VoskServer
 from tests.endpoints import KEY, Answer, VoskWebSocketServer, body, dead, redirect, status
 
