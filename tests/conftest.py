@@ -30,8 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Ten thousand tests stay to the end: no collection of garbage needs to look through them again and again."""
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # without a look for garbage, which takes each process seconds and finds next to none
     gc.enable()
 
 

@@ -12,10 +12,10 @@ _COST, _BLOCK, _LANES = 1 << 14, 8, 1  # 16 MiB and some 50 ms a try
 _SALT_BYTES = 16
 
 
-def hashed(pin: str) -> str:
-    """ "scrypt$N$r$p$salt$hash", numbers and hexadecimal digits."""
+def hashed(pin: str, cost: int = _COST) -> str:
+    """ "scrypt$N$r$p$salt$hash", numbers and hexadecimal digits. ``cost``: N, a power of two."""
     salt = secrets.token_bytes(_SALT_BYTES)
-    return f"scrypt${_COST}${_BLOCK}${_LANES}${salt.hex()}${_derived(pin, salt, _COST, _BLOCK, _LANES).hex()}"
+    return f"scrypt${cost}${_BLOCK}${_LANES}${salt.hex()}${_derived(pin, salt, cost, _BLOCK, _LANES).hex()}"
 
 
 async def fits(pin: str, kept: str | None) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -18,9 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
-from ivr.config import TlsConfig
 from ivr.errors import ConfigError
 from ivr.sip.revocation import Revocations
+
+if TYPE_CHECKING:  # a softphone's process looks at certificates, and reads no configuration
+    from ivr.config import TlsConfig
 
 SIP_DOMAIN = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.20")  # id-kp-sipDomain (RFC 5924)
 _USES = frozenset(

@@ -97,12 +97,12 @@ def hibari_voices() -> frozenset[str]:
 def espeak_data() -> Path:
     """Where espeak-ng's voices are: the wheel ``espeakng-loader``, or the system's. Raises SpeechUnavailable."""
     folder = package("espeakng_loader")
-    places = [folder / "espeak-ng-data"] if folder is not None else []
-    if ctypes.util.find_library("espeak-ng"):
-        places += map(Path, _ESPEAK_DATA)
-    for place in places:
-        if place.is_dir():
-            return place
+    if folder is not None and (data := folder / "espeak-ng-data").is_dir():
+        return data
+    if ctypes.util.find_library("espeak-ng"):  # which asks a compiler and a linker
+        for place in map(Path, _ESPEAK_DATA):
+            if place.is_dir():
+                return place
     raise SpeechUnavailable("espeak-ng is missing", remedy=f"{installing('espeak')}, or install the espeak-ng package")
 
 

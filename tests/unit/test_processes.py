@@ -26,3 +26,8 @@ def test_the_line_loads_no_engine_and_no_numpy() -> None:
 @pytest.mark.parametrize("heavy", ["asyncio", "pydantic", "structlog", "ivr.config", "ivr.ports"])
 def test_the_media_process_starts_light(heavy: str) -> None:
     assert heavy not in loaded_by("ivr.media.process.ticker")
+
+
+def test_a_softphone_starts_light() -> None:
+    """Tests and benches begin them by the hundred."""
+    assert not loaded_by("ivr.softphone.process") & {"pydantic", "phonenumbers", "ivr.config", "ivr.ports"}

@@ -33,6 +33,7 @@ from ivr.workshop.console import ConsoleWorkshop
 from ivr.workshop.drafts.desk import DraftDesk
 from ivr.workshop.words.desk import WordingDesk
 from tests.call.fakes import FakeEars, FakeLeg, FakeSpeech, services
+from tests.databases import migrated
 from tests.web.fakes import ready
 from tests.web.people import Roles, hire
 
@@ -141,8 +142,7 @@ async def console(
         flows=FlowsConfig(directory=flows_folder, services=(HttpService(name="deliveries", url="/api"),)),
         desk=DeskConfig(agents=(AGENT,)),
     )
-    store = Store(f"sqlite+aiosqlite:///{folder / 'ivr.sqlite3'}", timeout_s=10.0)
-    await store.upgrade()
+    store = Store(await migrated(folder / "ivr.sqlite3"), timeout_s=10.0)
     serving, feed, speech = ServingVersions(), Feed(), Brisk()
     registry = CallRegistry(feed.touch)
 

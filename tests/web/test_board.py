@@ -28,6 +28,7 @@ from ivr.web.access import GATE, Gate
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend, BoardPhone
 from ivr.web.live import Feed
+from tests.databases import migrated
 from tests.films import ZONE
 from tests.web.accessibility import SERIOUS, violations
 from tests.web.browser import Window, window
@@ -75,8 +76,7 @@ class Desk:
 
 @asynccontextmanager
 async def desk(folder: Path) -> AsyncIterator[Desk]:
-    store = Store(f"sqlite+aiosqlite:///{folder / 'ivr.sqlite3'}", timeout_s=10.0)
-    await store.upgrade()
+    store = Store(await migrated(folder / "ivr.sqlite3"), timeout_s=10.0)
     feed, clock, heard = Feed(), SystemClock(), Heard()
     settings = LiveSettings(store.desk_settings, feed.touch)
     line = DayLine(feed.touch)

@@ -88,9 +88,12 @@ def after_resume(walker: Walker) -> Iterator[tuple[Run, set[Config]]]:
                 visit(run, config)
     while queue:
         run, config = queue.popleft()
+        configs = found[id(run)][1]
         for move in run.moves.get(config, ()):
-            if isinstance(move.to, tuple):
-                visit(run, move.to)
+            to = move.to
+            if isinstance(to, tuple) and to not in configs:
+                configs.add(to)
+                queue.append((run, to))
         for inner in run.calls.get(config, ()):
             for start, _ in inner.starts:
                 visit(inner, start)

@@ -46,6 +46,7 @@ class Walker:
         self.runs: dict[tuple[object, ...], Run] = {}
         self.called = {n.call for g in graphs.values() for n in g.nodes if n.call}
         self._open: set[str] = set()
+        self._known: dict[tuple[str, bool, int], dict[Config, tuple[list[Move], bool]]] = {}
 
     def entries(self, answering: Collection[str] | None) -> list[str]:
         """The flows where calls can begin: those that no other calls, and those that are ``answering``."""
@@ -77,6 +78,12 @@ class Walker:
         fitted = [((c[0], m & tracked, c[2]), m) for c, m in begin]
         return self._explore(Run(run.graph, run.open, tracked, fitted))
 
+    def reached(self, run: Run, starts: list[tuple[Config, int]]) -> Run:
+        """What ``run`` comes to from other beginnings, and the way there; not what is filled, nor how it is left."""
+        there = Run(run.graph, run.open, run.tracked, [((c[0], m & run.tracked, c[2]), m) for c, m in starts])
+        self._reach(there)
+        return there
+
     def exactly(self, run: Run) -> Run:
         """The same run with every variable tracked that is asked for; itself where that is so already."""
         asked = reduce(or_, (node.ask for node in run.graph.nodes), 0)
@@ -98,6 +105,8 @@ class Walker:
         return run
 
     def _reach(self, run: Run) -> None:
+        nodes = run.graph.nodes
+        known = self._known.setdefault((run.graph.flow.flow, run.open, run.tracked), {})
         queue: deque[Config] = deque()
         for config, mask in run.starts:
             run.filled[config] = run.filled.get(config, mask) & mask
@@ -111,7 +120,16 @@ class Walker:
             if len(run.moves) > MOST_CONFIGS:
                 run.overflow = True
                 break
-            moves = list(self._moves(run, config))
+            node = nodes[config[0]]
+            if node.kind == "call":
+                moves = list(self._calls(run, node, config, config[1] | node.fills & run.tracked))
+            else:  # the same wherever a run begins: what one has found out serves them all
+                if config not in known:
+                    known[config] = self._moves(run, node, config)
+                moves, unfinished = known[config]
+                run.promises |= node.promises
+                if unfinished:
+                    run.unfinished.append(config)
             run.moves[config] = moves
             for move in moves:
                 if isinstance(move.to, Exit):
@@ -158,26 +176,20 @@ class Walker:
                     seen.add(move.to)
                     queue.append(move.to)
 
-    def _moves(self, run: Run, config: Config) -> Iterator[Move]:
-        state, known, mode = config
-        graph = run.graph
-        node = graph.nodes[state]
-        known |= node.fills & run.tracked
+    def _moves(self, run: Run, node: Node, config: Config) -> tuple[list[Move], bool]:
+        """Of a state that calls no flow; and whether it is a branch whose every case may be false."""
+        known, mode = config[1] | node.fills & run.tracked, config[2]
         match node.kind:
             case "end":
-                yield Move(Exit("end", mode), _ENDED, False)
+                return [Move(Exit("end", mode), _ENDED, False)], False
             case "return":
-                yield Move(Exit("return", mode, node.state.result, node.returned), _ENDED, False)
+                return [Move(Exit("return", mode, node.state.result, node.returned), _ENDED, False)], False
             case "branch":
-                yield from self._cases(run, node, config, known)
-            case "call":
-                yield from self._calls(run, node, config, known)
+                return self._cases(run, node, config, known)
             case "question":
-                yield from self._question(run, node, config, known)
+                return list(self._question(run, node, config, known)), False
             case _:
-                if node.promises:
-                    run.promises = True
-                yield from self._performed(run, node, config, known)
+                return list(self._performed(run, node, config, known)), False
 
     def _performed(self, run: Run, node: Node, config: Config, known: int) -> Iterator[Move]:
         """A caller below the level that is needed takes the way of those refused. Where the state names none they go to
@@ -225,18 +237,18 @@ class Walker:
                 yield self._move(run, config, known, step)
         yield self._move(run, config, known, _THIRD_TIME)
 
-    def _cases(self, run: Run, node: Node, config: Config, known: int) -> Iterator[Move]:
-        yield from (self._move(run, config, known, step) for step in node.steps if step.heard)
+    def _cases(self, run: Run, node: Node, config: Config, known: int) -> tuple[list[Move], bool]:
+        moves = [self._move(run, config, known, step) for step in node.steps if step.heard]
         for step in node.steps:
             if step.heard:
                 continue
             holds = step.guard(known, run.around(config)) if step.guard else True
             if holds is False:
                 continue
-            yield self._move(run, config, known, step)
+            moves.append(self._move(run, config, known, step))
             if holds:
-                return
-        run.unfinished.append(config)
+                return moves, False
+        return moves, True
 
     def _calls(self, run: Run, node: Node, config: Config, known: int) -> Iterator[Move]:
         for step in node.steps:

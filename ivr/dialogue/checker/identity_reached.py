@@ -31,7 +31,7 @@ def check_identity(findings: Findings, walker: Walker) -> None:
                 key = (state, known, at_level(mode, IdentityLevel.LIKELY))
                 starts[key] = starts.get(key, -1) & run.filled.get((state, known, mode), 0)
         if starts:
-            _lacking(findings, walker.again(run, run.tracked, list(starts.items())), (_DROPPED,))
+            _lacking(findings, walker.reached(run, list(starts.items())), (_DROPPED,))
 
 
 def _stopped(run: Run, config: Config) -> Iterator[Config]:

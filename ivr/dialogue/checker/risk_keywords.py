@@ -9,25 +9,33 @@ from ivr.dialogue.flows.library import UNIVERSALS_FILE
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.normalisation import fold
 
+Meant = tuple[str, list[tuple[str, str]]]
+"""What a caller means, and how it is said: as it is written, and its words."""
+
 
 def check_risk_keywords(findings: Findings) -> None:
     library = findings.library
     for language in library.languages:
         words = Wordings(library, language, "neutral")
+        ordinary = list(_ordinary(words))
         for risk, spec in library.universals.risks.items():
-            _among(findings, words, risk, "keywords", words.risk_keywords(risk))
+            _among(findings, words, ordinary, risk, "keywords", words.risk_keywords(risk))
             if spec.at_once:
-                _among(findings, words, risk, "phrases", words.universal(risk))
+                _among(findings, words, ordinary, risk, "phrases", words.universal(risk))
 
 
-def _among(findings: Findings, words: Wordings, risk: str, key: str, texts: Sequence[str]) -> None:
+def _among(
+    findings: Findings, words: Wordings, ordinary: Sequence[Meant], risk: str, key: str, texts: Sequence[str]
+) -> None:
     """Keywords are asked about, and so count where most of what callers say has one in it; a phrase of a risk that is
     taken at once counts wherever it stands."""
     language, phrase_of = words.language, "intents" if key == "phrases" else key
     for index, text in enumerate(texts):
-        said = tuple(fold(text, language))
-        for owner, phrases in _ordinary(words):
-            taken = [phrase for phrase in phrases if said and _within(said, tuple(fold(phrase, language)))]
+        said = _folded(text, language)
+        if not said.strip():
+            continue
+        for owner, phrases in ordinary:
+            taken = [phrase for phrase, folded in phrases if said in folded]
             if not taken or (key == "keywords" and 2 * len(taken) < len(phrases)):
                 continue
             own = findings.translated(UNIVERSALS_FILE, language, phrase_of, risk, index)
@@ -40,17 +48,18 @@ def _among(findings: Findings, words: Wordings, risk: str, key: str, texts: Sequ
                 findings.add("risk-keyword", place, why, remedy, severity="warning", text=text)
 
 
-def _ordinary(words: Wordings) -> Iterator[tuple[str, list[str]]]:
+def _ordinary(words: Wordings) -> Iterator[Meant]:
     """What callers say, by what it means. A keyword in one phrase of many takes nothing: phrases are matched first."""
     for name, flow in words.library.flows.items():
         for intent in dict.fromkeys(c.intent for s in flow.states.values() for c in s.choices):
             if intent in flow.intents and not flow.intents[intent].risk:
-                yield intent, [phrase.replace("[", "").replace("]", "") for phrase in words.phrases(name, intent)]
+                plain = [phrase.replace("[", "").replace("]", "") for phrase in words.phrases(name, intent)]
+                yield intent, [(phrase, _folded(phrase, words.language)) for phrase in plain]
         for variable, spec in flow.slots.items():
             for value, phrases in words.values(name, variable, spec.values).items():
-                yield f"{variable}: {value}", list(phrases)
+                yield f"{variable}: {value}", [(phrase, _folded(phrase, words.language)) for phrase in phrases]
 
 
-def _within(keyword: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
-    size = len(keyword)
-    return any(phrase[at : at + size] == keyword for at in range(len(phrase) - size + 1))
+def _folded(text: str, language: str) -> str:
+    """Whole words between blanks, so that words are looked for as text."""
+    return f" {' '.join(fold(text, language))} "

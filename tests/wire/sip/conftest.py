@@ -16,6 +16,7 @@ from ivr.errors import CallEnded
 from ivr.events import LegEnded, TransferProgress
 from ivr.media.description import PCMU, MediaDescription
 from ivr.ports import Leg, LegEvent
+from ivr.sip import agent
 from ivr.sip.agent import SipUserAgent
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -89,6 +90,12 @@ async def answering(leg: Leg) -> None:
 
 
 Start = Callable[..., Awaitable[Line]]
+
+
+@pytest.fixture
+def short_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where callers acknowledge and end nothing: an agent that stops would wait for them as long as it may."""
+    monkeypatch.setattr(agent, "STOP_TIMEOUT_S", 0.5)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.wire.sip.bare import bare_peer
 from tests.wire.sip.conftest import Line, Start
 from tests.wire.sip.flood import KINDS, LEAST
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.usefixtures("short_goodbye")]
 
 RATE = 20_000
 ALL_LOOPBACK = [{"name": "loopback", "allow": ["127.0.0.0/8"]}]

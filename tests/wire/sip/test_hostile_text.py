@@ -11,7 +11,7 @@ from tests.unit.test_plain_text import ACTING
 from tests.wire.sip.bare import bare_peer
 from tests.wire.sip.conftest import LOCAL, Start
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.usefixtures("short_goodbye")]
 
 COLOURED = b"\x1b[31m\x1b]0;owned\x07\x9b2J\xc2\x9b2J\xe2\x80\xae\xed\xa0\x80\xff\x00\x08"
 PLACES = {
