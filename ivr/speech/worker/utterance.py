@@ -237,6 +237,11 @@ class UtteranceDetector:
         if doubtful is not None:
             self._emit(SpeechStarted(doubtful.began))
 
+    @property
+    def _heeded(self) -> bool:
+        """Somebody is speaking, and it was told."""
+        return self._endpointer.speaking and self._doubtful is None
+
     def _speculate(self, unheard_s: float) -> None:
         pause = self._endpointer.silence_s + unheard_s
         if self._attempt is None and self._request is not None and pause >= SPECULATE_S and pause >= self._patience():
@@ -323,8 +328,9 @@ class UtteranceDetector:
             if (doubtful := attempt.doubtful) is not None:
                 if not self._meant(doubtful, attempt.outcome):
                     continue
-                self._emit(SpeechStarted(doubtful.began))
-                self._emit(SpeechEnded(ended_at))
+                if not self._heeded:  # else that they speak is told already, and they haven't ended
+                    self._emit(SpeechStarted(doubtful.began))
+                    self._emit(SpeechEnded(ended_at))
             self._caller.heard(attempt.outcome, ended_at)
             best = recognition.nbest[0].text if recognition.nbest and understood else ""
             manner = self._baseline.manner(attempt.outcome.measured, len((best or recognition.transcript).split()))

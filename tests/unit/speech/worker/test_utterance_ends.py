@@ -315,6 +315,19 @@ def test_who_is_much_fainter_than_the_caller_stops_nothing_and_is_heard_if_under
     assert rig.kinds() == TOLD and rig.texts == ["what's next"]
 
 
+def test_what_was_faint_and_is_understood_late_ends_nothing_that_is_being_said() -> None:
+    rig = TalkingRig()
+    rig.feed(FAINT, 25)
+    rig.feed(QUIET, 50)
+    late = rig.attempts[-1]
+    rig.feed(VOICE, 10)
+    assert rig.kinds() == [SpeechStarted]
+    rig.hears("what's next", attempt=late)
+    assert rig.kinds() == [SpeechStarted, Heard]
+    rig.feed(QUIET, 50)
+    assert rig.kinds() == [SpeechStarted, Heard, SpeechEnded]
+
+
 def test_the_room_says_nothing_in_the_callers_stead_once_they_have_spoken() -> None:
     """Right after an answer that ended early, and again after what nobody heeded: murmur sounds like "yes"."""
     rig = TalkingRig()
