@@ -1,6 +1,6 @@
 // A flow as a picture that opens readable: searched, focused, followed, with what is wrong and what calls did on it.
 // mountPicture(element, {flow, onSelect(state, line, {flow, file}), getTraffic(flow, days), onFlow(flow)}) ->
-//   {open(flow, state, draft), show(model), select(state), setErrors(findings), active(state), live(counts)}
+//   {open(flow, state, draft), show(model), select(state), setErrors(findings), active(state, draft), live(counts)}
 // Everything but the element may be left out. `open` fetches a flow's model, GET /api/flows/{flow}/picture; `show` takes
 // one. A state is "name" or "flow.name". A finding: {severity, message, remedy} with its `state`, or with `file` and
 // `line`; null instead of a list: the model's own. `live`: a Map of state -> calls. One on a page; it needs console.js and brings its style sheet.
@@ -197,12 +197,12 @@ export function mountPicture(root, { flow, onSelect, getTraffic, onFlow } = {}) 
 
   // -- calls: the simulated one, live ones, past ones ---------------------------------------------------------------------
 
-  async function active(state) {
+  async function active(state, draft) {
     here = state ? own(state).join(".") : "";
     if (!model) return;
     const [owner, name] = here.split(".");
     const follows = part("#follow").checked;
-    if (here && follows && owner !== model.flow && model.flows.includes(owner)) { await open(owner); view.reveal(card(name)); return; }
+    if (here && follows && owner !== model.flow && model.flows.includes(owner)) { await open(owner, "", draft); view.reveal(card(name)); return; }
     drawActive();
     if (here && follows && owner === model.flow) view.reveal(card(name));
   }

@@ -40,7 +40,7 @@ const picture = mountPicture(part("picture"), {
   },
   onFlow(flow) { drawn = flow; },
 });
-const simulator = mountSimulator(part("simulator"), { flow: "main", draftId: draft.id, onState: (flow, state) => { if (!leaving) beside(picture.active(`${flow}.${state}`)); } });
+const simulator = mountSimulator(part("simulator"), { flow: "main", draftId: draft.id, onState: (flow, state) => { if (!leaving) beside(picture.active(`${flow}.${state}`, draft.id)); } });
 let drawn = "";
 
 function later() {

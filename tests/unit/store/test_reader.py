@@ -23,8 +23,7 @@ OF = select(PHONES.c.member, PHONES.c.number).where(PHONES.c.number == bindparam
 async def opened(path: Path) -> AsyncIterator[Database]:
     database = Database(f"sqlite+aiosqlite:///{path}", timeout_s=5.0)
     try:
-        async with database.engine.begin() as connection:
-            await connection.run_sync(METADATA.create_all)
+        await database.write(lambda connection: connection.run_sync(METADATA.create_all))
         yield database
     finally:
         await database.close()
@@ -75,8 +74,7 @@ async def test_what_is_wrong_is_told_as_of_any_read(tmp_path: Path) -> None:
     async with opened(tmp_path / "x.db") as database:
         await keep(database, "1503", 1)
         assert await database.rows(OF, wanted="1503")
-        async with database.engine.begin() as connection:
-            await connection.run_sync(METADATA.drop_all)
+        await database.write(lambda connection: connection.run_sync(METADATA.drop_all))
         with pytest.raises(StoreUnavailable):
             await database.rows(OF, wanted="1503")
 
