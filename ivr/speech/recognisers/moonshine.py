@@ -48,7 +48,8 @@ _LANGUAGE = 0.5  # how much of the score over silence is taken off; 0.3 to 0.7 d
 _UTTERABLE = 4  # times as many tokens as are likely in the time: no phrase was said that has more
 _RANKED = 6  # candidates that are weighed: what lies further down won't rise
 _CLEAR = 0.9  # a transcript of this clarity has no alternatives that are worth the time
-_TOLD = 8  # of them
+_A_SENTENCE = 3  # words: of one or two there is no other that would tell more
+_TOLD = 8  # alternatives
 _KNOWN = 20_000  # phrases whose score over silence is kept
 
 
@@ -126,7 +127,8 @@ class MoonshineRecogniser:
         heard = self.evidence(speech, grammar, cancelled, hurried=hurried)
         duration_s = len(speech) / TELEPHONE_RATE
         found = judge(heard.evidence, heard.transcript, duration_s, 0.0, self.name)
-        unread = found.cause is Cause.NO_MATCH and heard.clarity < _CLEAR and bool(bare_words(heard.transcript))
+        wordy = len(bare_words(heard.transcript).split()) >= _A_SENTENCE
+        unread = found.cause is Cause.NO_MATCH and heard.clarity < _CLEAR and wordy
         others: tuple[tuple[str, float], ...] = ()
         if unread and not hurried and not any(one.digits for one in heard.evidence):
             others = self._alternatives(heard, cancelled)
