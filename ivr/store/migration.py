@@ -80,6 +80,10 @@ class Branch:
         found = revisions(self.versions)
         return found if found is not None else [step.revision for step in self.steps()]
 
+    def newest(self) -> str:
+        """The last of them; "" where there is none."""
+        return known[-1] if (known := self.known()) else ""
+
 
 CORE = Branch("", SCRIPTS / "versions")
 
@@ -109,7 +113,7 @@ Tell = Callable[[Applied], None]
 
 def head(branches: Sequence[Branch]) -> str:
     """The newest revisions in the packages: "0002, films 0001"."""
-    return joined(branches, [known[-1] if (known := branch.known()) else "" for branch in branches])
+    return joined(branches, [branch.newest() for branch in branches])
 
 
 def joined(branches: Sequence[Branch], revisions: Sequence[str]) -> str:
@@ -181,7 +185,7 @@ def _upgrade_in_thread(url: URL, branches: Sequence[Branch], tell: Tell) -> None
 
 def _current(database: str, branches: Sequence[Branch]) -> bool:
     """Whether nothing is to be done to a file; whatever is odd about it, the upgrade finds out."""
-    heads = {branch.version_table: ([*branch.known()] or [""])[-1] for branch in branches}
+    heads = {branch.version_table: branch.newest() for branch in branches}
     return not database.startswith("file:") and at_head(Path(database), heads)
 
 
