@@ -166,7 +166,7 @@ class MediaPool:
         places = [Place(len(each.legs), each.healthy(), each.legs_of(call or leg)) for each in self._engines]
         engines = [self._engines[number] for number in order(places, self._cap)]
         if caller and sum(each.callers for each in self._engines) >= self._callers:
-            raise MediaUnavailable("no leg is left but those kept for the agents", remedy=_REMEDY)
+            raise self._told(MediaUnavailable("no leg is left but those kept for the agents", remedy=_REMEDY))
         failure = MediaUnavailable(f"each media process has its {self._cap} legs", remedy=_REMEDY)
         for engine in engines:
             try:
@@ -175,16 +175,16 @@ class MediaPool:
                 raise
             except MediaUnavailable as error:
                 failure = error
-        self._tell_refused(failure)
-        raise failure
+        raise self._told(failure)
 
-    def _tell_refused(self, why: MediaUnavailable) -> None:
+    def _told(self, why: MediaUnavailable) -> MediaUnavailable:
         """A caller gets 503, and an agent none: whoever runs the line has to know, though every part of it works."""
         now = asyncio.get_running_loop().time()
         self._refused += 1
         if now - self._told_at >= _TOLD_S:
             _log.warning("media.refused", error=str(why), legs=self._refused)
             self._refused, self._told_at = 0, now
+        return why
 
     @property
     def _callers(self) -> int:

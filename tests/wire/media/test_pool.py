@@ -291,8 +291,9 @@ async def test_nobody_is_taken_beyond_the_cap_and_half_is_kept_for_agents() -> N
     async with opened(2, legs=4) as house:
         for number in range(4):
             await house.line(f"call-{number}")
-        with pytest.raises(MediaUnavailable, match="kept for the agents"):
+        with capture_logs() as logs, pytest.raises(MediaUnavailable, match="kept for the agents"):
             await house.line("one too many")
+        assert [entry["event"] for entry in logs] == ["media.refused"]
         for number in range(4):
             await house.line(f"agent-{number}", f"call-{number}", caller=False)
         assert [load.legs for load in house.pool.loads()] == [4, 4]
