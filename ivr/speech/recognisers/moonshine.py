@@ -121,7 +121,12 @@ class MoonshineRecogniser:
         return self._loaded
 
     def recognise(
-        self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never, *, hurried: bool = False
+        self,
+        speech: Samples,
+        grammar: SpeechGrammar,
+        cancelled: Callable[[], bool] = never,
+        *,
+        hurried: Callable[[], bool] = never,
     ) -> Recognition:
         started = time.perf_counter()
         heard = self.evidence(speech, grammar, cancelled, hurried=hurried)
@@ -130,15 +135,18 @@ class MoonshineRecogniser:
         wordy = len(bare_words(heard.transcript).split()) >= _A_SENTENCE
         unread = found.cause is Cause.NO_MATCH and heard.clarity < _CLEAR and wordy
         others: tuple[tuple[str, float], ...] = ()
-        if unread and not hurried and not any(one.digits for one in heard.evidence):
-            others = self._alternatives(heard, cancelled)
+        if unread and not hurried() and not any(one.digits for one in heard.evidence):
+            others = self._alternatives(heard, cancelled, hurried)
         took_s = round(time.perf_counter() - started, 4)
         return replace(found, took_s=took_s, clarity=heard.clarity, alternatives=others)
 
-    def _alternatives(self, heard: _Heard, cancelled: Callable[[], bool]) -> tuple[tuple[str, float], ...]:
-        """What may have been said instead of the transcript, itself among it. Raises Cancelled."""
+    def _alternatives(
+        self, heard: _Heard, cancelled: Callable[[], bool], hurried: Callable[[], bool]
+    ) -> tuple[tuple[str, float], ...]:
+        """What may have been said instead of the transcript, itself among it; none once hurried. Raises Cancelled."""
         tokenizer = self._model().tokenizer
-        found = alternatives(heard.utterance, EOS, first=_BYTES, longest=heard.longest, cancelled=cancelled)
+        over = _either(cancelled, hurried)
+        found = alternatives(heard.utterance, EOS, first=_BYTES, longest=heard.longest, cancelled=over)
         if cancelled():
             raise Cancelled
         chances: dict[str, float] = {}
@@ -150,7 +158,12 @@ class MoonshineRecogniser:
         return tuple((text, round(chance / total, 4)) for text, chance in told)
 
     def evidence(
-        self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never, *, hurried: bool = False
+        self,
+        speech: Samples,
+        grammar: SpeechGrammar,
+        cancelled: Callable[[], bool] = never,
+        *,
+        hurried: Callable[[], bool] = never,
     ) -> _Heard:
         """Raises Cancelled."""
         model = self._model()
@@ -179,10 +192,10 @@ class MoonshineRecogniser:
 
         first = told(found)
         evidence = _weighed(first)
-        if hurried or any(one.digits for one in evidence) or not bare_words(transcript):
+        if hurried() or any(one.digits for one in evidence) or not bare_words(transcript):
             return _Heard(evidence, transcript, clarity, utterance, longest)
         if not certain(evidence, transcript, len(speech) / TELEPHONE_RATE):
-            evidence = _weighed([*first, *told(_unled(utterance, silence, compiled, cancelled))])
+            evidence = _weighed([*first, *told(_unled(utterance, silence, compiled, cancelled, hurried))])
         return _Heard(evidence, transcript, clarity, utterance, longest)
 
 
@@ -293,10 +306,22 @@ def _sense(path: Found, phrase: int | None, grammar: SpeechGrammar) -> Sense | N
     return number, frozenset((name, gist(value)) for name, value in named)
 
 
-def _unled(utterance: Utterance, silence: Utterance, compiled: Compiled, cancelled: Callable[[], bool]) -> list[Found]:
-    """What a search finds that the decoder's own language leads less. Raises Cancelled."""
+def _either(cancelled: Callable[[], bool], hurried: Callable[[], bool]) -> Callable[[], bool]:
+    """Whether a second look is to end."""
+    return lambda: cancelled() or hurried()
+
+
+def _unled(
+    utterance: Utterance,
+    silence: Utterance,
+    compiled: Compiled,
+    cancelled: Callable[[], bool],
+    hurried: Callable[[], bool],
+) -> list[Found]:
+    """What a search finds that the decoder's own language leads less; nothing once hurried. Raises Cancelled."""
     scorer = Unled(Ahead(utterance, silence), silence, _LANGUAGE)
-    found = search(scorer, compiled.lattice, EOS, width=_UNLED, patience=_PATIENCE, cancelled=cancelled)[:_RANKED]
+    over = _either(cancelled, hurried)
+    found = search(scorer, compiled.lattice, EOS, width=_UNLED, patience=_PATIENCE, cancelled=over)[:_RANKED]
     if cancelled():
         raise Cancelled
     heard = utterance.score([path.tokens for path in found])

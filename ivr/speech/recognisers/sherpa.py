@@ -93,7 +93,12 @@ class SherpaRecogniser:
         return self._ear
 
     def recognise(
-        self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never, *, hurried: bool = False
+        self,
+        speech: Samples,
+        grammar: SpeechGrammar,
+        cancelled: Callable[[], bool] = never,
+        *,
+        hurried: Callable[[], bool] = never,
     ) -> Recognition:
         started, duration_s = time.perf_counter(), len(speech) / TELEPHONE_RATE
         heard_for, hotwords = self._compiled(grammar)

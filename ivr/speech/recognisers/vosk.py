@@ -119,7 +119,12 @@ class VoskRecogniser:
         return Compiled(text, indices, digits, grammar.run, tuple(unknown))
 
     def recognise(
-        self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never, *, hurried: bool = False
+        self,
+        speech: Samples,
+        grammar: SpeechGrammar,
+        cancelled: Callable[[], bool] = never,
+        *,
+        hurried: Callable[[], bool] = never,
     ) -> Recognition:
         if self._model is None:
             raise SpeechUnavailable("vosk is not loaded", remedy="call load first")

@@ -20,7 +20,7 @@ class Cancelled(Exception):
 
 
 def never() -> bool:
-    """Nobody cancels."""
+    """Nobody cancels, nobody waits."""
     return False
 
 
@@ -39,10 +39,15 @@ class Recogniser(Protocol):
         """Prepare ``grammar`` (cached by its key); words the engine cannot hear, for the log."""
 
     def recognise(
-        self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never, *, hurried: bool = False
+        self,
+        speech: Samples,
+        grammar: SpeechGrammar,
+        cancelled: Callable[[], bool] = never,
+        *,
+        hurried: Callable[[], bool] = never,
     ) -> Recognition:
-        """``speech``: one utterance at 8 kHz, a little silence around it. ``hurried``: others wait, so no second look
-        at what is unsure. Raises Cancelled."""
+        """``speech``: one utterance at 8 kHz, a little silence around it. ``hurried``: whether others wait, asked
+        again and again: then no second look at what is unsure, or an end of it. Raises Cancelled."""
 
 
 class Synthesiser(Protocol):

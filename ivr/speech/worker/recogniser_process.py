@@ -1,5 +1,5 @@
 """A recogniser process: one thread, forked with its models loaded; one job at a time over a socket to the listening
-worker. Whatever arrives while it works means that nobody waits for the result any more."""
+worker. What arrives while it works says that nobody waits for the result any more, or who else waits."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Order(IntEnum):
     RECOGNISE = FIRST + 2  # key, KEY_END, PCM of one utterance
     SEARCH = FIRST + 3  # key, KEY_END, PCM that has an utterance in it, or none
     CANCEL = FIRST + 4
-    HURRY = FIRST + 5  # as RECOGNISE; others wait
+    HURRY = FIRST + 5  # others wait: no second look at the one that is worked at
     # and back
     DONE = FIRST + 8  # OUTCOME; nothing for a preparation
     FAILED = FIRST + 9  # what the recogniser raised
@@ -72,6 +72,7 @@ class RecogniserProcess:
         self._splitter = Splitter()
         self._arrived: deque[tuple[int, int, bytes]] = deque()
         self._over = False
+        self._waited_for = False  # by others, who want what is worked at out of their way
         self._poll = select.poll()
         self._poll.register(end, select.POLLIN)
 
@@ -86,7 +87,8 @@ class RecogniserProcess:
                 if kind == Order.GRAMMAR:
                     grammar = self._shared.parsed(body)
                     self._grammars.put(grammar.key, grammar)
-                elif kind != Order.CANCEL:  # else it came when the job was done already
+                elif kind not in (Order.CANCEL, Order.HURRY):  # else it came when the job was done already
+                    self._waited_for = False
                     self._answer(number, *self._worked(kind, body))
 
     def _next(self) -> tuple[int, int, bytes] | None:
@@ -110,15 +112,14 @@ class RecogniserProcess:
                 self._prepare(recogniser, grammar)
                 return Order.DONE, b""
             span = speech_span(self._vad, pcm) if kind == Order.SEARCH else (0, len(pcm) // 2)
-            hurried = kind == Order.HURRY
-            return Order.DONE, OUTCOME.dump_json(self._recognised(recogniser, grammar, pcm, span, hurried))
+            return Order.DONE, OUTCOME.dump_json(self._recognised(recogniser, grammar, pcm, span))
         except Cancelled:
             return Order.DROPPED, b""
         except Exception as error:  # whatever it meets: the caller must not wait for ever
             return Order.FAILED, (str(error) if isinstance(error, SpeechUnavailable) else repr(error)).encode()
 
     def _recognised(
-        self, recogniser: Recogniser, grammar: SpeechGrammar, pcm: bytes, span: tuple[int, int] | None, hurried: bool
+        self, recogniser: Recogniser, grammar: SpeechGrammar, pcm: bytes, span: tuple[int, int] | None
     ) -> Outcome:
         if span is None:
             duration_s = len(pcm) / 2 / TELEPHONE_RATE
@@ -126,7 +127,7 @@ class RecogniserProcess:
                 Recognition(Cause.NO_INPUT_TIMEOUT, duration_s=duration_s, engine=recogniser.name), Measured()
             )
         speech = samples_of(pcm[2 * span[0] : 2 * span[1]])
-        found = recogniser.recognise(speech, grammar, self._interrupted, hurried=hurried)
+        found = recogniser.recognise(speech, grammar, self._interrupted, hurried=self._hurried)
         return Outcome(found, measure(speech))
 
     def _prepare(self, recogniser: Recogniser, grammar: SpeechGrammar) -> None:
@@ -139,7 +140,13 @@ class RecogniserProcess:
         """Asked in mid-work, between two steps of the decoder."""
         if not self._arrived and not self._over and self._poll.poll(0):
             self._read()
+        while self._arrived and self._arrived[0][0] == Order.HURRY:
+            self._arrived.popleft()
+            self._waited_for = True
         return bool(self._arrived) or self._over
+
+    def _hurried(self) -> bool:
+        return not self._interrupted() and self._waited_for
 
     def _read(self) -> None:
         data = self._end.recv(_READ)

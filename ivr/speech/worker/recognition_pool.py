@@ -66,6 +66,7 @@ class Process:
     task: Task | None = None
     began: float = 0.0  # the task (the loop's time)
     cancelled: bool = False  # the task is
+    hurried: bool = False  # others wait for its end
     overdue_at: float | None = None  # seconds of processor time it had taken when the task was late
     asleep_since: float | None = None
 
@@ -199,6 +200,7 @@ class RecognitionPool:
     def tick(self, now: float) -> None:
         """What is running and no longer wanted is broken off; who hangs is killed."""
         self._attention.look(now)
+        self._hurry()  # who paused may have ended
         for process in self._processes:
             if process.task is None:
                 continue
@@ -224,6 +226,16 @@ class RecognitionPool:
                 if process.task is not None and process.task.rank is Rank.BACKGROUND:
                     self._break_off(process)
                     break
+        self._hurry()
+
+    def _hurry(self) -> None:
+        """Somebody who has ended waits: those who are at work look at nothing twice."""
+        if self.waiting:
+            for process in self._processes:
+                job = process.task.job if process.task is not None else None
+                if job is not None and job.order is Order.RECOGNISE and not process.hurried:
+                    process.hurried = True
+                    process.link.send(Order.HURRY)
 
     def _begin(self, process: Process, task: Task) -> None:
         grammar, job = task.grammar, task.job
@@ -233,11 +245,10 @@ class RecognitionPool:
         elif job is None:
             return  # it was prepared by a recognition
         process.task, process.began = task, self._loop.time()
-        process.cancelled, process.overdue_at, process.asleep_since = False, None, None
+        process.cancelled = process.hurried = False
+        process.overdue_at = process.asleep_since = None
         task.tries += 1
         order, pcm = (job.order, job.pcm) if job is not None else (Order.PREPARE, b"")
-        if order is Order.RECOGNISE and self.waiting:
-            order = Order.HURRY
         process.link.send(order, next(self._numbers) & 0xFFFFFFFF, grammar.key.encode() + KEY_END + pcm)
 
     def _break_off(self, process: Process) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import numpy as np
 import pytest
@@ -260,7 +261,11 @@ def test_moonshine_tells_what_an_unclear_sentence_may_have_been(english: Subject
     assert len(dict(heard.alternatives)) == len(chances) and heard.transcript in dict(heard.alternatives)
     again = english.recogniser.recognise(speech + noise, english.grammar)
     assert again.alternatives == heard.alternatives
-    assert not english.recogniser.recognise(speech + noise, english.grammar, hurried=True).alternatives
+    assert not english.recogniser.recognise(speech + noise, english.grammar, hurried=lambda: True).alternatives
+    asked = count()
+    soon = english.recogniser.recognise(speech + noise, english.grammar, hurried=lambda: next(asked) > 12)
+    assert next(asked) > 13, "somebody began to wait in mid-work"
+    assert not soon.alternatives and (soon.cause, soon.transcript) == (heard.cause, heard.transcript)
 
 
 def test_moonshine_tells_no_alternatives_to_what_it_heard_well(english: Subject) -> None:

@@ -38,6 +38,7 @@ class Commanded:
         self.compiled: list[str] = []
         self.began: list[int] = []
         self.hurried: list[int] = []  # of those, while others waited
+        self.until_hurried = False  # it has no end before
         self.failing: Exception | None = None
         self.dies = False
         self.end: socket.socket | None = None
@@ -49,19 +50,26 @@ class Commanded:
         return ("unheard",)
 
     def recognise(
-        self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never, *, hurried: bool = False
+        self,
+        speech: Samples,
+        grammar: SpeechGrammar,
+        cancelled: Callable[[], bool] = never,
+        *,
+        hurried: Callable[[], bool] = never,
     ) -> Recognition:
         self.began.append(len(speech))
-        if hurried:
-            self.hurried.append(len(speech))
-        while not self.may.wait(0.002):
+        while not self.may.wait(0.002) or self.until_hurried:
             if cancelled():
                 raise Cancelled
+            if self.until_hurried and hurried():
+                break
             if self.dies and self.end is not None:
                 self.end.shutdown(socket.SHUT_RDWR)
                 raise Cancelled
         if self.failing is not None:
             raise self.failing
+        if hurried():
+            self.hurried.append(len(speech))
         return Recognition(Cause.SUCCESS, transcript=str(len(speech)))
 
 
@@ -137,8 +145,25 @@ async def test_the_oldest_ended_utterance_is_recognised_first(rig: Rig) -> None:
     recogniser.may.set()
     assert [await rig.said(job) for job in jobs] == ["1", "9", "3", "2"]
     assert recogniser.began == [1, 2, 3, 9]
-    assert 2 in recogniser.hurried and not {3, 9} & set(recogniser.hurried)  # somebody else waited behind it
+    assert {1, 2} == set(recogniser.hurried)  # somebody else waited behind them
     assert rig.pool.idle
+
+
+async def test_who_is_at_work_hurries_from_when_somebody_waits(rig: Rig) -> None:
+    recogniser = await rig.process()
+    recogniser.until_hurried = True
+    thorough, guess = Wanted(1), Wanted(9, Rank.SPECULATIVE)
+    rig.pool.submit(thorough)
+    rig.pool.submit(guess)
+    await rig.until(lambda: recogniser.began)
+    recogniser.may.set()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await rig.said(thorough)  # for a guess nobody hurries
+    guess.rank = Rank.ENDED  # the pause was the end
+    assert await rig.said(thorough) == "1"
+    recogniser.until_hurried = False
+    assert await rig.said(guess) == "9" and recogniser.hurried == [1], "nobody waits behind the last one"
 
 
 async def test_two_processes_take_turns_and_a_grammar_is_sent_to_each_once(rig: Rig) -> None:
