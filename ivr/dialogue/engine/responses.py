@@ -190,7 +190,9 @@ def answer(call: Conversation, gather: Gather, reading: Reading) -> Next:
     if reading.inferred and reading.meaning.intent in intent_question.UNIVERSAL and not _on_the_way(call):
         return intent_question.offer(call, gather, reading)
     if reading.universal:
-        return universal(call, gather, reading.meaning.intent, sure=reading.sure)
+        # "That's it" may be a yes: what waits for one is not lost by it
+        undecided = reading.meaning.intent == "goodbye" and gather.mode == Mode.CONFIRM
+        return universal(call, gather, reading.meaning.intent, sure=reading.sure and not undecided)
     if reading.request:
         return requests.serve(call, gather, reading)
     return handlers(call, gather).filled(call, gather, reading)

@@ -60,6 +60,7 @@ RISK_ENOUGH = 0.35  # and at which, boosted, one is asked about without
 BOOST = 1.5  # a risk that is asked about costs less than one that is missed
 BEGUN = 0.2  # what a phrase that was begun word for word has of the likeliest meaning's chance, at least
 CLOSE, CERTAIN = 0.5, 0.75  # a second at least so likely beside the first, which is not this likely, is its rival
+BARE = ("yes", "no")  # no rivals of a risk: whether it is one is asked, and they answer that
 DENYING = ("no", "help", "repeat", HUMAN)  # may be meant by sentences that deny
 
 
@@ -91,8 +92,8 @@ class Inference:
         )
         found = Reading.guess(Meaning(self.intent, self.slots), text, round(min(self.chance, 1.0), 4))
         wanted = self.intent == HUMAN and self.chance >= HUMAN_AT_ONCE and wishes(words, grammar)
-        said = wanted or (self.lacks and said_in_part(words, self.intent, grammar))
-        return replace(found, lacks=self.lacks, inferred=not said)
+        part = (self.lacks or _open(self, grammar)) and said_in_part(words, self.intent, grammar)
+        return replace(found, lacks=self.lacks or part, inferred=not (wanted or part))
 
 
 def inferred(
@@ -147,9 +148,16 @@ def _settled(
     if part := next((each for each in begun if said_in_part(words, each.intent, grammar)), None):
         return [part.reading(words, grammar)]
     found = [best.reading(words, grammar)]
-    if len(rest) > 1 and rest[1].chance > CLOSE * best.chance and best.chance < CERTAIN:
-        found.append(rest[1].reading(words, grammar))
+    rivals = [each for each in rest[1:2] if not (best.intent.startswith(RISK) and each.intent in BARE)]
+    if rivals and rivals[0].chance > CLOSE * best.chance and best.chance < CERTAIN:
+        found.append(rivals[0].reading(words, grammar))
     return found
+
+
+def _open(found: Inference, grammar: StateGrammar) -> bool:
+    """Whether other phrases of the intent have these slots and more ("move Vertigo", and no place)."""
+    known = _inferable(grammar).plain.get(learned_as(found.intent))
+    return bool(found.slots) and known is not None and any(set(shape) > set(found.slots) for shape in known.shapes)
 
 
 def danger_of(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> float:
