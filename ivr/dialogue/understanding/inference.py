@@ -155,9 +155,10 @@ def _settled(
 
 
 def _open(found: Inference, grammar: StateGrammar) -> bool:
-    """Whether other phrases of the intent have these slots and more ("move Vertigo", and no place)."""
+    """Whether other phrases of the intent have its titles and more ("move Vertigo", and no place)."""
     known = _inferable(grammar).plain.get(learned_as(found.intent))
-    return bool(found.slots) and known is not None and any(set(shape) > set(found.slots) for shape in known.shapes)
+    titled = any(isinstance(grammar.slots.get(name), TitleSlot) for name in found.slots)
+    return titled and known is not None and any(set(shape) > set(found.slots) for shape in known.shapes)
 
 
 def danger_of(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> float:
