@@ -86,6 +86,18 @@ async def settled(pid: int, timeout_s: float = 30.0) -> None:
         await asyncio.sleep(1.0)
 
 
+async def spent_when_settled(watch: Watch, timeout_s: float = 30.0) -> Spent:
+    """All of what was begun: what the line does once nobody calls any more, until it does next to nothing, belongs to
+    the calls before. The second in which that shows is not counted."""
+    until = time.monotonic() + timeout_s
+    while True:
+        spent, began = watch.spent(), time.monotonic()
+        await asyncio.sleep(1.0)
+        now = time.monotonic()
+        if watch.spent().together - spent.together < _IDLE_CORES * (now - began) or now > until:
+            return spent
+
+
 def machine_seconds() -> tuple[float, float]:
     """Seconds that all cores worked, and had in all."""
     ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
