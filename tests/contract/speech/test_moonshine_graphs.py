@@ -21,6 +21,7 @@ from ivr.speech.recognisers.moonshine_decoder import LAYERS, decoding
 from ivr.speech.recognisers.moonshine_encoder import LAYERS as ENCODER
 from ivr.speech.recognisers.moonshine_encoder import encoding
 from ivr.speech.recognisers.moonshine_graph import BOS, EOS, RATE, Graph, Transcription, Utterance
+from ivr.speech.recognisers.moonshine_layers import multiplies_signed
 from ivr.speech.recognisers.moonshine_weights import Weights
 from ivr.speech.recognisers.ort_format import constants
 from ivr.speech.vendors import MOONSHINE_FILES, moonshine_weights
@@ -120,7 +121,22 @@ def said(english: Subject) -> list[Samples]:
     ]
 
 
-@pytest.mark.parametrize("signed", [False, True])
+def test_signed_bytes_are_the_same_numbers() -> None:
+    for file, layers, names in (
+        ("encoder_model.ort", ENCODER, ("self_attn/q_proj", "mlp/fc1", "mlp/fc2")),
+        ("decoder_model_merged.ort", LAYERS, ("self_attn/q_proj", "encoder_attn/k_proj", "mlp/fc2")),
+    ):
+        nodes = constants((DIRECTORY / file).read_bytes())
+        usual, signed = (Weights(nodes, layers, signed=each) for each in (False, True))
+        for layer, name in product(range(usual.layers), names):
+            one, other = (weights.matrix(f"{weights.layer(layer)}/{name}") for weights in (usual, signed))
+            assert one.values.dtype == np.uint8 and other.values.dtype == np.int8
+            same = (each.values.astype(np.int16) - each.zero.astype(np.int16) for each in (one, other))
+            assert np.array_equal(*same), (file, layer, name)
+
+
+# Where a machine cuts products of signed bytes off, they are not used.
+@pytest.mark.parametrize("signed", sorted({False, multiplies_signed()}))
 def test_the_same_numbers_come_out(own: Own, said: list[Samples], signed: bool) -> None:
     """No farther from the file's graphs than those are from themselves when noise that nobody hears is added."""
     encoder = Weights(constants((DIRECTORY / "encoder_model.ort").read_bytes()), ENCODER, signed=signed)
