@@ -131,8 +131,8 @@ def test_signed_bytes_are_the_same_numbers() -> None:
         for layer, name in product(range(usual.layers), names):
             one, other = (weights.matrix(f"{weights.layer(layer)}/{name}") for weights in (usual, signed))
             assert one.values.dtype == np.uint8 and other.values.dtype == np.int8
-            same = (each.values.astype(np.int16) - each.zero.astype(np.int16) for each in (one, other))
-            assert np.array_equal(*same), (file, layer, name)
+            ours, theirs = (each.values.astype(np.int16) - each.zero.astype(np.int16) for each in (other, one))
+            assert np.array_equal(ours, theirs), (file, layer, name)
 
 
 # Where a machine cuts products of signed bytes off, they are not used.
