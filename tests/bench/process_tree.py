@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -76,14 +75,7 @@ def memory_mb(pid: int) -> dict[str, float]:
 async def settled(pid: int, timeout_s: float = 30.0) -> None:
     """Until the line ``pid`` does next to nothing: a line that is ready still loads what no call waits for. Returns
     anyway after ``timeout_s``."""
-    until = time.monotonic() + timeout_s
-    before = -math.inf
-    while time.monotonic() < until:
-        now = sum(cpu_seconds(each) for each in roles(pid))
-        if now - before < _IDLE_CORES:
-            return
-        before = now
-        await asyncio.sleep(1.0)
+    await spent_when_settled(Watch.on(pid), timeout_s)
 
 
 async def spent_when_settled(watch: Watch, timeout_s: float = 30.0) -> Spent:

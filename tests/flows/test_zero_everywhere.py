@@ -73,7 +73,6 @@ NOT_BARE = {
     ("queue", "read"),
     ("queue", "first_title"),
     ("queue", "other_title"),
-    ("queue", "removed_title"),
     ("verify", "check_number"),
     ("verify", "check_caller"),
 }
