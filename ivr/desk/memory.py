@@ -18,9 +18,7 @@ from ivr.desk.position import ahead, staffed
 from ivr.desk.routing import Rules, waits_since
 from ivr.ports.clock import Clock
 from ivr.ports.line import Estimator, LineView, Offer, Place, Standing
-from ivr.ports.line_store import SOON_BACK, Snapshot
-
-RETURN_S = 20.0  # for an agent whose page broke
+from ivr.ports.line_store import RETURN_S, SOON_BACK, Snapshot
 
 log = structlog.get_logger(__name__)
 
@@ -115,9 +113,10 @@ class LineMemory:
     def staffed(self) -> bool:
         """Generalists take callers whom nobody else is there for, and anybody does before nobody. A phone that did not
         answer is there again by itself; whose page broke has RETURN_S to be back, before callers hear that nobody is
-        there."""
+        there, also while they have no console at all."""
         lately = self.now() - timedelta(seconds=RETURN_S)
-        return any(
+        left_at = self.snapshot.left_at if self.snapshot is not None else None
+        return (left_at is not None and left_at > lately) or any(
             agent.state != "away" or agent.until is not None or (agent.reason in SOON_BACK and agent.since > lately)
             for agent in self.view.agents
         )

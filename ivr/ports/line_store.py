@@ -17,6 +17,7 @@ SIGNED_IN, SIGNED_OUT, LOST = "signed in", "signed out", "lost"
 # Nobody said that they go: a page that broke is loaded again, a phone is looked after within a second, if by another
 # process, and so is one whose rest is over.
 SOON_BACK = (SIGNED_IN, SIGNED_OUT, LOST, LINE_LOST, RESTED)
+RETURN_S = 20.0  # for them, before callers hear that nobody is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,15 @@ class Phone:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The line at ``at``, by the database's clock: live places in the order of service, agents, offers that run. By
-    agent and slot: which process looks after a phone without a console, "" none."""
+    agent and slot: which process looks after a phone without a console, "" none. ``left_at``: when the last agent's
+    console went, within RETURN_S, of whom nobody said that they go; None: nobody's did."""
 
     at: datetime
     places: tuple[Place, ...] = ()
     agents: tuple[AgentStatus, ...] = ()
     offers: tuple[Offer, ...] = ()
     keepers: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    left_at: datetime | None = None
 
 
 class LineStore(Places, Protocol):

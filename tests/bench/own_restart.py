@@ -27,7 +27,7 @@ from pathlib import Path
 from ivr.demo.line import LineSetup, RunningLine
 from tests.bench.figures import Figure, tell
 from tests.bench.process_tree import LINE, cpu_seconds, machine_seconds, roles, settled
-from tests.wire.line.watching import until
+from tests.wire.line.watching import dialogs_kept, until
 from tests.wire.ports import free_port
 from tests.wire.takeover.cluster import CALLER_SAYS
 from tests.wire.takeover.telephone import Telephone
@@ -65,7 +65,11 @@ async def restarted(setup: LineSetup, calls: int) -> Restart:
         for phone in phones:
             assert await phone.call(f"line@{line.sip}") == 200
         await asyncio.gather(*(phone.until_heard() for phone in phones))
-        await Telephone.settled()
+
+        async def kept() -> bool:
+            return dialogs_kept(line) == calls
+
+        await until(kept)
         line.process.kill()
         died, at, worked = Telephone.now(), time.time(), machine_seconds()[0]
         await line.process.wait()

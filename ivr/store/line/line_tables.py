@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ivr.config import LineConfig
 from ivr.ports import Clock
 from ivr.ports.line import AgentState, AgentStatus, Arrival, Leaving, Offer, Place, PlaceState, Release
-from ivr.ports.line_store import Phone, Snapshot
+from ivr.ports.line_store import RETURN_S, SOON_BACK, Phone, Snapshot
 from ivr.store.columns import Moment
 from ivr.store.database import Database, TableGroup, moment, reads
 from ivr.store.lease import LineLease
@@ -27,7 +27,8 @@ T = TypeVar("T")
 # Made once: building and hashing a statement takes longer than running it.
 _PLACES = select(places).where(places.c.state.in_(LIVE)).order_by(*in_order(bindparam("late", type_=Moment)))
 _THERE = (agents.c.line != "") | (agents.c.configured != "") | (agents.c.state != "away")
-_SEATS = select(agents).where(_THERE).order_by(agents.c.name, agents.c.slot)
+_LEFT = agents.c.reason.in_(SOON_BACK) & (agents.c.since > bindparam("returning", type_=Moment))
+_SEATS = select(agents, _THERE.label("there")).where(_THERE | _LEFT).order_by(agents.c.name, agents.c.slot)
 _SKILLS = select(agent_skills).order_by(agent_skills.c.skill)
 
 
@@ -168,7 +169,8 @@ class LineTables(TableGroup):
     async def snapshot(self, connection: AsyncConnection) -> Snapshot:
         at = await moment(connection)
         rows = (await connection.execute(_PLACES, {"late": at - timedelta(seconds=self._rules.bound_s)})).all()
-        seats = (await connection.execute(_SEATS)).all()
+        rows_of_seats = (await connection.execute(_SEATS, {"returning": at - timedelta(seconds=RETURN_S)})).all()
+        seats = [seat for seat in rows_of_seats if seat.there]
         skills: dict[str, list[str]] = {}
         for each in await connection.execute(_SKILLS):
             skills.setdefault(each.agent, []).append(each.skill)
@@ -179,4 +181,5 @@ class LineTables(TableGroup):
             tuple(status_of(seat, skills.get(seat.name, ())) for seat in seats),
             tuple(offer_of(row, by_seat[row.seat]) for row in rows if row.state == "offered" and row.seat in by_seat),
             {(seat.name, seat.slot): seat.line for seat in seats if not seat.console},
+            max((seat.since for seat in rows_of_seats if not seat.there), default=None),
         )

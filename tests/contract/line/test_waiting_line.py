@@ -12,6 +12,7 @@ import pytest
 from ivr.config import Agent, DeskConfig, LineConfig
 from ivr.errors import StoreUnavailable
 from ivr.ports import LineView, Offer, Place, Standing
+from ivr.ports.line_store import RETURN_S
 from tests.postgres import PostgresServer
 
 from .conftest import arrival
@@ -54,6 +55,21 @@ async def test_an_offer_waits_for_its_caller(here: Process) -> None:
     await here.line.released(first, "no_answer")
     second = await asyncio.wait_for(here.line.offered(place.id), 5)
     assert {first.agent, second.agent} == {"ann", "bob"}
+
+
+async def test_whose_page_broke_is_waited_for_and_who_said_that_they_go_is_not(here: Process) -> None:
+    """Until they can be back no caller hears that nobody is there, also while they have no console."""
+    for name, says in (("ann", False), ("bob", True)):
+        await here.line.sign_in(name, skills=("general",))
+        await here.line.set_state(name, "idle")
+        await until(here.line, lambda view: view.agents != ())
+        if says:
+            await here.line.set_state(name, "away", "home")
+        await here.line.sign_out(name)
+        await until(here.line, lambda view: view.agents == ())
+        assert here.line.staffed("general") is not says
+        await here.desk.age(RETURN_S)
+        await until(here.line, lambda view: not here.line.staffed("general"))
 
 
 async def test_where_callers_stand(here: Process) -> None:

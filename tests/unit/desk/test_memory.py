@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ivr.desk.memory import RETURN_S, LineMemory
+from ivr.desk.memory import LineMemory
 from ivr.desk.offers import AwaitedOffers
 from ivr.ports.line import AgentStatus
-from ivr.ports.line_store import CLOSED, LINE_LOST, LOST, RESTED, SIGNED_OUT, Snapshot
+from ivr.ports.line_store import CLOSED, LINE_LOST, LOST, RESTED, RETURN_S, SIGNED_OUT, Snapshot
 from tests.call.fakes import VirtualClock
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -37,3 +37,11 @@ async def test_who_went_is_not_there(reason: str) -> None:
 
 async def test_a_phone_that_rests_is_there_by_itself() -> None:
     assert staffed("unreachable", for_s=50.0, until=NOW + timedelta(seconds=10))
+
+
+@pytest.mark.parametrize("back_in_time", [True, False])
+async def test_whose_console_is_gone_may_be_back_in_time(back_in_time: bool) -> None:
+    memory = LineMemory(VirtualClock(), AwaitedOffers("here"), None, lambda: None)
+    left_at = NOW - timedelta(seconds=1.0 if back_in_time else RETURN_S + 1)
+    memory.read(1, Snapshot(NOW, left_at=left_at))
+    assert memory.staffed() is back_in_time

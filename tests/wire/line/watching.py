@@ -95,6 +95,17 @@ def processes(line: RunningLine, *words_wanted: str) -> list[int]:
     return found
 
 
+def stored(line: RunningLine, query: str, *values: object) -> list[Any]:
+    """Rows of a line on SQLite."""
+    with closing(sqlite3.connect(line.setup.folder / "ivr.sqlite3", timeout=30)) as database:
+        return database.execute(query, values).fetchall()
+
+
+def dialogs_kept(line: RunningLine) -> int:
+    """Of how many calls a line on SQLite has on file what is needed to go on with them."""
+    return len(stored(line, "SELECT 1 FROM live_dialogs WHERE snapshot LIKE '%\"dialogue\"%'"))
+
+
 def forget_resume_points(line: RunningLine) -> None:
     """No call of before is taken up again."""
     with closing(sqlite3.connect(line.setup.folder / "ivr.sqlite3", timeout=30)) as database, database:

@@ -132,7 +132,8 @@ async def test_a_killed_node_loses_no_call_that_arrives_and_is_used_again_when_i
     await cluster.up()
     address, victim = next(iter(cluster.lines.items()))
     since = mark(victim)
-    run = await cluster.arriving(tmp_path / "arriving", calls=100, rate=25)
+    # So few a second that a living line answers in time on a busy machine: else the proxy takes it for dead, too.
+    run = await cluster.arriving(tmp_path / "arriving", calls=100, rate=10)
     await taken(victim, 15, since)
     victim.process.kill()
     came = await arrived(run, 100)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import statistics
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ import asyncpg
 from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from tests.postgres import PostgresServer
 from tests.wire.kamailio import HOST, Kamailio, kamailio
+from tests.wire.line.watching import until
 from tests.wire.ports import free_port
 from tests.wire.takeover.telephone import Telephone
 
@@ -81,9 +83,20 @@ class Cluster:
     def other(self, address: str) -> str:
         return next(known for known in self.lines if known != address)
 
-    async def kept(self) -> None:
-        """What was to be kept of the calls so far is: no state is younger than what the journal gathers."""
-        await asyncio.sleep(1.5)
+    async def kept(self, met: Callable[[dict[str, Any]], bool] = bool) -> None:
+        """What another process needs to go on with each call that is up is on file, as far as it came in the line; and
+        that of some call is as wanted."""
+
+        async def there() -> bool:
+            rows = await self.rows("SELECT sip_call_id, snapshot FROM live_dialogs")
+            on_file = {row["sip_call_id"]: json.loads(row["snapshot"]) for row in rows}
+            places = await self.places()
+            return any(map(met, on_file.values())) and all(
+                _tells(on_file.get(phone.call_id, {}), places.get(phone.call_id, {}).get("state", ""))
+                for phone in self.callers
+            )
+
+        await until(there)
 
     async def until_ended(self, phone: Telephone, timeout_s: float = 30.0) -> None:
         """The record has the end of its call."""
@@ -135,6 +148,14 @@ class Cluster:
         there = self.callers
         self._callers.clear()
         return list(await asyncio.gather(*(phone.hang_up() for phone in there)))
+
+
+def _tells(kept: dict[str, Any], place: str) -> bool:
+    """Whether ``kept`` is of a call whose place in the line, "" none, is in this state."""
+    stack = (kept.get("dialogue") or {}).get("stack", ())
+    if place == "talking":
+        return bool(kept.get("agent"))
+    return any(frame["flow"] == "human" for frame in stack) if place else bool(stack)
 
 
 @asynccontextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +114,15 @@ class House:
             phone.call_id,
         )
         return row
+
+    async def until_kept(self, met: Callable[[dict[str, Any]], bool], timeout_s: float = 40.0) -> None:
+        """What is kept of some call, for another process to go on with it, is as wanted."""
+
+        async def there() -> bool:
+            rows = await self.rows("SELECT snapshot FROM live_dialogs")
+            return any(met(json.loads(row["snapshot"])) for row in rows)
+
+        await until(there, timeout_s)
 
     async def until_state(self, phone: Telephone, state: str, timeout_s: float = 40.0) -> dict[str, Any]:
         async def met() -> bool:

@@ -136,11 +136,6 @@ class Telephone(asyncio.DatagramProtocol):
     def now() -> float:
         return asyncio.get_running_loop().time()
 
-    @staticmethod
-    async def settled() -> None:
-        """What is kept of a call, at most once a second, is as the call is now."""
-        await asyncio.sleep(1.5)
-
     def switched_on(self) -> None:
         """It is free, answers soon, and has rung never."""
         self.answers_after_s, self.rung, self.cancelled = 0.2, 0, 0

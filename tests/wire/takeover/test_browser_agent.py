@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -70,11 +71,22 @@ async def taken(page: Page) -> None:
     await expect(page.locator(".buttons")).to_be_visible()
 
 
-async def talking(page: Page, phone: Telephone) -> None:
+def talk_of(kept: dict[str, Any]) -> dict[str, Any]:
+    """How the agent's conversation is, in what is kept of a call; nothing where there is none."""
+    return (kept.get("agent") or {}).get("talk") or {}
+
+
+async def talking(two: House, page: Page, phone: Telephone) -> None:
     await taken(page)
     await hears(phone, "ada")
     await page_hears(page, "caller")
-    await asyncio.sleep(1.5)  # what is to be kept of the call is
+    await two.until_kept(lambda kept: bool(talk_of(kept).get("since")))
+
+
+async def on_hold(page: Page, phone: Telephone) -> None:
+    await page.keyboard.press("h")
+    await hears(phone, "music")
+    await expect(page.get_by_role("button", name="Hold")).to_have_attribute("aria-pressed", "true")
 
 
 async def again(two: House, page: Page, phone: Telephone, died: float) -> None:
@@ -103,7 +115,7 @@ async def test_caller_and_page_at_the_line_that_dies(two: House, page: Page) -> 
     two.front.to = [first, second]
     await at_desk(page, two.front.http)
     async with caller(first, ROSA) as phone:
-        await talking(page, phone)
+        await talking(two, page, phone)
         began = (await two.place_of(phone))["changed_at"]
         await page.locator("#note").fill(NOTE)
         died = await two.kill(first)
@@ -123,10 +135,9 @@ async def test_who_was_on_hold_is_on_hold_and_comes_back(two: House, page: Page)
     two.front.to = [first, second]
     await at_desk(page, two.front.http)
     async with caller(first, ROSA) as phone:
-        await talking(page, phone)
-        await page.keyboard.press("h")
-        await hears(phone, "music")
-        await asyncio.sleep(1.5)
+        await talking(two, page, phone)
+        await on_hold(page, phone)
+        await two.until_kept(lambda kept: bool(talk_of(kept).get("held")))
         await two.kill(first)
         await expect(page.locator(".talk-card")).to_contain_text("You are with")
         await expect(page.get_by_role("button", name="Hold")).to_have_attribute("aria-pressed", "true")
@@ -142,10 +153,8 @@ async def test_the_agents_line_dies_and_the_callers_lives(two: House, page: Page
     two.front.to = [second, first]
     await at_desk(page, two.front.http)
     async with caller(first, ROSA) as phone:
-        await talking(page, phone)
-        await page.keyboard.press("h")
-        await hears(phone, "music")
-        await asyncio.sleep(1.5)  # the agent's line keeps it
+        await talking(two, page, phone)
+        await on_hold(page, phone)
         died = await two.kill(second)
         await expect(page.locator(".talk-card")).to_contain_text("You are with")
         await expect(page.get_by_role("button", name="Hold")).to_have_attribute("aria-pressed", "true")
@@ -159,7 +168,7 @@ async def test_the_callers_line_dies_and_the_agents_lives(two: House, page: Page
     two.front.to = [second, first]
     await at_desk(page, two.front.http)
     async with caller(first, ROSA) as phone:
-        await talking(page, phone)
+        await talking(two, page, phone)
         died = await two.kill(first)
 
         async def told() -> None:
@@ -190,11 +199,11 @@ async def test_of_three_the_caller_and_their_agent_go_on_and_the_third_is_let_go
     two.front.to = [first, second]
     await at_desk(page, two.front.http)
     async with caller(first, ROSA) as phone:
-        await talking(page, phone)
+        await talking(two, page, phone)
         await consulted(page)
         await page.get_by_role("button", name="All three").press("Enter")
         await hears(phone, "ada", "cleo")
-        await asyncio.sleep(1.5)  # what is to be kept of it is
+        await two.until_kept(lambda kept: "cleo" in talk_of(kept).get("others", ()))
         died = await two.kill(first)
         await again(two, page, phone, died)
         await expect(page.locator(".talk-card")).to_contain_text("cleo is no longer with you")
@@ -208,10 +217,10 @@ async def test_a_colleague_whose_telephone_rings_rings_no_more(two: House, page:
     cleo.answers_after_s = None
     await at_desk(page, two.front.http)
     async with caller(first, ROSA) as phone:
-        await talking(page, phone)
+        await talking(two, page, phone)
         await consulted(page)
         await expect(page.locator(".talk-card")).to_contain_text("It rings at")
-        await asyncio.sleep(1.5)
+        await two.until_kept(lambda kept: bool(kept.get("ringing")))
         died = await two.kill(first)
         await again(two, page, phone, died)
         assert (cleo.rung, cleo.cancelled) == (1, 1)
@@ -225,7 +234,7 @@ async def test_a_page_that_does_not_come_back_leaves_the_caller_to_others_before
     two.front.to = [first, second]
     await at_desk(page, two.front.http)
     async with caller(first, ROSA) as phone:
-        await talking(page, phone)
+        await talking(two, page, phone)
         entered = (await two.place_of(phone))["entered_at"]
         two.front.to = []
         died = await two.kill(first)

@@ -68,6 +68,14 @@ class Office:
         assert place["attempts"] == 0
 
 
+def rings_for_call_back(kept: dict[str, Any]) -> bool:
+    return "call_back" in kept and bool(kept["ringing"])
+
+
+def talks_on_call_back(kept: dict[str, Any]) -> bool:
+    return bool(((kept.get("call_back") or {}).get("agent") or {}).get("talk", {}).get("since"))
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def office(
     postgres_server: PostgresServer, postgres_template: str, tmp_path_factory: pytest.TempPathFactory
@@ -103,7 +111,7 @@ async def test_while_it_rings_nobody_is_left_and_it_is_made_once_more(ready: Off
         return rosa.rung == 1
 
     await until(rings)
-    await asyncio.sleep(1.5)  # what is to be kept of it is
+    await ready.house.until_kept(rings_for_call_back)
     dead = await ready.maker()
     heir = ready.house.other(dead)
     since = mark(heir)
@@ -131,7 +139,7 @@ async def test_who_answers_a_line_that_is_dead_is_hung_up_and_called_again(ready
         return rosa.rung == 1
 
     await until(rings)
-    await asyncio.sleep(1.5)
+    await ready.house.until_kept(rings_for_call_back)
     dead = await ready.maker()
     dead.process.send_signal(signal.SIGSTOP)  # it hears no more
     rosa.pick_up()
@@ -158,7 +166,7 @@ async def test_a_call_back_that_was_reached_goes_on(ready: Office) -> None:
     await until(reached)
     await ready.together()
     await ready.until_place("talking")
-    await asyncio.sleep(1.5)
+    await ready.house.until_kept(lambda kept: "caller" in kept and talks_on_call_back(kept))
     dead = await ready.maker()
     heir = ready.house.other(dead)
     since = mark(heir)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ivr.demo.line import LineSetup, RunningLine
-from tests.wire.line.watching import logged
+from tests.wire.line.watching import dialogs_kept, logged, stored, until
 from tests.wire.ports import free_port
 from tests.wire.takeover.telephone import Telephone
 
@@ -24,7 +24,12 @@ async def test_its_calls_go_on_once_it_is_back(tmp_path: Path) -> None:
             await phone.until_heard()
         phones[0].press("3")
         (entry,) = [await logged(before, "dialogue.key")]
-        await phones[0].settled()
+
+        async def kept() -> bool:
+            told = stored(before, "SELECT kind FROM call_entries WHERE call_id = ?", entry["call_id"])
+            return dialogs_kept(before) == 2 and ("key",) in told
+
+        await until(kept)
         died = phones[0].now()
         before.process.kill()
         await before.process.wait()

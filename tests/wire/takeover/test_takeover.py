@@ -158,7 +158,7 @@ async def test_a_telephone_that_rings_is_rung_again_and_who_holds_is_held_on(two
         holding = await two_lines.call_at(victim)
         await holding.until_heard()
         await holding.hold()
-        await two_lines.kept()
+        await two_lines.kept(lambda kept: bool(kept.get("ringing")))
         (rung,) = [agent for agent in two_lines.agents if agent.rung]
         died = await two_lines.kill(victim)
 
