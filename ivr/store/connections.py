@@ -31,7 +31,7 @@ def engine_for(url: URL, timeout_s: float, dumps: Callable[[object], str]) -> As
     try:
         if url.get_backend_name() == "sqlite":
             if url.database and not in_memory(url) and not url.database.startswith("file:"):
-                Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+                _make_room(Path(url.database))
             options = {"timeout": timeout_s * 0.75, "async_creator_fn": sqlite_driver.connected}
             pool = {} if in_memory(url) else SQLITE_POOL
             engine = create_async_engine(url, json_serializer=dumps, connect_args=options, **pool)
@@ -53,6 +53,13 @@ def engine_for(url: URL, timeout_s: float, dumps: Callable[[object], str]) -> As
         raise ConfigError(f"the driver for {name} is missing", remedy="install requirements.lock again") from error
     except OSError as error:
         raise StoreUnavailable(f"{name}: {error.strerror}", remedy=REMEDY) from error
+
+
+def _make_room(file: Path) -> None:
+    """Raises ConfigError, OSError."""
+    if file.is_dir():
+        raise ConfigError(f"{file} is a folder", remedy="name a file in it: [store] url in config.toml, or --database")
+    file.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _rests(_connection: Any, record: ConnectionPoolEntry) -> None:

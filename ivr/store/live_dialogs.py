@@ -118,15 +118,26 @@ class LiveDialogLog(TableGroup):
         return await self._taken(connection, list((await connection.execute(wanted)).scalars()))
 
     async def claim_dialog(self, sip_call_id: str) -> Orphan | None:
-        lease = self._lease
-        return await self._claim_dialog(sip_call_id, lease.dead) if lease is not None else None
+        if self._lease is None or not await self._is_orphan(sip_call_id, self._lease.dead):
+            return None
+        return await self._claim_dialog(sip_call_id, self._lease.dead)
+
+    @reads
+    async def _is_orphan(self, connection: AsyncConnection, sip_call_id: str, dead: Collection[str]) -> bool:
+        """Most are nobody's, and who asks waits for an answer: not for others' turns to write."""
+        return (await connection.execute(await self._of_dialog(connection, sip_call_id, dead))).first() is not None
+
+    async def _of_dialog(
+        self, connection: AsyncConnection, sip_call_id: str, dead: Collection[str]
+    ) -> Select[Any]:
+        wanted = select(_OF.call_id).where(_OF.sip_call_id == fit(sip_call_id, 255))
+        return wanted.where(await self._orphaned(connection, dead))
 
     @writes
     async def _claim_dialog(
         self, connection: AsyncConnection, sip_call_id: str, dead: Collection[str]
     ) -> Orphan | None:
-        wanted = select(_OF.call_id).where(_OF.sip_call_id == fit(sip_call_id, 255))
-        wanted = wanted.where(await self._orphaned(connection, dead))
+        wanted = await self._of_dialog(connection, sip_call_id, dead)
         ids = list((await connection.execute(wanted.with_for_update(skip_locked=True))).scalars())
         found = await self._taken(connection, ids)
         return found[0] if found else None

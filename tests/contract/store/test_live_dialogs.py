@@ -242,6 +242,22 @@ async def test_a_call_by_its_dialog(stores: dict[str, Store], now: Time) -> None
     assert await stores[OTHER].dialogs.claim_dialog("one@far") is None
 
 
+async def test_who_asks_for_a_dialog_that_is_nobodys_waits_for_no_turn_to_write(stores: dict[str, Store]) -> None:
+    """A proxy takes a line that does not answer a BYE in time for dead."""
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def hold(connection: AsyncConnection) -> None:
+        await connection.execute(update(live_dialogs).values(at=live_dialogs.c.at))
+        begun.set()
+        await over.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(stores[OTHER].database.write(hold))
+        await begun.wait()
+        assert await stores[HEIR].dialogs.claim_dialog("nobody@far") is None
+        over.set()
+
+
 async def test_what_is_stale_is_nobodys_and_swept(stores: dict[str, Store], now: Time) -> None:
     dead, heir = stores[DEAD], stores[HEIR]
     await call(dead, now, "one")

@@ -133,10 +133,11 @@ async def test_both_hear_each_other_hold_and_the_agent_hangs_up(house: House) ->
 
 async def test_the_caller_hangs_up(house: House) -> None:
     async with available(house) as console:
-        async with asking(house) as (phone, _):
+        async with asking(house) as (phone, call):
             offer = await console.until("offer")
             await console.done("accept", place=offer["place"])
             await console.joined()
+            await logged(house.near, "handoff.connected", call_id=call)  # who hangs up before gave up waiting
             await phone.hangup()
             await console.until("wrap")
         await until(is_(house, offer["place"], "done"))
