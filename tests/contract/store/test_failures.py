@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from ivr.errors import ActionError, StoreUnavailable
+from ivr.errors import ActionError, ConfigError, StoreUnavailable
 from ivr.ports import ActionCall
 from ivr.store import Store
 from tests.films import actions_on, done, edited, films_on
@@ -18,6 +18,11 @@ from tests.postgres import PostgresServer
 
 CALL = ActionCall("member.identify_by_number", {"number": "10001"}, "k", "call-1", {"call.caller": "5035550101"})
 FAR_TOO_LONG_S = 30.0
+
+
+async def test_a_database_that_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a folder"):
+        Store(f"sqlite+aiosqlite:///{tmp_path}")
 
 
 async def test_nobody_listens() -> None:

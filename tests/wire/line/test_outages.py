@@ -55,6 +55,11 @@ async def all_written(line: RunningLine) -> None:
             pass
 
 
+async def offered(line: RunningLine, call: str, since: int) -> None:
+    """They are asked whether they want to go on where they were: what is keyed before is kept for another question."""
+    await logged(line, "dialogue.prompt", since=since, call_id=call, ids=["main.pick_up"])
+
+
 async def in_the_middle(line: RunningLine, caller: Caller, *, since: int) -> str:
     """June is asked to which place the last of her titles shall go; the call."""
     await caller.prompt_begin()
@@ -87,7 +92,7 @@ async def test_a_killed_lines_caller_goes_on_where_they_were(agent: Softphone, t
         async with Caller.calling(june, second.uri, None, from_number=JUNE) as caller:
             await caller.prompt_begin()
             again = str((await call_of(second, JUNE))["call_id"])
-            await reached_state(second, "main.pick_up", again, since=since)
+            await offered(second, again, since)
             await caller.press("1")
             await reached_state(second, "queue.which_position", again, since=since)
             await caller.press("1#")
@@ -122,7 +127,7 @@ async def test_a_call_that_meets_a_lock_is_whole_afterwards(line: RunningLine) -
     async with Softphone.open() as june, Caller.calling(june, line.uri, None, from_number=JUNE) as caller:
         await caller.prompt_begin()
         again = str((await call_of(line, JUNE))["call_id"])
-        await reached_state(line, "main.pick_up", again, since=since)
+        await offered(line, again, since)
         await caller.press("1")
         await reached_state(line, "queue.which_position", again, since=since)
         await caller.press("0")
