@@ -127,9 +127,7 @@ class LiveDialogLog(TableGroup):
         """Most are nobody's, and who asks waits for an answer: not for others' turns to write."""
         return (await connection.execute(await self._of_dialog(connection, sip_call_id, dead))).first() is not None
 
-    async def _of_dialog(
-        self, connection: AsyncConnection, sip_call_id: str, dead: Collection[str]
-    ) -> Select[Any]:
+    async def _of_dialog(self, connection: AsyncConnection, sip_call_id: str, dead: Collection[str]) -> Select[Any]:
         wanted = select(_OF.call_id).where(_OF.sip_call_id == fit(sip_call_id, 255))
         return wanted.where(await self._orphaned(connection, dead))
 
