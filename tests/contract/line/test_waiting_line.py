@@ -77,7 +77,7 @@ async def test_where_callers_stand(here: Process) -> None:
     await here.line.sign_in("rita", skills=("retention",))
     for name in ("ann", "rita"):
         await here.line.set_state(name, "wrap_up")
-    await until(here.line, lambda view: len(view.agents) == 2)
+    await until(here.line, lambda view: [agent.state for agent in view.agents] == ["wrap_up", "wrap_up"])
     urgent = await here.line.enter(arrival("member:1", "general", 8))
     other = await here.line.enter(arrival("member:2", "retention"))
     mine = await here.line.enter(arrival("member:3", "general"))
