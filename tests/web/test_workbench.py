@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.web.accessibility import SERIOUS, violations
-from tests.web.browser import window
+from tests.web.browser import PATIENCE_MS, window
 from tests.web.console import Console, console
 from tests.web.people import PASSWORD, Roles
 from tests.web.test_words import lines_changed
@@ -242,7 +242,8 @@ async def test_a_draft_is_dropped_when_somebody_means_it(tmp_path: Path, browser
         await page.get_by_role("button", name="Drop the draft").click()
         await expect(page.locator("#files .tag")).to_have_text("changed")
         await page.get_by_role("button", name="Drop the draft").click()
-        await expect(page.locator("#outcome")).to_have_text("Your draft is dropped.")
+        # What was asked of the draft is answered before: its picture, its findings, its changes.
+        await expect(page.locator("#outcome")).to_have_text("Your draft is dropped.", timeout=3 * PATIENCE_MS)
         await expect(page.locator("#files .tag")).to_have_count(0)
         await expect(page.locator(".cm-content")).not_to_contain_text("Shall I hold")
         assert lines_changed(served.folder, "hold.yaml") == ([], []) and answers == []

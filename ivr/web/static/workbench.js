@@ -267,6 +267,7 @@ part("try-out").addEventListener("click", () => bring(async (why) => {
 }));
 part("drop").addEventListener("click", async () => {
   if (!confirm("Drop your draft, and everything in it that is not published?")) return;
+  part("outcome").textContent = "Dropping it, once what was asked of it is answered…";
   try {
     await gone(async () => {
       await draft.drop();
