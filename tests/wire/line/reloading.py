@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
 
 from ivr.demo.line import AgentPhone, LineSetup, RunningLine
-from tests.wire.line.watching import logged, mark, until, until_idle
+from tests.wire.line.watching import logged, mark, stored, until, until_idle
 
 
 async def reloaded(line: RunningLine, event: str = "config.reloaded") -> dict[str, Any]:
@@ -54,7 +53,6 @@ async def _applied(line: RunningLine, setup: LineSetup) -> None:
     wanted = sorted((agent.name, agent.target, "idle") for agent in setup.agents)
 
     async def on_duty() -> bool:
-        with closing(sqlite3.connect(line.setup.folder / "ivr.sqlite3", timeout=10)) as database:
-            return sorted(database.execute("SELECT name, phone, state FROM agents")) == wanted
+        return sorted(stored(line, "SELECT name, phone, state FROM agents")) == wanted
 
     await until(on_duty, 30.0)

@@ -19,7 +19,7 @@ from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from ivr.softphone.voices import CallerVoice
-from tests.wire.line.watching import call_of, logged, mark, processes, reached_state, until_idle, with_human
+from tests.wire.line.watching import call_of, logged, mark, processes, reached_state, stored, until_idle, with_human
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -230,8 +230,7 @@ def locked(line: RunningLine) -> Iterator[None]:
 
 
 def kept_callbacks(line: RunningLine) -> list[str]:
-    with sqlite3.connect(line.setup.folder / "ivr.sqlite3") as database:
-        return [row[0] for row in database.execute("SELECT callback_number FROM places WHERE callback_number <> ''")]
+    return [number for (number,) in stored(line, "SELECT callback_number FROM places WHERE callback_number <> ''")]
 
 
 async def forget_callbacks(line: RunningLine) -> None:

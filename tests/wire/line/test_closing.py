@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from ivr.demo.line import READY, LineSetup, RunningLine
 from ivr.errors import DialFailed
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
-from tests.wire.line.watching import call_of, logged, mark, reached_state
+from tests.wire.line.watching import call_of, logged, mark, reached_state, stored
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -53,9 +52,9 @@ async def test_closed_hours_end_in_a_kept_promise(closed: RunningLine) -> None:
         await caller.press("1")
         assert (await phone.wait_ended(20)).by == "remote", "and only after the promise was spoken"
     await logged(closed, "call.end", since=since, call_id=call, outcome="callback")
-    with sqlite3.connect(closed.setup.folder / "ivr.sqlite3") as database:
-        rows = database.execute("SELECT callback_number, name, member, call_id FROM places").fetchall()
-    assert rows == [(f"+1{ADA}", "Ada Moreno", "10001", call)]
+    assert stored(closed, "SELECT callback_number, name, member, call_id FROM places") == [
+        (f"+1{ADA}", "Ada Moreno", "10001", call)
+    ]
 
 
 async def test_a_second_service_of_the_same_configuration(closed: RunningLine, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -17,7 +16,7 @@ from watchfiles import awatch
 from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
-from tests.wire.line.watching import call_of, logged, mark, reached_state, until_idle
+from tests.wire.line.watching import call_of, forget_resume_points, logged, mark, reached_state, stored, until_idle
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -36,16 +35,11 @@ def locked(line: RunningLine) -> Iterator[None]:
         other.close()
 
 
-def rows(line: RunningLine, query: str, *values: object) -> list[Any]:
-    with sqlite3.connect(line.setup.folder / "ivr.sqlite3") as database:
-        return database.execute(query, values).fetchall()
-
-
 async def until(line: RunningLine, query: str, *values: object) -> None:
     """The database says so; looks whenever it is written to. Raises TimeoutError."""
     async with asyncio.timeout(15):
         async for _ in awatch(line.setup.folder, rust_timeout=200, yield_on_timeout=True, debounce=50, step=20):
-            if rows(line, query, *values):
+            if stored(line, query, *values):
                 return
 
 
@@ -83,7 +77,7 @@ async def test_a_killed_lines_caller_goes_on_where_they_were(agent: Softphone, t
             await until(first, "SELECT 1 FROM resume_points WHERE snapshot LIKE '%which_position%'")
             first.process.kill()
             await first.process.wait()
-    assert len(rows(first, "SELECT 1 FROM calls WHERE ended_at IS NULL")) == 2
+    assert len(stored(first, "SELECT 1 FROM calls WHERE ended_at IS NULL")) == 2
     async with RunningLine.running(setup) as second, Softphone.open() as june:
         await until_idle(second)  # their phones know of no such call any more
         lost = await second.calls(live=False)
@@ -106,7 +100,7 @@ async def test_a_killed_lines_caller_goes_on_where_they_were(agent: Softphone, t
 async def test_a_call_that_meets_a_lock_is_whole_afterwards(line: RunningLine) -> None:
     """For ten seconds: the caller notices nothing of it where nothing is to be changed, also at the very beginning."""
     since = mark(line)
-    rows(line, "DELETE FROM resume_points")  # what calls before this one left
+    forget_resume_points(line)
     async with Softphone.open() as june:
         with locked(line):
             began = time.monotonic()
