@@ -86,7 +86,8 @@ class Readiness:
     written; ``endpoints``: recognisers and voices that are asked elsewhere; ``unpurged``: why retention failed last;
     no caller depends on these three. ``open_trunk``: calls come by a trunk that needs no registration, too; ``died``:
     parts of the line that run no more, by a fault of ours; ``stale``: vocabularies whose service
-    did not answer, and why: callers are understood by what it said last."""
+    did not answer, and why: callers are understood by what it said last; ``refusal``: why the last leg that was asked
+    for could not be opened, "" where it was."""
 
     calls: int
     media: bool
@@ -108,6 +109,7 @@ class Readiness:
     media_processes: Sequence[MediaLoad] = ()
     died: Sequence[str] = ()
     stale: Mapping[str, str] = field(default_factory=dict)
+    refusal: str = ""
 
     @property
     def ready(self) -> bool:
@@ -131,7 +133,9 @@ class Readiness:
             f"{part}: it died, by a fault of ours; restart this line when it may be drained" for part in self.died
         )
         stale = tuple(f"vocabulary {name}: {why}" for name, why in self.stale.items())
-        return (*died, *stale) if self._cut_off else (*died, *stale, *self._unregistered())
+        refused = (f"media: the last caller or agent got no audio: {self.refusal}",) if self.refusal else ()
+        unregistered = () if self._cut_off else tuple(self._unregistered())
+        return (*died, *stale, *refused, *unregistered)
 
     def _faults(self) -> Iterator[tuple[str, str]]:
         """(state, reason) of each."""
@@ -270,6 +274,7 @@ class Parts:
     open_trunk: Callable[[], bool] = lambda: False
     died: Sequence[str] = ()
     stale: Callable[[], Mapping[str, str]] = dict
+    refusal: Callable[[], str] = str
 
     async def readiness(self) -> Readiness:
         life = self.lifecycle.life
@@ -295,6 +300,7 @@ class Parts:
             self.media.loads(),
             tuple(self.died),
             self.stale(),
+            self.refusal(),
         )
 
 

@@ -226,6 +226,7 @@ async def running(
             lambda: reload.config.sip.open_trunk,
             lifespan.died,
             sourced.stale,
+            media.refusal,
         )
         watch, drain = ReadinessWatch(parts.readiness), Drain(lifecycle, endpoint, registry)
         app = application(

@@ -63,6 +63,7 @@ class MediaPool:
         self._changes: set[asyncio.Task[None]] = set()
         self._started = False
         self._refused, self._told_at = 0, -_TOLD_S  # callers for whom nothing was left, and when the log said so
+        self._refusal = ""
         self._wanted: tuple[int, int] | None = None  # by a reload while they start
         shares = port_shares(*port_range, processes)
         self._engines = [self._engine(number, share) for number, share in enumerate(shares, 1)]
@@ -151,6 +152,10 @@ class MediaPool:
         """Of each."""
         return [engine.load for engine in self.engines]
 
+    def refusal(self) -> str:
+        """Why the last leg that was asked for could not be opened; "" where it was."""
+        return self._refusal
+
     # --- its legs --------------------------------------------------------------------------------------------
 
     async def open(
@@ -170,16 +175,20 @@ class MediaPool:
         failure = MediaUnavailable(f"each media process has its {self._cap} legs", remedy=_REMEDY)
         for engine in engines:
             try:
-                return await engine.open(leg, remote, caller=caller, call=call, kept=kept)
+                opened = await engine.open(leg, remote, caller=caller, call=call, kept=kept)
             except NoCommonCodec:
                 raise
             except MediaUnavailable as error:
                 failure = error
+            else:
+                self._refusal = ""
+                return opened
         raise self._told(failure)
 
     def _told(self, why: MediaUnavailable) -> MediaUnavailable:
         """A caller gets 503, and an agent none: whoever runs the line has to know, though every part of it works."""
         now = asyncio.get_running_loop().time()
+        self._refusal = str(why)
         self._refused += 1
         if now - self._told_at >= _TOLD_S:
             _log.warning("media.refused", error=str(why), legs=self._refused)

@@ -1,9 +1,9 @@
 """Callers who talk, to a whole line: ``python -m tests.bench.talkers [--callers 30] [--seconds 45] [--json FILE]``.
 
 A natural voice says a sentence of the reference company every eight seconds in each call, over SIP and RTP. Printed:
-from the caller's last sound to the line's first and to its answer (a murmur is none); who was refused; CPU by process,
-and what everybody else on the machine took meanwhile, without which no figure means much. Aims: answers p95 0.8 s up to
-60 callers a core; whatever is offered, nobody who was taken waits 1.5 s for a sound or 2.5 s for the answer.
+from the caller's last sound to the line's first and to its answer (a murmur is none); who was refused; CPU by process
+once all talk, and what everybody else on the machine took then, without which no figure means much. Aims: answers p95
+0.8 s up to 60 callers a core; whatever is offered, nobody who was taken waits 1.5 s for a sound or 2.5 s for the answer.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ivr.softphone.voices import CallerVoice
 from ivr.speech.service import WorkerSpeechService
 from tests.bench.figures import Figure, tell
 from tests.bench.process_tree import Spent, Watch, memory_mb, settled
-from tests.bench.talking_callers import FRAME, Heard, Plan, Sentence, sounds, talk
+from tests.bench.talking_callers import FRAME, WELCOME_S, Heard, Plan, Sentence, sounds, talk
 from tests.bench.waits import quantile
 
 TEXTS = (
@@ -76,22 +76,28 @@ async def murmur() -> frozenset[bytes]:
     return frozenset(frame for frame in Recording(clip.pcm).payloads(PCMU) if sounds(frame))
 
 
-async def called(plan: Plan, pid: int) -> tuple[Heard, Spent, dict[str, float]]:
-    """What callers heard of whoever answers them in the process ``pid``, what that cost, and its memory in MB by
-    process at the end."""
+async def called(plan: Plan, pid: int, *, from_s: float = 0.0) -> tuple[Heard, Spent, dict[str, float]]:
+    """What callers heard of whoever answers them in the process ``pid``, what that cost from so many seconds after the
+    first call on, and its memory in MB by process at the end."""
     loop = asyncio.get_running_loop()
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         caller = await loop.run_in_executor(pool, os.getpid)
+        talking = loop.run_in_executor(pool, talk, plan)
+        await asyncio.wait({talking}, timeout=from_s)
         watch = Watch.on(pid, caller)
-        heard = await loop.run_in_executor(pool, talk, plan)
-        return heard, watch.spent(), memory_mb(pid)
+        return await talking, watch.spent(), memory_mb(pid)
+
+
+def all_talk_s(plan: Plan) -> float:
+    """Seconds after the first call from which everybody talks; half of a run that is too short for that."""
+    return min(plan.ramp_s + WELCOME_S + plan.every_s, plan.seconds / 2)
 
 
 async def measured(plan: Plan, setup: LineSetup) -> tuple[Heard, Spent, dict[str, float], dict[str, Any]]:
     """As ``called``, and what /readyz said of speech in the middle of it."""
     async with RunningLine.running(setup) as line:
         await settled(line.process.pid)
-        calling = asyncio.create_task(called(plan.to(line.sip), line.process.pid))
+        calling = asyncio.create_task(called(plan.to(line.sip), line.process.pid, from_s=all_talk_s(plan)))
         await asyncio.sleep(plan.seconds / 2)
         async with asyncio.timeout(10):
             speech = (await line.ready())["speech"]
@@ -113,10 +119,10 @@ def report(plan: Plan, heard: Heard, spent: Spent, speech: dict[str, Any]) -> di
         f"taken {heard.talked}, refused {refused}, unanswered {heard.unanswered}, ended by the line {heard.ended};"
         f" speech {speech['talkers']} of {speech['most']}, waited {speech['waited_s']} s"
     )
-    cores = {role: seconds / plan.seconds for role, seconds in sorted(spent.seconds.items())}
+    cores = dict(sorted(spent.cores.items()))
     parts = "  ".join(f"{role} {used:.2f}" for role, used in cores.items())
     print(
-        f"CPU in cores: {parts}  together {sum(cores.values()):.2f};"
+        f"CPU in cores, once all talk: {parts}  together {sum(cores.values()):.2f}, callers {spent.own_cores:.2f};"
         f" neighbours {spent.others_cores:.2f}, load {spent.load:.1f},"
         f" these callers themselves late by up to {1000 * heard.late_s:.0f} ms"
     )

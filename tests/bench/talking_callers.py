@@ -20,7 +20,7 @@ _SILENCE = b"\xff" * FRAME
 _HEADER = struct.Struct("!BBHII")
 _TICK_S = 0.005  # a fourth of the callers sends in each
 _QUIET_S = 0.4
-_WELCOME_S = 4.0
+WELCOME_S = 4.0
 _SETUP_S = 5.0
 _AUDIBLE = bytes(  # by mu-law byte: above about -42 dB
     (((((~b & 15) << 3) + 0x84) << ((~b & 0x70) >> 4)) - 0x84) > 260 for b in range(256)
@@ -156,7 +156,7 @@ class Caller:
         if self.state is State.INVITING and contact and port:
             self.state, self._target = State.UP, contact[1]
             self.far, self.answered_at = (self._plan.line[0], int(port[1])), now
-            self.next_at = now + _WELCOME_S + self._patience_s
+            self.next_at = now + WELCOME_S + self._patience_s
         return self.request("ACK")
 
     def listen(self, now: float) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -30,6 +31,8 @@ def work(role: str, end: socket) -> Callable[[Link], Work]:
             return SynthesisWorker
         from ivr.speech.worker.prefork import forked
         from ivr.speech.worker.recognition import RecognitionWorker
+
+        gc.freeze()  # a collection of the loop's looks at what calls bring, not at all that was loaded
 
     prefork = forked([end])
     return lambda line: RecognitionWorker(line, prefork)

@@ -110,6 +110,15 @@ def speech_span(
     return max(0, voiced[0] // 2 - padding), min(len(pcm) // 2, voiced[-1] // 2 + WINDOW + padding)
 
 
+def percentile(levels: Sequence[float], percent: float) -> float:
+    """Between the two nearest, as ``numpy.percentile`` has it, which takes ten times as long for so few."""
+    ordered = sorted(levels)
+    at = (len(ordered) - 1) * percent / 100
+    low = int(at)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (at - low)
+
+
 def begins(recent: Sequence[float]) -> bool:
     """Whether a voice begins with the newest of the last four probabilities."""
     if sum(each >= ON for each in recent) >= _ONSET:
@@ -171,14 +180,15 @@ class Levels:
         self._look()
 
     def _look(self) -> float:
-        during = np.array(self._during)
-        loud = float(np.percentile(during, _LOUD))
-        first = int((during >= loud - _NEAR_DB).argmax()) if len(during) < _DURING else 0
+        during = list(self._during)
+        loud = percentile(during, _LOUD)
+        near = (number for number, level in enumerate(during) if level >= loud - _NEAR_DB)
+        first = next(near) if len(during) < _DURING else 0
         before = [*self._before, *during[: max(0, first - 2)]][-_BEFORE:]
         if not before:
             self.above_db = math.inf
             return -math.inf
-        noise = float(np.percentile(before, _NOISE))
+        noise = percentile(before, _NOISE)
         self.above_db = loud - noise
         return noise + _BETWEEN * self.above_db if self.above_db < _NOISY_DB else -math.inf
 

@@ -225,10 +225,10 @@ class UtteranceDetector:
 
     def _heed(self) -> None:
         """Once it is as loud as this caller, it is the caller."""
-        doubtful, levels = self._doubtful, self._levels
-        loudest_db = levels.loudest_db(self._caller.syllable, self._endpointer.length_s)
-        faint = self._caller.outdoes(loudest_db, levels.above_db)
-        if doubtful is not None and doubtful.answered is None and not faint:
+        if self._doubtful is None or self._doubtful.answered is not None:
+            return
+        loudest_db = self._levels.loudest_db(self._caller.syllable, self._endpointer.length_s)
+        if not self._caller.outdoes(loudest_db, self._levels.above_db):
             self._tell()
 
     def _tell(self) -> None:

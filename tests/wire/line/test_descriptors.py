@@ -1,4 +1,4 @@
-"""A line that may open few files, and strangers who open many connections: the phone and the console go on."""
+"""A line short of files or ports, and strangers who open many connections: the phone and the console go on, or say why."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import contextlib
 import json
 import os
 import resource
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 import aiohttp
@@ -19,14 +20,18 @@ import pytest_asyncio
 from ivr.config import parse_address
 from ivr.demo.line import LineSetup, RunningLine
 from tests.unit.sip.messages import OFFER, request, unique
+from tests.wire.line.watching import readiness
 from tests.wire.sip.bare import bare_peer
 
 pytestmark = pytest.mark.wire
 
+PORTS = (18000, 18079)
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def short(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningLine]:
-    setup = LineSetup(Path(tmp_path_factory.mktemp("short")), max_calls=20, descriptors=256)
+    folder = Path(tmp_path_factory.mktemp("short"))
+    setup = LineSetup(folder, max_calls=20, descriptors=256, media_ports=f"{PORTS[0]}-{PORTS[1]}")
     async with RunningLine.running(setup) as running:
         yield running
 
@@ -110,6 +115,21 @@ async def test_no_descriptor_left_is_a_refused_connection_and_nothing_more(short
     said.pop("recording.unreadable", None)  # nor that of the recordings: what is said is synthesised
     assert said == {"service.descriptors_exhausted": 1}
     assert not [e for e in events if "exception" in e], "no traceback"
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_ports_that_another_program_has_are_named_by_readyz_until_a_call_gets_one(short: RunningLine) -> None:
+    """Every part of the line works, and every caller is refused: who looks at it has to see why."""
+    with ExitStack() as held:
+        for port in range(PORTS[0], PORTS[1] + 1):
+            held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind(("127.0.0.1", port))
+        assert await call(short) == 503
+        status, said = await readiness(short.http)
+        (warning,) = said["warnings"]
+        assert status == 200 and warning.startswith("media: ") and "Address already in use" in warning
+    assert await call(short) == 200
+    _, said = await readiness(short.http)
+    assert "warnings" not in said
 
 
 def cpu_s(pid: int) -> float:
