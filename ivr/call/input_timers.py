@@ -9,7 +9,7 @@ from ivr.dialogue.engine.contract import Listen
 
 # A recogniser that is late must not leave the caller in silence. From when the end of the utterance was told: a murmur;
 # then keys; then, once those are said, a human. It ended half a second earlier: within 2.5 s there is an answer.
-RECOGNITION_LATE_S = (0.55, 1.3, 6.0)
+RECOGNITION_LATE_S = (0.5, 1.1, 6.0)
 
 
 class InputTimers:

@@ -30,6 +30,7 @@ from ivr.workers.frames import Life
 LARGEST = 1 << 16  # bytes of a message between the two
 _BRIEF_S = 1.0  # a child that lived no longer has a fault of its own
 _PAUSE_S = 0.25  # before it is replaced
+COURTESY = 2  # of nice(2): where there is too much to hear, what callers and their answers wait for goes first
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ class Prefork:
                     each.close()
                 for watched in self._children:
                     os.close(watched)
+                os.nice(COURTESY)
                 process = RecogniserProcess(theirs, self._recognisers, self._vad)
                 process.own_log()
                 process.run()

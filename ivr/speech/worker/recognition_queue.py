@@ -22,7 +22,7 @@ class Rank(IntEnum):
     BACKGROUND = 4  # nobody waits for it
 
 
-LATE_S = 2.2  # after the end of the sound
+LATE_S = 2.0  # after the end of the sound
 
 
 def rank_of(waited_s: float) -> Rank:

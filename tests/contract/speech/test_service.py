@@ -21,6 +21,7 @@ from ivr.events import Cause, EarEvent, Heard, RecogniserFailed, SpeechEnded, Sp
 from ivr.ports import Clip, Ears, ListenRequest, SpeechGrammar, SpeechService
 from ivr.speech.prompt_cache import LOOK_S
 from ivr.speech.service import WorkerSpeechService
+from ivr.speech.worker.prefork import COURTESY
 from tests.bench.process_tree import cpu_seconds
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -197,6 +198,14 @@ def recognisers(service: WorkerSpeechService) -> list[int]:
     """The processes that recognise: children of the one that the listening worker forked."""
     (prefork,) = children(service.listener.worker.pid)
     return children(prefork)
+
+
+async def test_who_waits_for_a_voice_or_an_answer_goes_before_those_that_recognise(
+    service: WorkerSpeechService,
+) -> None:
+    await service.recognise(noise(0.5), GRAMMAR)  # they are there
+    listener = os.getpriority(os.PRIO_PROCESS, service.listener.worker.pid or 0)
+    assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in recognisers(service)} == {listener + COURTESY}
 
 
 async def test_a_recogniser_that_is_killed_in_mid_work_costs_no_session_and_not_even_an_utterance(

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from ivr.speech.worker.endpointing import WINDOW, End, Endpointer, Levels, SileroModel, SileroStream, Start
+from ivr.speech.worker.endpointing import (
+    WINDOW,
+    End,
+    Endpointer,
+    Levels,
+    SileroModel,
+    SileroStream,
+    Start,
+    percentile,
+)
 
 W = 0.032
 
@@ -158,3 +168,10 @@ def test_what_goes_on_as_before_is_not_above_it_and_a_caller_is() -> None:
     assert levels.above_db < 4.0
     judged(levels, [(20, 72.0, 0.95)])
     assert levels.above_db > 12.0
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 60, 150])
+def test_percentiles_are_those_of_numpy(count: int) -> None:
+    levels = np.random.default_rng(count).uniform(0.0, 90.0, count)
+    for percent in (0, 40, 75, 92, 100):
+        assert percentile(levels.tolist(), percent) == pytest.approx(np.percentile(levels, percent))
