@@ -187,7 +187,7 @@ def test_where_recognition_is_too_slow_nobody_waits_in_silence(takes_s: float, b
     line = Simulated(takes_s, burst_s)
     with capture_logs() as logs:
         line.run(180.0)
-    assert len(line.turns) > 100
+    assert len(line.turns) > 60
     assert max(sound for sound, _ in line.turns) <= SILENCE_S
     assert max(answer for _, answer in line.turns) <= ANSWER_S
     if burst_s == 30.0 and takes_s >= 0.3:  # those who waited tell, before as many as usual are taken
