@@ -96,12 +96,14 @@ def _logged(path: Path) -> Mapping[str, list[Entry]]:
 
 def _nearest(training: TrainingSet, learned: IntentClassifier | None, own: frozenset[str], noun: str) -> Nearest:
     """Among the flow's own phrases, by meaning where it can be told, else by spelling. ``noun`` stands for {slots}, as
-    it does in what is learned from."""
+    it does in what is learned from. No intent where the flow has no phrases."""
     stand_ins = words_for(training.language).stand_ins
     phrases = {e.sentence.text: (e.phrase, e.intent) for e in training.examples if e.intent in own}
     texts = list(phrases)
 
     def nearest(said: str) -> tuple[str, str, float]:
+        if not texts:
+            return "", "", 0.0
         numbers = count()
         text = SLOT.sub(lambda _: stand_ins[min(next(numbers), len(stand_ins) - 1)].format(noun), said)
         if learned is not None:
