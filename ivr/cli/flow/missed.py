@@ -20,6 +20,7 @@ from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.classifier import IntentClassifier, TrainingSet
 from ivr.errors import ConfigError
 from ivr.record import Entry
+from ivr.release.entry import demand_words
 from ivr.workshop.folder import flow_of, folders, library_of
 from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.tell.missed import Nearest, grouped, missed, redacted, report, withheld
@@ -47,6 +48,7 @@ def handle(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     library = library_of(folders([arguments.flows or flows_of(config)], config)[0])
     name = flow_of(library, arguments.flow)
+    demand_words(library, arguments.language or "", "")
     language = arguments.language or library.flows[name].language
     source: str = arguments.source
     calls = asyncio.run(_stored(source)) if "://" in source else _logged(Path(source))
