@@ -30,8 +30,9 @@ def check_entries(config: FlowsConfig, library: FlowLibrary) -> None:
     if missing := [name for name in config.entries if name not in library.flows]:
         remedy = f"name one of {', '.join(library.flows)} as entry, under [flows] and [[flows.numbers]]"
         raise ConfigError(f"flows.entry: there is no flow {', '.join(missing)}", remedy=remedy)
-    for where, plan in (("flows", config), *(("flows.numbers", number) for number in config.numbers)):
-        demand_words(library, plan.language, plan.persona, f"{where}.")
+    demand_words(library, config.language, config.persona, "flows.")
+    for number in config.numbers:
+        demand_words(library, number.language, number.persona, "flows.numbers.")
 
 
 def demand_words(library: FlowLibrary, language: str, persona: str, where: str = "--") -> None:
