@@ -11,7 +11,6 @@ import socket
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -37,6 +36,7 @@ from ivr.extras import installing
 from ivr.line_facts import line_facts
 from ivr.media.candidates import candidates
 from ivr.release.candidate import Candidate, examine_folder
+from ivr.release.entry import check_entries
 from ivr.speech.vendors import recogniser_for, recogniser_offers, synthesiser_offers
 
 MARKS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "bold red")}
@@ -85,7 +85,7 @@ def examine(config: Config, agents: Collection[str] = ()) -> Iterator[Finding]:
             named = ", ".join(signature.name for signature in plugin.actions.signatures)
             yield Finding("ok", "plug-in", f"{plugin.name} ({plugin.package}): {named}")
         checked = examine_folder(directory, facts) if directory.is_dir() else None
-        yield _flows(directory, checked)
+        yield _flows(config, checked)
     library = checked.library if checked is not None else None
     yield from _speech(config, library.universals.languages if library is not None else ())
     yield _paraphrases()
@@ -98,12 +98,17 @@ def examine(config: Config, agents: Collection[str] = ()) -> Iterator[Finding]:
     yield from _extras()
 
 
-def _flows(directory: Path, checked: Candidate | None) -> Finding:
+def _flows(config: Config, checked: Candidate | None) -> Finding:
+    directory = config.flows.directory
     if checked is None:
         return Finding("bad", "flows", f"{directory} is not a folder", "set [flows] directory")
     if checked.library is None:
         errors = f"{len(checked.errors)} error(s) in {directory}"
         return Finding("bad", "flows", errors, f"ivr flow check {directory}")
+    try:
+        check_entries(config.flows, checked.library)
+    except ConfigError as error:
+        return Finding("bad", "flows", str(error))
     return Finding("ok", "flows", f"{len(checked.library.flows)} in {directory}, version {checked.library.version}")
 
 

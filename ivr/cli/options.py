@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # help is shown without it
 
 Subparsers = Any  # argparse's own type is private: argparse._SubParsersAction[ArgumentParser]
 CONFIG = Path("config.toml")
+_AGE = re.compile(r"[0-9]{1,5}d")
 
 Handler = Callable[[argparse.Namespace], int]
 
@@ -54,8 +56,8 @@ def add_http(parser: argparse.ArgumentParser, more: str = "") -> None:
 
 
 def age(text: str) -> timedelta:
-    """A number of days, as 90d."""
-    if not text.removesuffix("d").isdigit() or not text.endswith("d"):
+    """A number of days, as 90d; of at most five digits, so that the day that long ago is one."""
+    if not _AGE.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no age: write a number of days, such as 90d")
     return timedelta(days=int(text.removesuffix("d")))
 

@@ -8,8 +8,8 @@ import contextlib
 import json
 import os
 import sys
-from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -65,10 +65,12 @@ def add(commands: Subparsers) -> None:
 def handle(arguments: argparse.Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True)
     selection = Selection(arguments.level, arguments.call)
+    last = _last(arguments.lines)
     if str(arguments.log) == "-":
         where = "standard input"
-        for line in sys.stdin:
-            _show(console, selection, parse(line))
+        shown = _wanted(selection, sys.stdin)
+        for entry in shown if last is None else deque(shown, last):
+            console.print(render(entry))
     else:
         path = arguments.log or Path(configuration(arguments).logs.path)
         if str(path) == "-":
@@ -84,8 +86,7 @@ def handle(arguments: argparse.Namespace) -> int:
                 selection.settle(asyncio.run(recorded_calls(arguments)))
                 for entry in entries:
                     selection.learn(entry)
-            entries = [entry for entry in entries if selection.takes(entry)]
-            for entry in entries[-arguments.lines :] if arguments.lines else entries:
+            for entry in deque(filter(selection.takes, entries), last):
                 console.print(render(entry))
             if arguments.follow:
                 asyncio.run(_follow(console, path, stream, selection, arguments))
@@ -93,6 +94,20 @@ def handle(arguments: argparse.Namespace) -> int:
         print(f"ivr: {selection.why_empty(where)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _last(lines: int | None) -> int | None:
+    if lines is not None and lines < 0:
+        raise ConfigError(f"-n {lines} is no number of lines", remedy="leave it out for all of them")
+    return lines
+
+
+def _wanted(selection: Selection, lines: Iterable[str]) -> Iterator[Entry]:
+    """As they come."""
+    for entry in map(parse, lines):
+        selection.learn(entry)
+        if selection.takes(entry):
+            yield entry
 
 
 async def _follow(
@@ -103,13 +118,9 @@ async def _follow(
         selection.learn(entry)
         if selection.doubts(entry):
             selection.settle(await recorded_calls(arguments))
-        _show(console, selection, entry)
-
-
-def _show(console: Console, selection: Selection, entry: Entry) -> None:
-    selection.learn(entry)
-    if selection.takes(entry):
-        console.print(render(entry))
+            selection.learn(entry)
+        if selection.takes(entry):
+            console.print(render(entry))
 
 
 async def follow(path: Path, stream: TextIO) -> AsyncIterator[str]:

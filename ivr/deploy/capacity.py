@@ -9,7 +9,7 @@ import heapq
 import math
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from ivr.media.description import callers_served
 from ivr.media.placement import LEGS
@@ -85,9 +85,12 @@ class Plan:
 
 
 def planned(demand: Demand, costs: Costs, machines: Machines) -> Plan:
-    """Raises ValueError for what can't be: no callers, no cores, a load of none or more than all."""
+    """Raises ValueError for what can't be: no callers, no cores, a load of none or more than all, less than nothing."""
     if demand.callers < 1 or machines.cores < 1 or not 0 < machines.load < 1 or not 0 <= demand.bridged <= 1:
         raise ValueError("callers and cores are at least 1, the load is between 0 and 1, bridged from 0 to 1")
+    shares = demand.listening, 1 - demand.listening
+    if not all(each >= 0 for each in (*shares, machines.spare, *astuple(costs))):
+        raise ValueError("no cost is negative, nor are spare machines; listening is from 0 to 1")
     ear = demand.callers * (1 - demand.bridged) * demand.listening * costs.ear_ms_s
     rows = [
         ("line and media", demand.legs * costs.call_ms_s / 1000),

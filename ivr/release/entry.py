@@ -11,8 +11,9 @@ from ivr.config import FlowsConfig
 from ivr.dialogue.engine.contract import Installed, Start
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.wording import fixed_words
-from ivr.dialogue.spoken.language import served
+from ivr.dialogue.spoken.language import same_language, served
 from ivr.dialogue.understanding.classifier import Classifiers
 from ivr.errors import ConfigError, IvrError
 from ivr.events import Term
@@ -25,10 +26,25 @@ VOCABULARY_REFRESH_S = 300.0
 
 
 def check_entries(config: FlowsConfig, library: FlowLibrary) -> None:
-    """Raises ConfigError where calls would begin in a flow that isn't there."""
+    """Raises ConfigError where calls would begin in a flow that isn't there, or in words that nobody wrote."""
     if missing := [name for name in config.entries if name not in library.flows]:
         remedy = f"name one of {', '.join(library.flows)} as entry, under [flows] and [[flows.numbers]]"
         raise ConfigError(f"flows.entry: there is no flow {', '.join(missing)}", remedy=remedy)
+    demand_words(library, config.language, config.persona, "flows.")
+    for number in config.numbers:
+        demand_words(library, number.language, number.persona, "flows.numbers.")
+
+
+def demand_words(library: FlowLibrary, language: str, persona: str, where: str = "--") -> None:
+    """Raises ConfigError for words that no file has: such callers would hear other ones, and not be understood.
+    ``where``: what stands before the key in whoever asks for them. "" is what calls have by themselves."""
+    languages, personas = library.languages, sorted({"neutral", *(persona for _, persona in library.voices)})
+    if language and language not in languages and not same_language(language, library.universals.language):
+        remedy = suggestion(language, languages, f"languages here: {listing(languages)}")
+        raise ConfigError(f"{where}language: no file speaks {language}", remedy=remedy)
+    if persona and persona not in personas:
+        remedy = suggestion(persona, personas, f"personas here: {listing(personas)}")
+        raise ConfigError(f"{where}persona: nobody speaks as {persona}", remedy=remedy)
 
 
 class CallEntry:

@@ -53,7 +53,7 @@ class FlowVersions(TableGroup):
         """Publish the version that served before the live one; its hash. Raises FlowError when there is none."""
         target = await self.rollback_target(flow)
         if target is None:
-            raise FlowError(f"{flow}: no earlier version to go back to", remedy="see ivr flow history")
+            raise FlowError("there is no earlier version to go back to", remedy="see ivr flow history")
         await self.publish(flow, target, by, kind="rollback", why=why)
         return target
 

@@ -98,6 +98,23 @@ def test_what_was_denied_is_missed_too(
     assert '- "could you shove {title} up to the very front"  # 1×, denied; nearest: ' in capsys.readouterr().out
 
 
+def test_a_flow_without_phrases_of_its_own_tells_what_it_missed(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answers are dates: there is no intent that the sentences could be examples of."""
+    configured(place, redact=False)
+    monkeypatch.setattr("sys.stdin", io.StringIO("put my deliveries on hold\nmy popcorn machine burst into flames\n"))
+    database = f"sqlite+aiosqlite:///{place}/calls.sqlite3"
+    assert main(["flow", "simulate", "main", "--database", database]) == 0
+    capsys.readouterr()
+    assert main(["flow", "missed", "hold", "--from", database]) == 0
+    told = capsys.readouterr().out
+    assert told.splitlines() == [
+        "# 1 sentences of 1 calls that hold did not understand",
+        '# - "my popcorn machine burst into flames"  # 1×, not understood',
+    ]
+
+
 def test_a_source_that_is_not_there_is_told(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["flow", "missed", "main", "--from", "nowhere.log"]) == 2
     assert "name a log or a database URL" in capsys.readouterr().err

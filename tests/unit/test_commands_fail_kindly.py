@@ -72,3 +72,21 @@ def test_a_target_that_cannot_be_dialled_is_told_before_any_call(
     said = capsys.readouterr()
     assert "desk.agents: 'sips:a@192.0.2.1'" in said.err + said.out
     assert "TLS needs a certificate" in said.err + said.out
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["db", "purge", "--older-than", "999999d"],
+        ["db", "purge", "--older-than", "99999999999d"],
+        ["recordings", "purge", "--older-than", "999999d"],
+        ["speech", "timeline", "--since", "99999999999d"],
+        ["speech", "timeline", "--since", "999999d"],
+    ],
+    ids=" ".join,
+)
+def test_longer_ago_than_there_are_days_is_no_age(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(typed)
+    assert ended.value.code == 2
+    assert f"'{typed[-1]}' is no " in capsys.readouterr().err

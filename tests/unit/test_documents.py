@@ -15,8 +15,10 @@ from pydantic import BaseModel
 
 from ivr import deploy
 from ivr.__main__ import parser
+from ivr.cli.flow import TOOLS
 from ivr.config import Config, load_config
 from ivr.extras import installing
+from ivr.web import api, live, pages
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -125,6 +127,27 @@ def _given(value: object, prefix: str = "") -> Iterator[str]:
             yield from _given(inner, prefix)
     if prefix:
         yield prefix
+
+
+def test_the_flow_guide_names_every_tool() -> None:
+    guide = (ROOT / "flows" / "README.md").read_text("utf-8")
+    assert not [tool for tool in TOOLS if not re.search(rf"`ivr flow {tool}\b", guide)]
+
+
+def test_every_address_of_the_console_and_the_api_is_told_of() -> None:
+    """The API's each; the console's by its page, whatever that asks for by itself. How one logs in is on the page."""
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## The API")[2].partition("\n## ")[0]
+    named = {path for code in re.findall(r"`([^`]+)`", guide) for path in re.findall(r"/[^\s?]+", code)}
+    served = {route.path for route in (*api.ROUTES, *pages.ROUTES, *live.ROUTES)}
+    assert len(served) > 40
+
+    def told(path: str) -> bool:
+        draft = path.removeprefix("/api/drafts/{draft}")
+        if path.startswith("/api/"):
+            return path in named or (draft != path and draft in named)
+        return any(path == page or path.startswith(f"{page}/") for page in {*named, "/login", "/logout", "/static"})
+
+    assert not [path for path in sorted(served - {"/"}) if not told(path)]
 
 
 def test_the_shipped_configuration_names_every_key_there_is() -> None:

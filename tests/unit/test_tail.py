@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -133,6 +134,29 @@ def test_level_and_number_of_lines_are_of_that_call(log: Path, capsys: pytest.Ca
     assert capsys.readouterr().out.count("\n") == 1
     assert main(["tail", "--log", str(log), "--call", ONE, "-n", "1"]) == 0
     assert "call.end" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("piped", [False, True])
+@pytest.mark.parametrize(
+    ("lines", "events"), [("0", []), ("1", ["service.stopped"]), ("2", ["call.end", "service.stopped"])]
+)
+def test_only_the_last_lines_of_a_file_and_of_a_pipe(
+    log: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    piped: bool,
+    lines: str,
+    events: list[str],
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(log.read_text("utf-8")))
+    assert main(["tail", "--log", "-" if piped else str(log), "-n", lines]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == len(events) and all(event in line for event, line in zip(events, shown, strict=True))
+
+
+def test_fewer_lines_than_none_are_refused(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tail", "--log", str(log), "-n", "-5"]) == 2
+    assert "-n -5 is no number of lines" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

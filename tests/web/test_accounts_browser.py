@@ -130,6 +130,10 @@ async def test_the_pages_fit_every_screen(tmp_path: Path, browser: Browser, widt
         await page.get_by_role("button", name="One-time password for agnes-with-a-rather-long-name").click()
         await expect(page.locator("#secret")).to_be_visible()
         await looked_at("accounts")
+        broken = "[...document.querySelectorAll('.people label')].filter(e => e.getClientRects().length > 1).length"
+        assert await page.evaluate(broken) == 0, "a box stands beside the role that it is for"
+        tall = "[...document.querySelectorAll('.people label')].filter(e => e.offsetHeight > 34).length"
+        assert await page.evaluate(tall) == 0, "and in one line with it"
         await page.goto(f"{served.base}/tokens")
         await page.get_by_label("Which program shows it").fill("Prometheus")
         await page.get_by_label("metrics:read").check()

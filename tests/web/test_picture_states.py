@@ -245,5 +245,9 @@ async def test_axe_finds_nothing_serious_and_it_fits(served: Console, browser: B
         for name in ("List", "Legend"):
             await page.get_by_role("button", name=name).click()
             assert await violations(page, *SERIOUS) == []
+        seen = """e => { e.scrollIntoView({ block: "center" });
+            const { x, y, width, height } = e.getBoundingClientRect();
+            return e.contains(document.elementFromPoint(x + width / 2, y + height / 2)); }"""
+        assert await page.locator(".legend").evaluate(seen), "it is not under the list"
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
         assert not at.complaints

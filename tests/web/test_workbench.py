@@ -293,5 +293,10 @@ async def test_axe_finds_nothing_serious_and_it_fits(tmp_path: Path, browser: Br
         for panel in ("Simulator", "Changes", "Picture"):
             await at.page.get_by_role("button", name=panel, exact=True).click()
             assert await violations(at.page, *SERIOUS) == []
+        await at.page.locator(".cm-content").press("Control+f")
+        await at.page.locator(".cm-search input[name=search]").fill("goto")
+        shaded = "e => getComputedStyle(e).backgroundImage"  # axe judges no letters on a gradient
+        assert await at.page.locator(".cm-search button[name=next]").evaluate(shaded) == "none"
+        assert await violations(at.page, *SERIOUS) == []
         assert await at.page.evaluate("document.documentElement.scrollWidth") <= width
         assert all("409" in each for each in at.complaints), "there are no changes of what can't be read as flows"

@@ -10,6 +10,7 @@ from ivr.cli.options import Subparsers, command
 from ivr.dialogue.engine.compilation import compiled
 from ivr.embedding.installation import REMEDY
 from ivr.errors import UnavailableError
+from ivr.release.entry import demand_words
 from ivr.workshop.folder import flow_of, folders, library_of
 from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.tell.confusions import MOST, of_flow, report
@@ -33,6 +34,7 @@ def handle(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     library = library_of(folders([arguments.flows or flows_of(config)], config)[0])
     name = flow_of(library, arguments.flow)
+    demand_words(library, arguments.language or "", "")
     classifiers = Sandbox(config).classifiers
     language = arguments.language or library.flows[name].language
     words = compiled(library, classifiers).wordings(language, "neutral")

@@ -83,9 +83,12 @@ async def _stored(name: str, store: Store) -> Side:
         if name == "live":
             release = await releases.live()
             if release is None:
-                raise FlowError("no version is live in this database", remedy="start the line once: ivr serve")
+                raise ConfigError("no version is live in this database", remedy="start the line once: ivr serve")
             return Side(f"live version {release.version}", dict(release.files))
-        version = await releases.resolve(name)
+        try:
+            version = await releases.resolve(name)
+        except FlowError as error:  # 1 would say that something differs
+            raise ConfigError(f"{name} is no folder here, and {error}") from error
         found = await store.flow_versions.version(LIBRARY, version)
         if found is None:
             raise ConfigError(f"{name}: no such folder or version", remedy="ivr flow history lists versions")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ivr.cli.flow.options import add_config_file, config_of, flows_of
 from ivr.cli.options import Subparsers, command
+from ivr.release.entry import demand_words
 from ivr.workshop.folder import folders, library_of, state_of
 from ivr.workshop.tell.explain import explain_flow, explain_state
 from ivr.workshop.tell.explain_company import NAME, explain_company
@@ -38,6 +39,7 @@ def handle(arguments: argparse.Namespace) -> int:
     library = library_of(read)
     chosen: str = arguments.state
     words = {"language": arguments.language, "persona": arguments.persona}
+    demand_words(library, arguments.language or "", arguments.persona)
     if chosen == NAME and library.company is not None and NAME not in library.flows:
         explanation = explain_company(library, library.company)
     elif chosen in library.flows:

@@ -20,6 +20,7 @@ from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.classifier import IntentClassifier, TrainingSet
 from ivr.errors import ConfigError
 from ivr.record import Entry
+from ivr.release.entry import demand_words
 from ivr.workshop.folder import flow_of, folders, library_of
 from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.tell.missed import Nearest, grouped, missed, redacted, report, withheld
@@ -47,6 +48,7 @@ def handle(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     library = library_of(folders([arguments.flows or flows_of(config)], config)[0])
     name = flow_of(library, arguments.flow)
+    demand_words(library, arguments.language or "", "")
     language = arguments.language or library.flows[name].language
     source: str = arguments.source
     calls = asyncio.run(_stored(source)) if "://" in source else _logged(Path(source))
@@ -96,12 +98,14 @@ def _logged(path: Path) -> Mapping[str, list[Entry]]:
 
 def _nearest(training: TrainingSet, learned: IntentClassifier | None, own: frozenset[str], noun: str) -> Nearest:
     """Among the flow's own phrases, by meaning where it can be told, else by spelling. ``noun`` stands for {slots}, as
-    it does in what is learned from."""
+    it does in what is learned from. No intent where the flow has no phrases."""
     stand_ins = words_for(training.language).stand_ins
     phrases = {e.sentence.text: (e.phrase, e.intent) for e in training.examples if e.intent in own}
     texts = list(phrases)
 
     def nearest(said: str) -> tuple[str, str, float]:
+        if not texts:
+            return "", "", 0.0
         numbers = count()
         text = SLOT.sub(lambda _: stand_ins[min(next(numbers), len(stand_ins) - 1)].format(noun), said)
         if learned is not None:

@@ -22,6 +22,7 @@ from ivr.dialogue.engine.contract import Start
 from ivr.errors import ConfigError, IvrError
 from ivr.numbering import NumberingPlan
 from ivr.record import CallerActed, Entry
+from ivr.release.entry import demand_words
 from ivr.workshop.folder import mocks_of, select
 from ivr.workshop.scripts.report import entry_lines
 from ivr.workshop.simulate.commands import HELP, obey
@@ -82,6 +83,7 @@ async def _simulate(arguments: argparse.Namespace) -> int:
         at = _moment(arguments.at, sandbox.zone)
         chosen = select(arguments.flow, flows_of(config), config)
         library, entry = entry_of(chosen.folder, chosen.name)
+        demand_words(library, arguments.language or "", arguments.persona or "")
         sandbox.mocks = mocks_of(chosen.folder.path)
         if arguments.record:
             services = config.flows.services if config is not None else ()

@@ -26,7 +26,7 @@ def with_releases(arguments: argparse.Namespace, work: Callable[[Releases, Confi
     async def run() -> T:
         store = Store(config.store.resolved())
         try:
-            await store.upgrade()
+            await store.prepare()  # PostgreSQL is other lines', too: `ivr db upgrade` migrates it, and nothing else
             return await work(Releases(store.flow_versions), config)
         finally:
             await store.close()

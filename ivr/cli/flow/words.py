@@ -16,6 +16,7 @@ from ivr.cli.flow.check import facts_of
 from ivr.cli.flow.options import add_config_file, config_of, existing_store, flows_of
 from ivr.cli.options import Subparsers, command
 from ivr.config import Config, SpeechConfig
+from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.errors import ConfigError, IvrError
 from ivr.release.releases import Releases
 from ivr.speech.prompt_lengths import PromptLengths
@@ -65,6 +66,7 @@ def handle(arguments: argparse.Namespace) -> int:
     catalogue = Catalogue(library_of(folder), asyncio.run(_earlier(folder, config)))
     if arguments.sheet is not None or arguments.right:
         return _change(arguments, config, folder, catalogue)
+    _demand(arguments, catalogue)
     rows = [row for row in _reviewed(catalogue, config, folder) if _wanted(arguments).fits(row)]
     if arguments.csv is not None:
         _write(arguments.csv, exported(rows))
@@ -72,6 +74,19 @@ def handle(arguments: argparse.Namespace) -> int:
         return 0
     _show(rows)
     return 0
+
+
+def _demand(arguments: argparse.Namespace, catalogue: Catalogue) -> None:
+    """Raises ConfigError for what no text is of: "nothing is missing" would be said of it."""
+    texts = catalogue.texts()
+    for option, given, known in (
+        ("language", arguments.language, {text.language for text in texts}),
+        ("persona", arguments.persona, {text.persona for text in texts}),
+        ("flow", arguments.flow, {text.unit.owner for text in texts}),
+    ):
+        if given and given not in known:
+            remedy = suggestion(given, sorted(known), f"there are: {listing(sorted(known))}")
+            raise ConfigError(f"--{option} {given}: no text here is of it", remedy=remedy)
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:

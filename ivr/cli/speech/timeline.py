@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ without a word of what was said. Exit code 1 where there is no turn.
 """
 _GZIP = b"\x1f\x8b"
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
+_AGE = re.compile(r"([0-9]{1,5})([mhd])")
 
 
 def add(tools: Subparsers) -> None:
@@ -46,8 +48,8 @@ def add(tools: Subparsers) -> None:
 
 def moment(text: str) -> datetime:
     """A time (UTC where it names no zone), or how long ago."""
-    if text[:-1].isdecimal() and text[-1:] in _UNITS:
-        return datetime.now(UTC) - timedelta(seconds=int(text[:-1]) * _UNITS[text[-1]])
+    if ago := _AGE.fullmatch(text):
+        return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

@@ -65,6 +65,14 @@ class Expression:
         return bool(self.run(scope))
 
 
+# What other languages write, and what is written here.
+_FOREIGN = (
+    (re.compile(r"(?<![=<>!])=(?![=<>])"), "write == for: is the same as"),
+    (re.compile(r"&&"), "write and"),
+    (re.compile(r"\|\|"), "write or"),
+    (re.compile(r"!(?!=)"), "write not"),
+    (re.compile(r"=[<>]"), "write <= or >="),
+)
 _OWN = ("and", "or", "not", "in", "is")  # words that expressions have
 
 
@@ -98,6 +106,9 @@ def parse_expression(text: str) -> Expression:
 
 def _remedy(text: str) -> str:
     """A name that is a word of the expression language is taken for a text that lacks its quotes by nobody else."""
+    unquoted = re.sub(r"'[^']*'|\"[^\"]*\"", "''", text)
+    if remedy := next((remedy for sign, remedy in _FOREIGN if sign.search(unquoted)), ""):
+        return remedy
     names = (word for word in re.findall(r"(?<![\w.'\"])[a-z_]+(?![\w'\"])", text) if keyword.iskeyword(word))
     taken = next((word for word in names if word not in _OWN), None)
     if taken is None:

@@ -231,7 +231,10 @@ class _Builder:
             allowed = {f"{usual}.{wording.persona}"} | ({usual} if wording.persona == "neutral" else set())
             if stem not in allowed:
                 why = f"the file is called {file} but holds {wording.language}, {wording.persona}, of {wording.wording}"
-                self.error("file-name", top, why, f"call the file {min(allowed, key=len)}.yaml")
+                remedy = f"call the file {min(allowed, key=len)}.yaml"
+                if (meant := self._meant_language(file, wording)) != wording.language:
+                    top, remedy = parsed.positions.value("language"), f"write language: {meant}, or {remedy}"
+                self.error("file-name", top, why, remedy)
 
     def _universals(self) -> Universals | None:
         found = [p for p in self.parsed.values() if p.kind == "universals"]
@@ -306,6 +309,12 @@ class _Builder:
         changed = {s: {**mine, **getattr(flow, s)} for s, mine in parts.items()}
         return flow.model_copy(update=changed), tuple(files)
 
+    def _meant_language(self, file: str, wording: Wording) -> str:
+        """Where file name and file say two languages: the one of the name, if it alone is spoken by other files."""
+        named = _named_language(file, wording)
+        spoken = {w.language for f, p in self.parsed.items() if f != file and isinstance(w := p.draft, Wording)}
+        return named if named in spoken and wording.language not in spoken else wording.language
+
     def _wordings(self, flows: Mapping[str, Flow]) -> tuple[dict[OverlayKey, Wording], dict[str, list[str]]]:
         own: dict[OverlayKey, tuple[str, Wording]] = {}
         known = {UNIVERSALS_FILE, *self.names["flow"], *self.names["fragment"]}
@@ -320,6 +329,8 @@ class _Builder:
                 why = f"these are the words of {wording.wording}, which does not exist"
                 self.error("unknown-flow", parsed.positions.value("wording"), why, remedy)
                 continue
+            if (meant := self._meant_language(file, wording)) != wording.language:
+                wording = wording.model_copy(update={"language": meant})  # that was told, and not what follows from it
             key = (wording.wording, wording.language, wording.persona)
             if key in own:
                 why = f"{own[key][0]} already holds {wording.language}, {wording.persona}, of {wording.wording}"
@@ -338,6 +349,13 @@ class _Builder:
                         key = (name, language, persona)
                         result[key] = _joined(result.get(key), theirs, name)
         return result, files
+
+
+def _named_language(file: str, wording: Wording) -> str:
+    """The language that the file's name has at its place, where the rest of the name is right; else its own."""
+    flow, *rest = file.removesuffix(".yaml").split(".")
+    personas: tuple[list[str], ...] = ([wording.persona],) + (([],) if wording.persona == "neutral" else ())
+    return rest[0] if flow == wording.wording and rest and rest[1:] in personas else wording.language
 
 
 def _joined(mine: Wording | None, theirs: Wording, name: str) -> Wording:

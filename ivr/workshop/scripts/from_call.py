@@ -117,7 +117,8 @@ def load(path: Path) -> Mapping[str, Any]:
     try:
         call = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: {error}", remedy="save one with ivr flow simulate FLOW --save FILE") from error
+        why = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(f"{path}: {why}", remedy="save one with ivr flow simulate FLOW --save FILE") from error
     if not isinstance(call, dict) or not isinstance(call.get("entries"), list) or "started_at" not in call:
         raise ConfigError(f"{path} is no saved call", remedy="save one with ivr flow simulate FLOW --save FILE")
     return call

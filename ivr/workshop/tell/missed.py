@@ -22,7 +22,7 @@ ASKING = ("confirm", "meant")  # questions about what was understood
 _WITHHELD = re.compile(r"\[\d+ words?\]")
 _MARK = re.compile(r"(\{[^{}]*\})")
 Nearest = Callable[[str], tuple[str, str, float]]
-"""A sentence -> the phrase nearest to it, its intent, and how near, 0..1."""
+"""A sentence -> the phrase nearest to it, its intent, and how near, 0..1; of no intent ("") where nothing is near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,12 @@ def grouped(found: Iterable[Missed], nearest: Nearest, show: Callable[[str], str
 
 
 def report(groups: Sequence[Group]) -> Iterator[str]:
-    """YAML: under each intent the sentences as ``examples``, and in comments how often, why, and what they are near."""
+    """YAML: under each intent the sentences as ``examples``, and in comments how often, why, and what they are near.
+    Those of no intent, which nothing is to be pasted under, are comments as a whole."""
     for group in groups:
+        if not group.intent:
+            yield from (f'# - "{text}"  # {times}×, {why}' for text, times, why, *_ in group.sentences)
+            continue
         yield f"{group.intent}:"
         yield "  examples:"
         for text, times, why, phrase, near in group.sentences:

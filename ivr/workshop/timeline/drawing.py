@@ -9,7 +9,7 @@ from html import escape
 from ivr.plain_text import printable
 from ivr.workshop.timeline.turns import STEPS, Turn, whole
 
-_WIDTH, _LEFT, _RIGHT, _ROW, _BAR = 1000, 250, 80, 24, 16
+_WIDTH, _LEFT, _RIGHT, _ROW, _BAR = 1120, 290, 190, 24, 16  # beside the bars there is room for what stands there
 _LEGEND = 22 * (len(STEPS) // 2 + 1)
 _LABEL = 37  # characters
 _TICKS = 8

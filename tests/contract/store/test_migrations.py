@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from ivr.__main__ import main
 from ivr.call_search import CallSearch
 from ivr.cli import db
 from ivr.config import CompanyConfig, Config, StoreConfig
@@ -216,6 +218,21 @@ async def test_a_line_upgrades_its_own_file_and_asks_for_it_on_a_server(empty_ur
         await store.upgrade()
         await store.prepare()
     assert (await store.status()).usable
+    await store.close()
+
+
+async def test_whoever_asks_for_versions_of_flows_migrates_no_server(
+    empty_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lines of the release before serve from it, and what a later one takes away they still use."""
+    (tmp_path / "config.toml").write_text(f'[store]\nurl = "{empty_url}"\n', "utf-8")
+    store = films_store(empty_url, timeout_s=15.0)
+    code = await asyncio.to_thread(main, ["flow", "history", "--config", str(tmp_path / "config.toml")])
+    said, now = capsys.readouterr(), await store.status()
+    if store.database.sqlite:
+        assert (code, now.revision != "") == (0, True) and "nothing was published yet" in said.out
+    else:
+        assert (code, now.revision) == (1, "") and "run: ivr db upgrade" in said.err
     await store.close()
 
 

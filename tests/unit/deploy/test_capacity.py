@@ -109,7 +109,19 @@ def test_the_command_prints_it_and_takes_other_figures(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    "words", [["--load", "1"], ["--callers", "0"], ["--call-s", "0"], ["--arrivals", "1"], ["--bridged", "2"]]
+    "words",
+    [
+        ["--load", "1"],
+        ["--callers", "0"],
+        ["--call-s", "0"],
+        ["--arrivals", "1"],
+        ["--bridged", "2"],
+        ["--listening", "5"],
+        ["--spare", "-3"],
+        ["--spread", "-1"],
+        ["--call-ms-s", "-1"],
+        ["--ear-ms-s", "nan"],
+    ],
 )
 def test_what_can_not_be_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["capacity", *words]) == 2

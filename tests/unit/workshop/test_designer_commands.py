@@ -89,7 +89,7 @@ def test_diff_with_a_kept_version(folder: Path, capsys: pytest.CaptureFixture[st
     capsys.readouterr()
     assert main(["flow", "diff", reference().version[:6], "flows", "--database", url]) == 1
     assert "‹To› which day" in capsys.readouterr().out
-    assert main(["flow", "diff", "0000", "--database", url]) == 1
+    assert main(["flow", "diff", "0000", "--database", url]) == 2
 
 
 def test_diff_says_why_it_cannot(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ivr.__main__ import main
+from ivr.__main__ import main, parser
 from ivr.embedding.loading import rehearsing
 
 
@@ -124,3 +126,100 @@ def test_a_parameter_that_an_action_has_not_is_told_with_those_it_has(
     told = "".join(capsys.readouterr())
     assert "there is no parameter of appointment.times called date" in told
     assert "parameters of appointment.times here: day" in told
+
+
+@pytest.mark.parametrize("written", ["es_ES", "es", "es-SE", "spanish"])
+def test_a_language_that_only_one_file_says_is_told_once(
+    written: str, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not that every flow lacks words in it."""
+    changed("main.es-ES.yaml", "language: es-ES", f"language: {written}")
+    assert main(["flow", "check"]) == 1
+    told = "".join(capsys.readouterr())
+    assert "1 error" in told and f"write language: es-ES, or call the file main.{written}.yaml" in told, told
+
+
+def test_a_file_that_is_called_by_no_language_is_told_once(line: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("flows/main.es-ES.yaml").rename("flows/main.es.yaml")
+    assert main(["flow", "check"]) == 1
+    told = "".join(capsys.readouterr())
+    assert "1 error" in told and "remedy: call the file main.es-ES.yaml" in told, told
+
+
+@pytest.mark.parametrize(
+    ("condition", "remedy"),
+    [
+        ("caller.identity = 'likely'", "write == for: is the same as"),
+        ("caller.identity == 'likely' && filled(day)", "write and"),
+        ("caller.identity == 'likely' || filled(day)", "write or"),
+        ("!filled(day)", "write not"),
+        ("caller.identity == likely =", "write == for: is the same as"),
+        ("caller.identity == '=' then", "quote texts: 'like this'"),
+    ],
+)
+def test_what_other_languages_write_is_said_as_this_one_has_it(
+    condition: str, remedy: str, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed(
+        "main.yaml", """{if: "caller.identity == 'likely'", goto: booking}""", f'{{if: "{condition}", goto: booking}}'
+    )
+    assert main(["flow", "check"]) == 1
+    assert f"remedy: {remedy}\n" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "said"),
+    [
+        ("language", "es", "no file speaks es (languages here: en-US, es-ES)"),
+        ("language", "es-SE", "no file speaks es-SE (did you mean es-ES?)"),
+        ("persona", "formal", "nobody speaks as formal (personas here: neutral)"),
+    ],
+)
+def test_words_that_nobody_wrote_answer_no_call(
+    key: str, given: str, said: str, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who calls would hear the words of another language, in a wrong voice, and not be understood."""
+    whole = Path("config.toml").read_text("utf-8")
+    number = f'{whole}\n[[flows.numbers]]\ncalled = "5035550199"\n{key} = "{given}"\n'
+    default = f"{whole}\n".replace('language = "en-US"', f'{key} = "{given}"')
+    for text, where in ((number, "flows.numbers"), (default, "flows")):
+        Path("config.toml").write_text(text, "utf-8")
+        assert main(["config", "check"]) == 2
+        assert f"{where}.{key}: {said}" in "".join(capsys.readouterr())
+        assert main(["doctor", "--sip", "127.0.0.1:0", "--http", "127.0.0.1:0"]) == 1
+        assert f"✗ flows: {where}.{key}: {said}" in capsys.readouterr().out
+    Path("config.toml").write_text(whole, "utf-8")
+    tools = [["simulate", "main"], ["explain", "main.ask"]]
+    tools += [["confusable", "main"], ["missed", "main", "--from", "x.log"]] if key == "language" else []
+    for tool in tools:
+        assert main(["flow", *tool, f"--{key}", given]) == 2
+        assert f"--{key}: {said}" in capsys.readouterr().err
+
+
+def test_another_country_s_english_is_english(line: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = Path("config.toml").read_text("utf-8")
+    Path("config.toml").write_text(whole.replace('language = "en-US"', 'language = "en-GB"'), "utf-8")
+    assert main(["config", "check"]) == 0, capsys.readouterr()
+
+
+def test_a_version_that_is_not_there_is_no_difference(line: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["flow", "history"]) == 0
+    assert main(["flow", "rollback"]) == 1
+    assert "ivr: there is no earlier version to go back to (see ivr flow history)\n" in capsys.readouterr().err
+    for asked, said in (
+        ("flwos", "flwos is no folder here, and flwos: no such version"),
+        ("live", "no version is live"),
+    ):
+        assert main(["flow", "diff", asked]) == 2, "1 is: something changed"
+        assert said in capsys.readouterr().err
+
+
+def test_every_command_in_the_files_that_are_made_is_one(line: Path) -> None:
+    named = [
+        command
+        for path in (line / "README.md", line / "config.toml")
+        for command in re.findall(r"`(ivr [^`]+)`", path.read_text("utf-8"))
+    ]
+    assert len(named) > 10
+    for command in named:
+        assert parser().parse_args(shlex.split(command.replace("NAME", "name"))[1:]).handler

@@ -80,6 +80,18 @@ def test_the_drawing_has_a_bar_a_turn_in_which_the_steps_follow_each_other() -> 
     assert "p95 of all answers: 730" in texts, "the steps' own quantiles do not add up to it"
 
 
+def test_nothing_that_stands_beside_a_bar_is_cut_off() -> None:
+    """The steps' own 95 % may add up to the longest bar, and have the longest words."""
+    slow = ({"recognition_s": 9.1, "answer_s": 9.8}, {"action_s": 8.9, "answer_s": 9.6})
+    found = list(turns({**LINE, **each, "state": "appointment.which_day_would_suit_you_best"} for each in slow))
+    root = ElementTree.fromstring(svg(found, "a day"))
+    width = float(str(root.get("viewBox")).split()[2])
+    for text in root.iter(f"{SVG}text"):
+        x, long = float(str(text.get("x"))), 7.2 * len(str(text.text)) * float(text.get("font-size", "12")) / 12
+        left = x - long * {"end": 1.0, "middle": 0.5}.get(str(text.get("text-anchor")), 0.0)
+        assert left >= 0 and left + long <= width, text.text
+
+
 def test_of_many_turns_the_last_are_drawn_and_the_quantiles_are_of_all() -> None:
     found = list(turns({**LINE, "answer_s": 0.7 + number / 1000} for number in range(300)))
     root = ElementTree.fromstring(svg(found, "a day", 20))

@@ -78,3 +78,17 @@ def test_what_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert (folder / "main.es-ES.yaml").read_bytes() == (FLOWS / "main.es-ES.yaml").read_bytes()
     assert main(["flow", "words", "--import", "none.csv"]) == 2
     assert main(["flow", "words", "--csv", "nowhere/es.csv"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "remedy"),
+    [("--language", "es", "es-ES"), ("--persona", "oregan", "oregon"), ("--flow", "maim", "main")],
+)
+def test_of_what_is_not_there_nobody_says_that_nothing_is_missing(
+    folder: Path, capsys: pytest.CaptureFixture[str], option: str, given: str, remedy: str
+) -> None:
+    for more in (["--missing"], ["--csv", "sheet.csv"]):
+        assert main(["flow", "words", option, given, *more]) == 2
+        said = capsys.readouterr()
+        assert f"{option} {given}: no text here is of it" in said.err and remedy in said.err and not said.out
+    assert not Path("sheet.csv").exists()

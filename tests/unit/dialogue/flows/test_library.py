@@ -117,7 +117,7 @@ def test_versions_are_hashes_of_what_concerns_a_flow() -> None:
         ("human.yaml", "flow: human", "flow: main", "duplicate-name", 1),
         ("main.es-ES.yaml", "wording: main", "wording: mian", "unknown-flow", 1),
         ("main.es-ES.yaml", "wording: main", "wording: words", "duplicate-name", 1),
-        ("main.es-ES.yaml", "language: es-ES", "language: es-MX", "file-name", 1),
+        ("main.es-ES.yaml", "language: es-ES", "language: es-MX", "file-name", 2),
         ("human.yaml", "bye: {end: x}", "back: {end: x}", "bad-name", 5),
     ],
 )
