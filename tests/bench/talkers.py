@@ -3,7 +3,7 @@
 A natural voice says a sentence of the reference company every eight seconds in each call, over SIP and RTP. Printed:
 from the caller's last sound to the line's first and to its answer (a murmur is none); who was refused; CPU by process
 once all talk, and what everybody else on the machine took then, without which no figure means much. Aims: answers p95
-0.8 s up to 60 callers a core; whatever is offered, nobody who was taken waits 1.5 s for a sound or 2.5 s for the answer.
+0.8 s up to 60 callers a core; whatever is offered, nobody taken waits 1.5 s for a sound or 2.5 s for the answer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A line short of files or ports, and strangers who open many connections: the phone and the console go on, or say why."""
+"""A line short of files or ports, and strangers with many connections: phone and console go on, or say why."""
 
 from __future__ import annotations
 
