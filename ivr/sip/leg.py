@@ -20,7 +20,7 @@ from ivr.sip.message import REASONS, BadBody, Peer, SipRequest, SipResponse
 from ivr.sip.referral import Referral, Subscription
 from ivr.sip.reinvite import Reinvite, glare_s
 from ivr.sip.sdp import OfferAnswer
-from ivr.sip.session_timer import MIN_SE, SessionTerms, SessionTimer, agreed, min_se
+from ivr.sip.session_timer import SessionTerms, SessionTimer, agreed, min_se
 from ivr.sip.signalling import Signalling, Unresolvable
 from ivr.sip.timers import TIMEOUT
 from ivr.sip.transaction import InviteServerTransaction, ServerTransaction
@@ -287,8 +287,9 @@ class SipLeg:
             changed = self.audio.take_later_answer(ack.sdp() or "")
         except BadBody as error:
             self.log.warning("sip.bad_answer", error=str(error))
-            self._abort(self.far, f"no usable answer in the ACK: {error}", 488)
-            return
+            if self.audio.remote is None:
+                self._abort(self.far, f"no usable answer in the ACK: {error}", 488)
+            return  # in mid-call what was agreed on before goes on (section 14.1)
         if changed is not None:
             self.emit(MediaChanged(changed))
 
@@ -339,6 +340,7 @@ class SipLeg:
                 response = await self._send_refresh(peer, interval)
         except Unresolvable as error:
             self.log.warning("sip.refresh_unsent", error=str(error))
+            self.session.try_again()
             return
         status = response.status_code
         if self.ended is not None:
@@ -347,10 +349,12 @@ class SipLeg:
             self._session_expired()
         elif status == 491:
             self.core.timers.call_later(glare_s(ours=self.far == "agent"), self._refresh_due)
-        else:
+        elif status >= 300:
             self.updates = self.updates and status not in (405, 501)
-            terms = agreed(response, interval) if status < 300 else SessionTerms(max(interval, MIN_SE), "uac")
-            if terms is not None:
+            self.log.info("sip.refresh_refused", status=status, reason=response.reason_phrase)
+            self.session.try_again()
+        else:
+            if (terms := agreed(response, interval)) is not None:
                 self.session.start(terms, "uac")
             self.log.debug("sip.refreshed", status=status)
 

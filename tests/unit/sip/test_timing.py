@@ -245,6 +245,27 @@ def test_we_refresh_where_the_caller_cannot(allow: str, method: str) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("status", [405, 500, 503])
+def test_a_refresh_that_is_refused_is_tried_again_before_the_session_is_over(status: int) -> None:
+    """RFC 4028 section 7.4: the far end hangs up a third of the interval, at most 32 s, before it ends."""
+
+    async def main() -> None:
+        async with user_agent(session_expires_s=90) as (_, fabric, legs):
+            leg, _ = await answered(fabric, legs, extra="Allow: INVITE, ACK, BYE, UPDATE\n")
+            fabric.deliver(response(await fabric.request("UPDATE"), status, contact=False))
+            method = "INVITE" if status == 405 else "UPDATE"
+            again = await fabric.request(method)
+            assert fabric.times(method)[-1] < 60
+            fabric.deliver(response(again, 200, body=OFFER if status == 405 else ""))
+            at = fabric.times(method)[-1]
+            await fabric.request(method)
+            assert fabric.times(method)[-1] == pytest.approx(at + 45, abs=0.5), "which is as good as the first"
+            asyncio.get_running_loop().create_task(leg.hangup())
+            fabric.deliver(response(await fabric.request("BYE"), 200))
+
+    run(main())
+
+
 def test_reliable_ringing_is_repeated_until_prack_and_refused_without() -> None:
     async def main() -> None:
         async with user_agent() as (_, fabric, legs):
