@@ -228,6 +228,9 @@ class FakeLine:
         self._up()
         place = self.places[place_id]
         arrival = place.arrival
+        others = (each.arrival for each in self.places.values() if each.id != place_id and each.state in LIVE)
+        if any((each.person, each.skill) == (arrival.person, skill) for each in others):
+            raise IvrError(f"they wait for {skill} already")
         moved = replace(
             arrival, skill=skill or arrival.skill, priority=arrival.priority if priority is None else priority
         )
