@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 MAX_WAITING_DIGITS = 256
 PROBE_S = 4.0
+REFRESH_S = TIMEOUT + 8.0  # who says 100 and nothing more keeps no other offer waiting
 LOST = 'SIP;cause=480;text="lost"'  # RFC 3326
 
 
@@ -333,13 +334,14 @@ class SipLeg:
         """Send UPDATE where the far end takes it, else re-INVITE with our SDP as it is (RFC 4028 section 7.4)."""
         interval = self.session.interval_s
         try:
-            peer = await self.core.peer_of(self.dialog, self.arrival)
-            response = await self._send_refresh(peer, interval)
-            if response.status_code == 422:
-                interval = max(interval, min_se(response))
+            async with asyncio.timeout(REFRESH_S):
+                peer = await self.core.peer_of(self.dialog, self.arrival)
                 response = await self._send_refresh(peer, interval)
-        except Unresolvable as error:
-            self.log.warning("sip.refresh_unsent", error=str(error))
+                if response.status_code == 422:
+                    interval = max(interval, min_se(response))
+                    response = await self._send_refresh(peer, interval)
+        except (Unresolvable, TimeoutError) as error:
+            self.log.warning("sip.refresh_unsent", error=str(error) or "no answer in time")
             self.session.try_again()
             return
         status = response.status_code

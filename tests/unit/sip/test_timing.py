@@ -151,8 +151,8 @@ def test_who_rings_may_tell_more_of_it_before_the_answer(reliable: bool) -> None
         async with user_agent() as (agent, fabric, _):
             dial = dialling(agent)
             invite = await fabric.request("INVITE")
-            told = {"extra": RELIABLE, "body": OFFER} if reliable else {}
-            fabric.deliver(response(invite, 183, **told))
+            extra, body = (RELIABLE, OFFER) if reliable else ("", "")
+            fabric.deliver(response(invite, 183, extra=extra, body=body))
             if reliable:
                 fabric.deliver(response(await fabric.request("PRACK"), 200))
             known = {"call_id": invite.call_id, "from_tag": "agent", "to_tag": invite.from_.tag}
@@ -322,6 +322,24 @@ def test_a_refresh_that_is_refused_is_tried_again_before_the_session_is_over(sta
             at = fabric.times(method)[-1]
             await fabric.request(method)
             assert fabric.times(method)[-1] == pytest.approx(at + 45, abs=0.5), "which is as good as the first"
+            asyncio.get_running_loop().create_task(leg.hangup())
+            fabric.deliver(response(await fabric.request("BYE"), 200))
+
+    run(main())
+
+
+def test_a_refresh_without_an_end_keeps_no_offer_of_theirs_waiting() -> None:
+    async def main() -> None:
+        async with user_agent(session_expires_s=600) as (_, fabric, legs):
+            leg, tag = await answered(fabric, legs, extra="Allow: INVITE, ACK, BYE\n")
+            fabric.deliver(response(await fabric.request("INVITE"), 100, tag=""))
+            offer = {"call_id": "call", "to_tag": tag, "body": OFFER}
+            fabric.deliver(request("INVITE", number=2, **offer))
+            await fabric.response(491)
+            await asyncio.sleep(60)
+            fabric.deliver(request("INVITE", number=3, **offer))
+            await fabric.response(200)
+            fabric.deliver(request("ACK", number=3, call_id="call", to_tag=tag))
             asyncio.get_running_loop().create_task(leg.hangup())
             fabric.deliver(response(await fabric.request("BYE"), 200))
 
