@@ -562,9 +562,11 @@ class FakeEndpoint:
         try:
             if on_ringing is not None:
                 on_ringing()
-            await asyncio.sleep(self.ring_s)
+            await asyncio.sleep(min(self.ring_s, ring_timeout_s))
         finally:
             self.under_way.pop()
+        if ring_timeout_s < self.ring_s:
+            raise DialFailed(408, "No answer in time")
         if status is not None:
             raise DialFailed(status, "no")
         self.legs.append(FakeLeg(f"agent-{len(self.legs) + 1}"))

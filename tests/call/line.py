@@ -53,7 +53,8 @@ class FakeLine:
         while pair := next_pair(self.rules, self.places.values(), self._in_turn(), self._now()):
             place, agent = pair
             until = self._now() + timedelta(seconds=self.config.offer_s)
-            made = self._put(place, "offered", "offered", agent=agent.name, offers=place.offers + 1)
+            told = {"agent": agent.name, "offers": place.offers + 1, "changed_at": self._now()}
+            made = self._put(place, "offered", "offered", **told)
             offer = self._running[made.id] = Offer(made, agent.name, until, agent.line, agent.slot)
             self._sit(agent.name, "offered")
             if made.callback_number or made.arrival.channel == "message":
