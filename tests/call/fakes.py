@@ -605,11 +605,12 @@ class FakeEndpoint:
 class FakeDesk:
     open: bool = True
     mode: str = "bridge"
+    rings_s: float = 20.0
     store_down: bool = False
     contexts: list[HandoffContext] = field(default_factory=list)
 
     def destinations(self, skill: str, now: datetime) -> Sequence[Destination]:
-        return [Destination("desk", "sip:agent@test", self.mode)] if self.open else []
+        return [Destination("desk", "sip:agent@test", self.mode, self.rings_s)] if self.open else []
 
     async def store_context(self, context: HandoffContext) -> str:
         self.contexts.append(context)
