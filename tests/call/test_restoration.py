@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.errors import DialFailed
+from ivr.errors import CallEnded, DialFailed, MediaUnavailable
 from ivr.events import Digit
 from ivr.media.description import Direction, MediaDescription
 from ivr.phones.restoration import WITHIN_S
 from ivr.ports import MediaChanged
 from ivr.record import Keyed
-from tests.call.fakes import SDP, FakeEndpoint, FakeLeg, FakeMedia
+from tests.call.fakes import SDP, FakeEndpoint, FakeLeg, FakeMedia, FakeMediaLeg
 from tests.call.test_session import Rig, library
 from tests.call.virtual import run
 
@@ -251,3 +251,26 @@ def test_a_caller_who_holds_the_line_is_asked_again_and_their_music_is_no_answer
             assert "Next is" in rig.said
 
     run(scenario())
+
+
+def test_a_caller_who_gives_up_before_there_are_media_has_hung_up_and_nothing_raises(library: FlowLibrary) -> None:
+    """Their CANCEL has been answered when it is known that nobody could have heard them."""
+
+    class Gone(FakeMedia):
+        async def open(self, *args: Any, **options: Any) -> FakeMediaLeg:
+            await asyncio.sleep(5)
+            raise MediaUnavailable("no process")
+
+    class Cancelled(FakeLeg):
+        async def reject(self, status: int, reason: str, *, retry_after_s: int | None = None) -> None:
+            raise CallEnded("caller", "cancelled")
+
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        rig.media, rig.leg = Gone(), Cancelled()
+        async with rig.call():
+            pass
+        return rig
+
+    canonical = run(scenario()).canonical
+    assert (canonical["ended_by"], canonical["end_reason"]) == ("caller", "cancelled")
