@@ -152,8 +152,10 @@ class SipLeg:
         self.allowed = allowed
 
     async def notify(self, status: int, reason: str = "") -> None:
+        """It is on its way: nobody waits for what a telephone that is gone would answer."""
         if self.subscription is not None:
-            await self.subscription.notify(status, reason or REASONS.get(status, "Progress"))
+            telling = self.subscription.notify(status, reason or REASONS.get(status, "Progress"))
+            self.core.spawn(telling, "sip-notify")
 
     async def answers(self) -> bool:
         if self.ended is not None:
@@ -317,7 +319,7 @@ class SipLeg:
         self.log.info("sip.transfer_asked", target=referral.target, attended=bool(referral.replaces))
         if not referral.silent:
             self.subscription = Subscription(self, refer, first=self.subscription is None)
-            self.core.spawn(self.notify(100), "sip-notify")
+            self.core.spawn(self.subscription.notify(100, REASONS[100]), "sip-notify")
         self.emit(TransferAsked(referral.target, referral.replaces))
 
     # --- session timer ---
