@@ -87,11 +87,11 @@ class FakePanel:
         self.granted: list[Granted] = []
         self.notes = [PanelNote("Prefers silent films. Had two scratched discs.", "Ben Ito", _ago(clock, 90))]
         self.by: list[ByAgent] = []
-        self.broken = False
+        self.broken: Exception | None = None  # what reading raises
 
     async def panel(self, caller_id: str) -> Panel | None:
-        if self.broken:
-            raise StoreUnavailable("stopped")
+        if self.broken is not None:
+            raise self.broken
         if caller_id != "10001":
             return None
         credited = [each for each in self.granted if each.label.startswith("Credit") and not each.undone]
@@ -154,6 +154,7 @@ class FakeLine:
         self.agents: dict[str, AgentStatus] = {}
         self.places: dict[int, Place] = {}
         self.away = False
+        self.ahead = timedelta()  # of the database's clock
         self.noted: list[tuple[object, ...]] = []
         self.on_change: Callable[[], None] = lambda: None
 
@@ -245,7 +246,9 @@ class FakeLine:
         agent = next(agent for agent in self.agents.values() if agent.state == "idle")
         self._state(agent.name, "offered")
         self._place(place_id, "offered", agent.name)
-        return Offer(self.places[place_id], agent.name, self._clock.now() + timedelta(seconds=OFFER_S), "here")
+        now = self._clock.now() + self.ahead
+        place = replace(self.places[place_id], changed_at=now)
+        return Offer(place, agent.name, now + timedelta(seconds=OFFER_S), "here")
 
     async def answered(self, offer: Offer) -> bool:
         if self.places[offer.place.id].state != "offered":

@@ -69,7 +69,7 @@ class AgentOffer:
 
     async def ring_of(self, offer: Offer) -> Ring:
         """With the whole story, as far as it is still kept."""
-        services, place = self._services, offer.place
+        services, place, began = self._services, offer.place, self._services.clock.monotonic()
         token = place.arrival.context
         context: HandoffContext | None = None
         if token:
@@ -81,7 +81,7 @@ class AgentOffer:
                 log.warning("callback.story_unread", place=place.id, error=str(error) or "timeout")
         url = services.desk.url_of(token) if context is not None else ""
         context = context or context_of(offer)
-        ring_s = max(1.0, (offer.until - services.clock.now()).total_seconds())
+        ring_s = max(1.0, offer.lease_s - (services.clock.monotonic() - began))
         return Ring(offer, context, url, services.desk.headers(context, url), ring_s)
 
 

@@ -71,6 +71,7 @@ from ivr.events import (
     SpeechStarted,
     TransferProgress,
 )
+from ivr.media.description import held
 from ivr.phones.participant import Participant
 from ivr.ports import MediaChanged, TransferAsked
 
@@ -152,7 +153,7 @@ class Conductor:
 
     async def _signals(self) -> None:
         async for event in self._caller.signals():
-            if not isinstance(event, MediaChanged | TransferAsked):
+            if not isinstance(event, TransferAsked):
                 self._inbox.put_nowait(event)
 
     async def _audio(self) -> None:
@@ -182,6 +183,8 @@ class Conductor:
                 await self._recovery.media_lost()
             case MediaRestored():
                 await self._recovery.media_restored(event)
+            case MediaChanged(remote=remote):
+                await self._recovery.holds(held(remote))
             case SpeechStarted():
                 await self._speech_started(event)
             case SpeechEnded():

@@ -18,7 +18,8 @@ from ivr.ports import Clock
 
 class CallGather:
     """``listen``: the dialogue's last wish, None where nothing is listened for. ``paused``: a human has the call.
-    ``lost``: the caller's media are; nothing is heard, and nobody waits for an answer.
+    ``lost``: the caller's media are; nothing is heard, and nobody waits for an answer. ``held``: nor while their phone
+    holds the call; what it sends meanwhile is music.
 
     ``spawn`` runs a task of the call; ``keys_led``: the dialogue knows already that it hears nothing."""
 
@@ -35,6 +36,7 @@ class CallGather:
         self.listen: Listen | None = None
         self.paused = False
         self.lost = False
+        self.held = False
         self.ears = ears
         self.timers = InputTimers(inbox)
         self.recognition = AwaitedRecognition(
@@ -55,15 +57,17 @@ class CallGather:
         """Listen for something else from now on."""
         self.timers.stop("no-input", "inter-digit")
         self.listen = listen
-        self._deaf(await self.ears.listen(listen))
+        self._deaf(await self.ears.listen(None if self.held else listen))
 
     async def anew(self) -> None:
         """Half a sentence is in the ears, and the rest is lost."""
-        self._deaf(await self.ears.renew(None if self.paused else self.listen))
+        self._deaf(await self.ears.renew(None if self.paused or self.held else self.listen))
 
     def await_input(self) -> None:
         """Time runs for the caller, unless somebody speaks or nobody listens."""
-        if self.listen is None or self.paused or self.lost or self._mouth.speaking or self.recognition.under_way:
+        if self.listen is None or self.paused or self.lost or self.held:
+            return
+        if self._mouth.speaking or self.recognition.under_way:
             return
         self.timers.await_input(self.listen)
 

@@ -9,6 +9,7 @@ from typing import Literal
 from ivr.dialogue.engine.contract import DialogueEvent
 from ivr.errors import CallEnded
 from ivr.events import Digit, EarEvent, KeyReleased, MediaLost, MediaRestored, PlayDone, TransferProgress
+from ivr.ports import MediaChanged
 
 InputTimer = Literal["no-input", "inter-digit", "recognition"]
 
@@ -32,6 +33,7 @@ InboxEvent = (
     | PlayDone
     | MediaLost
     | MediaRestored
+    | MediaChanged
     | EarEvent
     | EarsBehind
     | TransferProgress

@@ -1,4 +1,5 @@
-"""Recovery of a call whose recogniser is late or gone, or whose media are: nobody waits in silence for them."""
+"""Recovery of a call whose recogniser is late or gone, or whose media are: nobody waits in silence for them. And of one
+that the caller's phone has held."""
 
 from __future__ import annotations
 
@@ -97,4 +98,21 @@ class Recovery:
             await self._tell(PartFailed("media", f"lost {restored.count} times"))
         elif not self._mouth.speaking:
             await self._tell(Interrupted())
+        gather.await_input()
+
+    async def holds(self, on: bool) -> None:
+        """The caller's phone holds the call, or goes on (RFC 3264 section 8.4): what was asked is asked again then."""
+        gather = self._gather
+        if on == gather.held:
+            return
+        log.info("call.held" if on else "call.resumed")
+        gather.held = on
+        if on:
+            gather.recognition.lost()
+            gather.timers.stop()
+        await gather.anew()
+        if on or gather.paused or gather.lost:
+            return
+        if not self._mouth.speaking:
+            await self._tell(Interrupted(by_noise=True))  # nothing failed
         gather.await_input()

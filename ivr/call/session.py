@@ -140,13 +140,12 @@ class CallSession:
             _forget(group)
         except* NoCommonCodec as group:
             ended = CallEnded("service", f"media: {_first(group)}")
-            await self._refuse(488, "Not Acceptable Here")
+            ended = await self._refuse(ended, 488, "Not Acceptable Here")
         except* MediaUnavailable as group:
-            ended = CallEnded("service", f"media: {_first(group)}")
-            await self._refuse()
+            ended = await self._refuse(CallEnded("service", f"media: {_first(group)}"))
         except* Exception as group:
             log.exception("call.crashed", exc_info=group)
-            await self._refuse()
+            ended = await self._refuse(ended)
         finally:
             self._tasks = None
             if caller is not None:
@@ -175,10 +174,16 @@ class CallSession:
     async def _end_as_wanted(self) -> None:
         raise CallEnded("service", self._end_wanted)
 
-    async def _refuse(self, status: int = 503, reason: str = "Service Unavailable") -> None:
-        if not self._accepted:
-            self._refused = status
+    async def _refuse(self, why: CallEnded, status: int = 503, reason: str = "Service Unavailable") -> CallEnded:
+        """How the call ended: for ``why``, unless the caller had given up by then."""
+        if self._accepted:
+            return why
+        try:
             await self._leg.reject(status, reason, retry_after_s=10 if status == 503 else None)
+        except CallEnded as ended:
+            return ended
+        self._refused = status
+        return why
 
     async def _answer(self) -> Participant:
         engine, leg = self._services.media, self._leg

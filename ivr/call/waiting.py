@@ -141,13 +141,20 @@ class WaitingPlace:
         return persons[0]
 
     async def move(self, connect: Connect) -> None:
-        """One more reason came while they wait: the same place, sooner."""
+        """One more reason came while they wait: the same place, sooner. Never raises."""
         self._connect = connect
-        if self.place is not None:
+        if (place := self.place) is None:
+            return
+        try:
             try:
-                await self._line.move(self.place.id, skill=connect.skill, priority=connect.priority)
-            except StoreUnavailable as error:
-                log.error("line.unmoved", place=self.place.id, error=str(error))
+                await self._line.move(place.id, skill=connect.skill, priority=connect.priority)
+            except StoreUnavailable:
+                raise
+            except IvrError as error:  # with another call they wait for that skill already
+                log.warning("line.unmoved", place=place.id, skill=connect.skill, error=str(error))
+                await self._line.move(place.id, priority=connect.priority)
+        except IvrError as error:
+            log.error("line.unmoved", place=place.id, error=str(error))
 
     def ask(self) -> None:
         """The caller wants to know where they stand: also while a phone rings for them."""

@@ -218,8 +218,9 @@ class WaitingLine:
 
     async def call_back(self, place_id: int, number: str, due_at: datetime | None = None) -> Place:
         place_id = self._offers.now(place_id)
+        place = self._memory.remember(await self._changed(self._seen().call_back(place_id, number, due_at)))
         self._arrivals.pop(place_id, None)
-        return self._memory.remember(await self._changed(self._seen().call_back(place_id, number, due_at)))
+        return place
 
     async def ask_call_back(self, arrival: Arrival, number: str, due_at: datetime | None = None) -> Place:
         return self._memory.remember(await self._changed(self._seen().ask_call_back(arrival, number, due_at)))
@@ -292,6 +293,7 @@ class WaitingLine:
         await self._changed(self._store.set_skills(agent, skills))
 
     async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> Place:
+        place_id = self._offers.now(place_id)
         return self._memory.remember(await self._changed(self._store.move(place_id, skill=skill, priority=priority)))
 
     # -- how ----------------------------------------------------------------------------------------------------------
@@ -340,9 +342,9 @@ class WaitingLine:
         """This process was taken for dead, and is not: its callers are back at their places."""
         lost, self._lost = self._lost, ()
         for place_id in lost:
-            arrival = self._arrivals.pop(place_id, None)
-            if arrival is not None:
+            if (arrival := self._arrivals.get(place_id)) is not None:
                 place = self._memory.remember(await self._store.enter(arrival))
                 self._offers.move(place_id, place.id)
-                self._arrivals[place.id] = arrival
+                if self._arrivals.pop(place_id, None) is not None:  # they did not leave meanwhile
+                    self._arrivals[place.id] = arrival
                 log.warning("line.returned", place=place.id)

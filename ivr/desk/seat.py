@@ -167,9 +167,10 @@ class Seat:
         """A message is offered like a call, and read until ``finish``. Raises StoreUnavailable."""
         place = offer.place
         message = Message(place.transcript, f"{RECORDINGS}{place.recording}" if place.recording else "")
-        matter = Matter(place, Story(context_of(place)), until=offer.until, message=message)
+        until = self._clock.now() + timedelta(seconds=offer.lease_s)
+        matter = Matter(place, Story(context_of(place)), until=until, message=message)
         try:
-            async with asyncio.timeout(max(0.0, (offer.until - self._clock.now()).total_seconds())):
+            async with asyncio.timeout(offer.lease_s):
                 taken = await self._ask(matter)
         except TimeoutError:
             await self._line.released(offer, "no_answer")

@@ -103,6 +103,10 @@ class Stories:
         except (IvrError, TimeoutError) as error:
             log.warning("panel.unread", error=str(error) or "timeout")
             return None
+        except Exception:
+            # A company's own code: whatever it raises, the agent has the rest before them.
+            log.exception("panel.raised")
+            return None
 
     async def _calls(self, context: HandoffContext) -> list[EarlierCall] | None:
         if not context.caller.number:

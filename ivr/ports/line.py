@@ -132,6 +132,12 @@ class Offer:
     line: str = ""
     slot: int = 1
 
+    @property
+    def lease_s(self) -> float:
+        """For how long it was made, by the database's clock alone: this machine's may differ from that."""
+        made_at = self.place.changed_at or self.until
+        return (self.until - made_at).total_seconds()
+
 
 @dataclass(frozen=True, slots=True)
 class AgentStatus:

@@ -32,6 +32,7 @@ SUFFIX = ".ivrrec"
 RETENTION = "retention"  # who deletes what is old, in the audit trail
 BROKEN_OFF = "broken off"
 EVERY = 1_000_000_000
+AT_ONCE = 1000  # rows that are read to be deleted
 
 
 class Rows(Protocol):
@@ -215,21 +216,31 @@ class Archive:
         return True
 
     async def purge(self, before: datetime, by: str = RETENTION) -> int:
-        """Delete what began before; how many. Files that no row names go too. Raises StoreUnavailable, OSError."""
-        count = 0
-        while rows := await self._rows.all(before=before):
+        """Delete what began before; how many. Files that no row names go too. Raises StoreUnavailable; and OSError for
+        what cannot be deleted, once everything else is."""
+        count, stuck = 0, dict[str, OSError]()
+        while rows := [
+            r for r in await self._rows.all(before=before, limit=AT_ONCE + len(stuck)) if r.name not in stuck
+        ]:
             for row in rows:
-                await self.delete(row, by, "old")
-                count += 1
-        return count + await self._strays(before, by)
-
-    async def _strays(self, before: datetime, by: str) -> int:
-        count = 0
+                try:
+                    await self.delete(row, by, "old")
+                    count += 1
+                except OSError as error:
+                    stuck[row.name] = error
         for path in await asyncio.to_thread(self._files, before):
-            if await self._rows.find(path.stem) is None:
-                await asyncio.to_thread(destroy, path)
+            if path.stem not in stuck and await self._rows.find(path.stem) is None:
+                try:
+                    await asyncio.to_thread(destroy, path)
+                except OSError as error:
+                    stuck[path.stem] = error
+                    continue
                 log.info("recording.deleted", recording=path.stem, kind="stray", call_id="", by=by, why="not listed")
                 count += 1
+        for name, why in stuck.items():
+            log.error("recording.undeleted", recording=name, error=str(why), remedy="see whose file it is")
+        if stuck:
+            raise next(iter(stuck.values()))
         return count
 
     def _files(self, before: datetime) -> list[Path]:

@@ -286,7 +286,8 @@ class SipUserAgent:
         elif request.method == "CANCEL" and self._cancel(request, source):
             return
         elif leg is None:
-            self._outside(request, source)
+            if not self._ringing.takes(request, source):
+                self._outside(request, source)
         elif request.method == "BYE" or self._admission.inside(leg.id, source.host):
             handle(leg, transactions.accept(request, source))
         else:

@@ -21,7 +21,7 @@ class CallDialog:
     target: str
     routes: list[str] = field(default_factory=list)
     local_cseq: int = 0
-    remote_cseq: int = 0
+    remote_cseq: int = -1  # the far end has sent nothing yet
     secure: bool = False
 
     @classmethod

@@ -7,6 +7,7 @@ from functools import partial
 
 from ivr.events import Digit, TransferProgress
 from ivr.ports import MediaChanged
+from ivr.sip.dialog import CallDialog
 from ivr.sip.leg import SipLeg
 from ivr.sip.message import EXTENSIONS, SipRequest, SipResponse, origin
 from ivr.sip.referral import Referral
@@ -60,20 +61,30 @@ class Dialogs:
 def handle(leg: SipLeg, transaction: ServerTransaction) -> None:
     """Answer ``transaction``; every path of this function does, or raises BadMessage."""
     request = transaction.request
-    if not leg.dialog.matches(request):
-        transaction.refuse(481)
-    elif leg.dialog.secure and transaction.peer.transport != "tls":
-        transaction.refuse(403, "By TLS only")
-    elif not leg.dialog.advance(request):
-        transaction.refuse(500, "CSeq out of order")
-    elif unknown := request.tokens("require") - set(EXTENSIONS):
-        transaction.refuse(420, Unsupported=", ".join(sorted(unknown)))
-    elif leg.ended is None:
+    if not fits(leg.dialog, transaction):
+        return
+    if leg.ended is None:
         _answer(leg, transaction)
     elif request.method == "BYE" or (request.method == "NOTIFY" and leg.referring):
         leg.respond(transaction, 200)  # it crossed our BYE
     else:
         transaction.refuse(481)
+
+
+def fits(dialog: CallDialog, transaction: ServerTransaction) -> bool:
+    """Whether it may be served inside ``dialog``; otherwise it is refused."""
+    request = transaction.request
+    if not dialog.matches(request):
+        transaction.refuse(481)
+    elif dialog.secure and transaction.peer.transport != "tls":
+        transaction.refuse(403, "By TLS only")
+    elif not dialog.advance(request):
+        transaction.refuse(500, "CSeq out of order")
+    elif unknown := request.tokens("require") - set(EXTENSIONS):
+        transaction.refuse(420, Unsupported=", ".join(sorted(unknown)))
+    else:
+        return True
+    return False
 
 
 def _answer(leg: SipLeg, transaction: ServerTransaction) -> None:

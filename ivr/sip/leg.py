@@ -20,7 +20,7 @@ from ivr.sip.message import REASONS, BadBody, Peer, SipRequest, SipResponse
 from ivr.sip.referral import Referral, Subscription
 from ivr.sip.reinvite import Reinvite, glare_s
 from ivr.sip.sdp import OfferAnswer
-from ivr.sip.session_timer import MIN_SE, SessionTerms, SessionTimer, agreed, min_se
+from ivr.sip.session_timer import SessionTerms, SessionTimer, agreed, min_se
 from ivr.sip.signalling import Signalling, Unresolvable
 from ivr.sip.timers import TIMEOUT
 from ivr.sip.transaction import InviteServerTransaction, ServerTransaction
@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 MAX_WAITING_DIGITS = 256
 PROBE_S = 4.0
+REFRESH_S = TIMEOUT + 8.0  # who says 100 and nothing more keeps no other offer waiting
 LOST = 'SIP;cause=480;text="lost"'  # RFC 3326
 
 
@@ -151,8 +152,10 @@ class SipLeg:
         self.allowed = allowed
 
     async def notify(self, status: int, reason: str = "") -> None:
+        """It is on its way: nobody waits for what a telephone that is gone would answer."""
         if self.subscription is not None:
-            await self.subscription.notify(status, reason or REASONS.get(status, "Progress"))
+            telling = self.subscription.notify(status, reason or REASONS.get(status, "Progress"))
+            self.core.spawn(telling, "sip-notify")
 
     async def answers(self) -> bool:
         if self.ended is not None:
@@ -287,8 +290,9 @@ class SipLeg:
             changed = self.audio.take_later_answer(ack.sdp() or "")
         except BadBody as error:
             self.log.warning("sip.bad_answer", error=str(error))
-            self._abort(self.far, f"no usable answer in the ACK: {error}", 488)
-            return
+            if self.audio.remote is None:
+                self._abort(self.far, f"no usable answer in the ACK: {error}", 488)
+            return  # in mid-call what was agreed on before goes on (section 14.1)
         if changed is not None:
             self.emit(MediaChanged(changed))
 
@@ -315,7 +319,7 @@ class SipLeg:
         self.log.info("sip.transfer_asked", target=referral.target, attended=bool(referral.replaces))
         if not referral.silent:
             self.subscription = Subscription(self, refer, first=self.subscription is None)
-            self.core.spawn(self.notify(100), "sip-notify")
+            self.core.spawn(self.subscription.notify(100, REASONS[100]), "sip-notify")
         self.emit(TransferAsked(referral.target, referral.replaces))
 
     # --- session timer ---
@@ -332,13 +336,15 @@ class SipLeg:
         """Send UPDATE where the far end takes it, else re-INVITE with our SDP as it is (RFC 4028 section 7.4)."""
         interval = self.session.interval_s
         try:
-            peer = await self.core.peer_of(self.dialog, self.arrival)
-            response = await self._send_refresh(peer, interval)
-            if response.status_code == 422:
-                interval = max(interval, min_se(response))
+            async with asyncio.timeout(REFRESH_S):
+                peer = await self.core.peer_of(self.dialog, self.arrival)
                 response = await self._send_refresh(peer, interval)
-        except Unresolvable as error:
-            self.log.warning("sip.refresh_unsent", error=str(error))
+                if response.status_code == 422:
+                    interval = max(interval, min_se(response))
+                    response = await self._send_refresh(peer, interval)
+        except (Unresolvable, TimeoutError) as error:
+            self.log.warning("sip.refresh_unsent", error=str(error) or "no answer in time")
+            self.session.try_again()
             return
         status = response.status_code
         if self.ended is not None:
@@ -347,10 +353,12 @@ class SipLeg:
             self._session_expired()
         elif status == 491:
             self.core.timers.call_later(glare_s(ours=self.far == "agent"), self._refresh_due)
-        else:
+        elif status >= 300:
             self.updates = self.updates and status not in (405, 501)
-            terms = agreed(response, interval) if status < 300 else SessionTerms(max(interval, MIN_SE), "uac")
-            if terms is not None:
+            self.log.info("sip.refresh_refused", status=status, reason=response.reason_phrase)
+            self.session.try_again()
+        else:
+            if (terms := agreed(response, interval)) is not None:
                 self.session.start(terms, "uac")
             self.log.debug("sip.refreshed", status=status)
 

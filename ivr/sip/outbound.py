@@ -37,12 +37,18 @@ class OutboundLeg(SipLeg):
 
 
 @dataclass(slots=True)
-class _Branch:
-    """One early dialog; forking makes several."""
+class EarlyDialog:
+    """Of who was reached and has not answered yet (RFC 3261 section 12.1); forking makes several. ``rseq``: of their
+    latest reliable provisional, 0 without any; ``answer``: the SDP that they described themselves with by then."""
 
     dialog: CallDialog
     rseq: int = 0
     answer: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether our offer is answered: by what came reliably (RFC 3262 section 5)."""
+        return bool(self.rseq and self.answer)
 
 
 class Unserved(DialFailed):
@@ -68,7 +74,7 @@ class Dial:
     srtp: SrtpPolicy
     on_ringing: Callable[[], None]
     _responses: asyncio.Queue[SipResponse] = field(default_factory=asyncio.Queue)
-    _branches: dict[str, _Branch] = field(default_factory=dict)
+    _branches: dict[str, EarlyDialog] = field(default_factory=dict)  # by To tag
     _transaction: InviteClientTransaction | None = None
     _winner: str = ""  # To tag
     _abandoned: bool = False
@@ -89,6 +95,11 @@ class Dial:
         """The INVITE that nobody has answered yet, once anybody rang."""
         waiting = self._transaction is not None and self._transaction.state is TransactionState.PROCEEDING
         return self._transaction if waiting and not self._winner else None
+
+    def early_dialog(self, request: SipRequest) -> EarlyDialog | None:
+        """The one that ``request`` is inside of."""
+        early = self._branches.get(request.from_.tag)
+        return early if early is not None and early.dialog.matches(request) else None
 
     async def _run(self) -> OutboundLeg:
         uri, audio = target_uri(self.target), self.core.offer_answer(self.server, srtp=self.srtp)
@@ -184,27 +195,31 @@ class Dial:
                 self._discard(response)  # a fork answered later
 
     def _provisional(self, request: SipRequest, response: SipResponse, peer: Peer) -> None:
-        tag = response.to.tag
+        branch = self._branch(request, response)
         if response.status_code in (180, 183):
             self._rang = True
-            if tag:
-                with contextlib.suppress(BadMessage):  # without a Contact there is none
-                    self.early = CallDialog.of_response(request, response)
+            self.early = branch.dialog if branch is not None else self.early
             self.on_ringing()
         rseq = response.headers.first("rseq")
-        if not tag or "100rel" not in response.tokens("require") or not rseq.isdecimal():
-            return
+        reliable = "100rel" in response.tokens("require") and rseq.isdecimal()
+        if branch is None or (reliable and branch.rseq and int(rseq) != branch.rseq + 1):
+            return  # seen, or out of order (RFC 3262 section 4)
         try:
-            branch = self._branches.get(tag) or _Branch(CallDialog.of_response(request, response))
-            self._branches[tag] = branch
-            if branch.rseq and int(rseq) != branch.rseq + 1:
-                return  # seen, or out of order (RFC 3262 section 4)
-            branch.rseq = int(rseq)
             branch.answer = response.sdp() or branch.answer
         except BadMessage as error:
             log.debug("sip.provisional_ignored", error=str(error))
             return
-        self.core.spawn(self._send("PRACK", branch.dialog, peer, RAck=f"{rseq} {request.cseq}"), "sip-prack")
+        if reliable:
+            branch.rseq = int(rseq)
+            self.core.spawn(self._send("PRACK", branch.dialog, peer, RAck=f"{rseq} {request.cseq}"), "sip-prack")
+
+    def _branch(self, request: SipRequest, response: SipResponse) -> EarlyDialog | None:
+        """None: this provisional makes no dialog."""
+        tag = response.to.tag
+        if tag and tag not in self._branches and response.status_code > 100:
+            with contextlib.suppress(BadMessage):  # without a Contact there is none
+                self._branches[tag] = EarlyDialog(CallDialog.of_response(request, response))
+        return self._branches.get(tag)
 
     async def _send(self, method: str, dialog: CallDialog, peer: Peer, **headers: str) -> None:
         with contextlib.suppress(Unresolvable):
@@ -225,8 +240,8 @@ class Dial:
             self._discard(response)
             raise DialFailed(502, f"unusable answer: {error}") from error
         if early is not None:
-            dialog.local_cseq = early.dialog.local_cseq
-        self._branches[tag] = _Branch(dialog)
+            dialog.local_cseq, dialog.remote_cseq = early.dialog.local_cseq, early.dialog.remote_cseq
+        self._branches[tag] = EarlyDialog(dialog)
         leg = OutboundLeg(
             self.core,
             dialog,

@@ -16,8 +16,8 @@ from ivr.sip.dialog import CallDialog
 from ivr.sip.dialogs import Dialogs
 from ivr.sip.failover import Hunt
 from ivr.sip.headers import Uri
-from ivr.sip.message import PRODUCT, Peer
-from ivr.sip.outbound import Dial, OutboundLeg, Unserved
+from ivr.sip.message import PRODUCT, Peer, SipRequest
+from ivr.sip.outbound import Dial, EarlyDialog, OutboundLeg, Unserved
 from ivr.sip.party import party_of, target_uri
 from ivr.sip.signalling import Insecure, Signalling, Unresolvable
 from ivr.sip.transaction import InviteClientTransaction
@@ -49,6 +49,10 @@ class OutboundCall:
     def early(self) -> CallDialog | None:
         """Of who rings, once they said which it is."""
         return self._dial.early if self._dial is not None else None
+
+    def early_dialog(self, request: SipRequest) -> EarlyDialog | None:
+        """The one of this call that ``request`` is inside of, while nobody has answered."""
+        return self._dial.early_dialog(request) if self._dial is not None else None
 
     async def run(self, ring_timeout_s: float) -> OutboundLeg:
         """Call until answered. Raises DialFailed; cancelling this cancels the call."""

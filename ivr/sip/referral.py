@@ -60,7 +60,7 @@ class Subscription:
         self.over = False
 
     async def notify(self, status: int, reason: str) -> None:
-        """Tell it. After a final status nothing more is told."""
+        """Tell it; returns once it is answered, or no more can be. After a final status nothing more is told."""
         if self.over:
             return
         self.over = status >= 200
@@ -70,6 +70,8 @@ class Subscription:
         except Unresolvable:
             self.over = True
             return
+        if self.over and status < 200:
+            return  # the last one overtook it
         request = leg.dialog.request("NOTIFY", leg.core.via(peer), leg.core.contact(peer))
         request.headers.set("Event", self._event)
         request.headers.set("Subscription-State", state)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from ivr.config import Trunk
 from ivr.ports import RegistrationLeases, RegistrationStatus
 from ivr.sip.message import Peer
-from ivr.sip.registration import Registration
+from ivr.sip.registration import Registration, account_of
 from ivr.sip.signalling import Signalling
 
 
@@ -39,7 +39,7 @@ class Registrations:
         self._all = [each for each in self._all if each.trunk not in over]
         for trunk in trunks:
             if trunk.register_with and trunk != former.get(trunk.name):
-                self._begin(trunk, over.pop(trunk.name, None))
+                self._begin(trunk, over.pop(_before(trunk, over), None))
         self._all.sort(key=lambda each: list(wanted).index(each.trunk))
         for name, registration in over.items():
             self._core.spawn(registration.end(), f"sip-unregister-{name}")
@@ -69,3 +69,10 @@ class Registrations:
     def ended(self) -> list[Coroutine[Any, Any, None]]:
         """The line stops: what is to be done, all at once."""
         return [each.end(withdraw=False) for each in self._all]
+
+
+def _before(trunk: Trunk, over: Mapping[str, Registration]) -> str:
+    """The trunk that had this one's account, whatever it was called, or else its name; "" where none had either."""
+    account = account_of(trunk)
+    had = (name for name, each in over.items() if each.account == account)
+    return next(had, trunk.name if trunk.name in over else "")

@@ -1,5 +1,5 @@
-"""Telephones that ring on our account, and those that a dead process left ringing: a CANCEL stops them (RFC 3261
-section 9.1), which must look as if it came from whoever sent the INVITE."""
+"""Telephones that ring on our account: what they send before anybody answers. And those that a dead process left
+ringing: a CANCEL stops them (RFC 3261 section 9.1), which must look as if it came from whoever sent the INVITE."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import structlog
 
 from ivr.plain_text import plain
 from ivr.sip.dialog import CallDialog
+from ivr.sip.dialogs import fits
 from ivr.sip.headers import BadMessage, Headers
 from ivr.sip.message import Peer, SipRequest
 from ivr.sip.outbound_call import OutboundCall
@@ -39,6 +40,26 @@ class RingingPhones:
             yield
         finally:
             self._calls.remove((call_id, call))
+
+    def takes(self, request: SipRequest, source: Peer) -> bool:
+        """Answer what is inside the early dialog of a telephone that rings: an UPDATE, which says more of who is rung
+        (RFC 3311 section 5.1), or a probe. False for anything else. Raises BadMessage."""
+        if request.method not in ("OPTIONS", "UPDATE") or not request.to.tag:
+            return False
+        inside = (call.early_dialog(request) for _, call in self._calls)
+        if (early := next(filter(None, inside), None)) is None:
+            return False
+        transaction = self._core.transactions.accept(request, source)
+        if not fits(early.dialog, transaction):
+            return True
+        if request.method == "UPDATE" and request.sdp() is not None:
+            transaction.refuse(488 if early.settled else 491)  # media are the answer's; until there is one, ours stands
+            return True
+        if request.method == "UPDATE":
+            early.dialog.retarget(request)
+        contact = self._core.contact(transaction.peer)
+        transaction.respond(early.dialog.response(request, 200, contact=contact))
+        return True
 
     def kept(self, call_id: str) -> Sequence[Mapping[str, Any]]:
         """As JSON: those that ring for this call."""

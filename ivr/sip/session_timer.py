@@ -13,6 +13,7 @@ from ivr.sip.message import SipMessage, SipRequest, SipResponse
 from ivr.sip.timers import Timer, Timers
 
 MIN_SE = 90
+AGAIN = 1 / 8  # of the interval: three more tries before the far end counts the session as over
 
 
 class IntervalTooSmall(BadMessage):
@@ -83,6 +84,11 @@ class SessionTimer:
             self._timer = self._timers.call_later(terms.interval_s / 2, self._refresh)
         else:
             self._timer = self._timers.call_later(watchdog_delay(terms.interval_s), self._expire)
+
+    def try_again(self) -> None:
+        """Our refresh did not get through (section 7.4), and the session goes on until its interval is over."""
+        self.stop()
+        self._timer = self._timers.call_later(self.interval_s * AGAIN, self._refresh)
 
     def stop(self) -> None:
         if self._timer is not None:

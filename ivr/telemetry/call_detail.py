@@ -123,14 +123,18 @@ class CallDetails:
 
     def _over(self, call_id: str, call: _Call, at: datetime, over: Over) -> None:
         told, stats = over.canonical, over.stats
-        billable = math.ceil((at - call.answered).total_seconds()) if call.answered is not None else 0
+        # The clock on the wall may have been set meanwhile: how long the call took was measured by another.
+        lasted_s = float(told.get("seconds") or (at - call.at).total_seconds())
+        billable = 0
+        if call.answered is not None:
+            billable = math.ceil(round(lasted_s - (call.answered - call.at).total_seconds(), 3))
         agreed = over.facts.get(RECORDING_AGREED)
         self._put(
             {
                 **_identity(call_id, self.node, call.began, call.at),
                 "answered": _told(call.answered),
                 "ended": _told(at),
-                "seconds": round((at - call.at).total_seconds(), 2),
+                "seconds": round(lasted_s, 2),
                 "billable_s": max(0, billable),
                 "final": True,
                 "outcome": over.outcome,

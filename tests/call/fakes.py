@@ -562,9 +562,11 @@ class FakeEndpoint:
         try:
             if on_ringing is not None:
                 on_ringing()
-            await asyncio.sleep(self.ring_s)
+            await asyncio.sleep(min(self.ring_s, ring_timeout_s))
         finally:
             self.under_way.pop()
+        if ring_timeout_s < self.ring_s:
+            raise DialFailed(408, "No answer in time")
         if status is not None:
             raise DialFailed(status, "no")
         self.legs.append(FakeLeg(f"agent-{len(self.legs) + 1}"))
@@ -603,11 +605,12 @@ class FakeEndpoint:
 class FakeDesk:
     open: bool = True
     mode: str = "bridge"
+    rings_s: float = 20.0
     store_down: bool = False
     contexts: list[HandoffContext] = field(default_factory=list)
 
     def destinations(self, skill: str, now: datetime) -> Sequence[Destination]:
-        return [Destination("desk", "sip:agent@test", self.mode)] if self.open else []
+        return [Destination("desk", "sip:agent@test", self.mode, self.rings_s)] if self.open else []
 
     async def store_context(self, context: HandoffContext) -> str:
         self.contexts.append(context)

@@ -53,7 +53,8 @@ class FakeLine:
         while pair := next_pair(self.rules, self.places.values(), self._in_turn(), self._now()):
             place, agent = pair
             until = self._now() + timedelta(seconds=self.config.offer_s)
-            made = self._put(place, "offered", "offered", agent=agent.name, offers=place.offers + 1)
+            told = {"agent": agent.name, "offers": place.offers + 1, "changed_at": self._now()}
+            made = self._put(place, "offered", "offered", **told)
             offer = self._running[made.id] = Offer(made, agent.name, until, agent.line, agent.slot)
             self._sit(agent.name, "offered")
             if made.callback_number or made.arrival.channel == "message":
@@ -228,6 +229,9 @@ class FakeLine:
         self._up()
         place = self.places[place_id]
         arrival = place.arrival
+        others = (each.arrival for each in self.places.values() if each.id != place_id and each.state in LIVE)
+        if any((each.person, each.skill) == (arrival.person, skill) for each in others):
+            raise IvrError(f"they wait for {skill} already")
         moved = replace(
             arrival, skill=skill or arrival.skill, priority=arrival.priority if priority is None else priority
         )

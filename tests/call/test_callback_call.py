@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -163,6 +164,21 @@ def test_an_agent_who_does_not_take_it_gives_it_back() -> None:
             assert office.targets == [AGENT]
 
         assert calling(scenario).line.log == [("released", "ben", why)]
+
+
+@pytest.mark.parametrize("ahead_s", [-3600, 3600])
+def test_an_agents_phone_rings_as_long_as_it_was_offered_whatever_this_machines_clock_says(ahead_s: int) -> None:
+    async def scenario(office: Office) -> None:
+        office.line.ahead = timedelta(seconds=ahead_s)
+        office.endpoint.ring_s = 15.0
+        office.offer()
+        await asyncio.sleep(16)
+        assert len(office.endpoint.legs) == 1, "they answered in time"
+        office.endpoint.ring_s = 25.0
+        office.offer()
+        await asyncio.sleep(22)
+
+    assert ("released", "ben", "no_answer") in calling(scenario).line.log
 
 
 def test_an_agent_without_a_phone_here_is_unreachable() -> None:

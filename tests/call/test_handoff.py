@@ -685,7 +685,7 @@ def test_a_phone_that_rings_for_long_is_heard_all_the_time(library: FlowLibrary)
     words: list[float] = []
 
     async def scenario(bench: Bench) -> None:
-        bench.endpoint.ring_s = 65.0
+        bench.endpoint.ring_s = bench.desk.rings_s = 65.0
         talk = asyncio.create_task(bench.handoff.run(ASKED, bench.paused, told_to(words)))
         await asyncio.sleep(64)
         assert bench.caller.heard == ["tone:ringback"] * 11

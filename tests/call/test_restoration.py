@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.errors import DialFailed
+from ivr.errors import CallEnded, DialFailed, MediaUnavailable
 from ivr.events import Digit
-from ivr.media.description import MediaDescription
+from ivr.media.description import Direction, MediaDescription
 from ivr.phones.restoration import WITHIN_S
+from ivr.ports import MediaChanged
 from ivr.record import Keyed
-from tests.call.fakes import FakeEndpoint, FakeLeg, FakeMedia
+from tests.call.fakes import SDP, FakeEndpoint, FakeLeg, FakeMedia, FakeMediaLeg
 from tests.call.test_session import Rig, library
 from tests.call.virtual import run
 
@@ -223,3 +225,52 @@ def test_without_media_for_good_a_refer_still_brings_a_person(library: FlowLibra
 
     canonical = run(scenario()).canonical
     assert (canonical["outcome"], canonical["handoff_reason"]) == ("handed over", "media failed")
+
+
+@pytest.mark.parametrize("how", [Direction.SENDONLY, Direction.INACTIVE])
+def test_a_caller_who_holds_the_line_is_asked_again_and_their_music_is_no_answer(
+    library: FlowLibrary, how: Direction
+) -> None:
+    """A second call on their mobile, say: nobody is handed over, or asked for their silence, meanwhile."""
+
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            before = list(rig.caller.heard)
+            rig.speech.ears[-1].begin()  # half a sentence
+            rig.leg.post(MediaChanged(replace(SDP, direction=how)))
+            await asyncio.sleep(1)
+            for words in ("your call is important to us", "please hold the line", "agent"):
+                rig.speech.ears[-1].hear(words)
+                await asyncio.sleep(60)
+            assert rig.caller.heard == before and not rig.endpoint.dialled
+            rig.leg.post(MediaChanged(SDP))
+            await asyncio.sleep(6)
+            assert rig.caller.heard == [*before, before[-1]], "what was asked, and nothing else"
+            await rig.say("what's next")
+            assert "Next is" in rig.said
+
+    run(scenario())
+
+
+def test_a_caller_who_gives_up_before_there_are_media_has_hung_up_and_nothing_raises(library: FlowLibrary) -> None:
+    """Their CANCEL has been answered when it is known that nobody could have heard them."""
+
+    class Gone(FakeMedia):
+        async def open(self, *args: Any, **options: Any) -> FakeMediaLeg:
+            await asyncio.sleep(5)
+            raise MediaUnavailable("no process")
+
+    class Cancelled(FakeLeg):
+        async def reject(self, status: int, reason: str, *, retry_after_s: int | None = None) -> None:
+            raise CallEnded("caller", "cancelled")
+
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        rig.media, rig.leg = Gone(), Cancelled()
+        async with rig.call():
+            pass
+        return rig
+
+    canonical = run(scenario()).canonical
+    assert (canonical["ended_by"], canonical["end_reason"]) == ("caller", "cancelled")

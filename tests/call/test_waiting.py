@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 
 import pytest
 
@@ -266,6 +267,25 @@ def test_agent_and_zero_say_the_place_and_a_worried_word_makes_it_urgent(library
             arrival = rig.waiting.places[2].arrival
             assert (arrival.priority, arrival.skill) == (9, "retention")
             assert "You're number one." in rig.said
+
+    run(scenario())
+
+
+def test_a_worried_word_of_who_waits_for_that_with_another_call_is_urgent_all_the_same(library: FlowLibrary) -> None:
+    """Two of one household phone at once: nobody waits twice for one skill, and the call goes on."""
+
+    async def scenario() -> None:
+        rig = WaitingRig(library)
+        await rig.somebody_before()
+        async with rig.call():
+            await rig.say("agent", 12)
+            person = rig.waiting.places[2].arrival.person
+            later = EPOCH + timedelta(hours=2)
+            await rig.waiting.ask_call_back(Arrival(person, "another", "retention", 5), "+15035550101", later)
+            await rig.say("i'm thinking of cancelling", 8)
+            arrival = rig.waiting.places[2].arrival
+            assert (arrival.priority, arrival.skill) == (9, "general")
+            assert rig.session.view()["state"] == "human.connect" and "You're number one." in rig.said
 
     run(scenario())
 

@@ -26,6 +26,7 @@ class ToldLine:
         self.log: list[tuple[object, ...]] = []
         self._noted: dict[tuple[object, ...], list[asyncio.Event]] = {}
         self.down = False
+        self.ahead = timedelta()  # of the database's clock
         self.takes_s = 0.0  # until it has written down who has answered, or is being dialled
         self.stale = False  # a call back is not wanted any more when its agent has accepted
         self.after_no_answer: PlaceState = "callback"
@@ -36,8 +37,8 @@ class ToldLine:
 
     def offer(self, agent: str, number: str = "") -> Offer:
         """One of the place, for twenty seconds."""
-        place = replace(self.place, state="offered", callback_number=number)
-        now = EPOCH + timedelta(seconds=asyncio.get_running_loop().time())
+        now = EPOCH + timedelta(seconds=asyncio.get_running_loop().time()) + self.ahead
+        place = replace(self.place, state="offered", callback_number=number, changed_at=now)
         return Offer(place, agent, now + timedelta(seconds=20))
 
     def _note(self, *what: object) -> None:

@@ -221,6 +221,18 @@ async def test_many_at_once_are_each_somebody(desk: OneLine, other: OneLine) -> 
     assert ids == sorted(ids), "who was written first arrived first"
 
 
+async def test_nobody_is_moved_to_where_they_wait_with_another_call(desk: OneLine) -> None:
+    """They are served sooner all the same."""
+    one = await desk.enter("member:1", "general", call_id="one")
+    another = await desk.enter("member:1", "retention", call_id="another")
+    assert another.id != one.id
+    with pytest.raises(IvrError, match="they wait for retention already"):
+        await desk.line.move(one.id, skill="retention", priority=9)
+    await desk.line.move(one.id, priority=9)
+    moved = await desk.place(one.id)
+    assert (moved["skill"], moved["priority"], moved["state"]) == ("general", 9, "waiting")
+
+
 async def test_a_supervisor_moves_a_caller(desk: OneLine) -> None:
     place = await desk.enter("member:1")
     await desk.line.move(place.id, skill="retention", priority=10)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from ivr.config import Agent, DeskConfig, LineConfig
-from ivr.errors import StoreUnavailable
+from ivr.errors import StoreUnavailable, TooManyCallBacks
 from ivr.ports import LineView, Offer, Place, Standing
 from ivr.ports.line_store import RETURN_S
 from tests.postgres import PostgresServer
@@ -221,6 +222,42 @@ async def test_taken_for_dead_and_back(url: str) -> None:
         await there.line.set_state("ann", "idle")
         offer = await asyncio.wait_for(waiting, 5)
         assert (offer.place.id, offer.place.entered_at) == (place.id, place.entered_at)
+
+
+@pytest.mark.parametrize("trouble", ["the database is away again", "no call back is promised"])
+async def test_taken_for_dead_and_back_after_trouble(url: str, trouble: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be done leaves the caller who waits with all that brings them back to their place."""
+    async with process(url, "here") as here, process(url, "there") as there:
+        place = await here.line.enter(arrival("member:1"))
+        waiting = asyncio.create_task(here.line.offered(place.id))
+        await until(here.line, lambda view: len(view.places) == 1)
+        if trouble == "no call back is promised":
+            monkeypatch.setattr(here.desk.line, "call_back", failing(TooManyCallBacks("enough for a day")))
+            with pytest.raises(TooManyCallBacks):
+                await here.line.call_back(place.id, "+15035550101")
+        else:
+            enters = here.desk.line.enter
+            monkeypatch.setattr(here.desk.line, "enter", failing(StoreUnavailable("away"), enters))
+        await here.desk.silence("here", 60)
+        assert await there.desk.line.reap(silent=True) == 1
+        await until(here.line, lambda view: view.places[0].state == "waiting" and view.places[0].line == "here")
+        await there.line.sign_in("ann", skills=("general",))
+        await there.line.set_state("ann", "idle")
+        offer = await asyncio.wait_for(waiting, 5)
+        assert (offer.place.id, offer.place.entered_at) == (place.id, place.entered_at)
+
+
+def failing(error: Exception, then: Callable[..., Awaitable[Any]] | None = None) -> Callable[..., Awaitable[Any]]:
+    """Once; afterwards it is ``then``."""
+    failures = [error]
+
+    async def work(*args: Any, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        assert then is not None
+        return await then(*args, **options)
+
+    return work
 
 
 @pytest.mark.postgres

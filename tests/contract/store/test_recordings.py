@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ from structlog.testing import capture_logs
 
 from ivr.errors import RecordingUnreadable, StoreUnavailable
 from ivr.ports import AuditEvent, AuditSearch, RecordingAbout, RecordingRow
-from ivr.recording.archive import Archive
+from ivr.recording.archive import SUFFIX, Archive
 from ivr.store import Store
 from tests.recordings import KEY, archived, conversation, wav
 
@@ -75,6 +76,26 @@ async def test_what_is_old_is_deleted_file_and_row_with_a_line_in_the_log(
     assert [(line["recording"], line["why"]) for line in logs if line["event"] == "recording.deleted"] == [(old, "old")]
     (row,) = (await store.audit_log.find(AuditSearch(on="call-1"))).rows
     assert (row.event.action, row.event.actor) == ("recording.deleted", "retention")
+
+
+async def test_one_that_cannot_be_deleted_keeps_no_other(archive: Archive, now: Time, tmp_path: Path) -> None:
+    """A file that a restored backup left to another user, say: the rest of what is old is deleted all the same."""
+    olds = [await conversation(archive, f"call-{number}", ["priya"]) for number in range(3)]
+    stray = tmp_path / "recordings" / f"{'a' * 32}{SUFFIX}"
+    stray.mkdir()
+    stuck = next(path for path in files(tmp_path) if path.stem == olds[1])
+    stuck.unlink()
+    stuck.mkdir()
+    now.pass_(days=60)
+    long_ago = (now() - timedelta(days=59)).timestamp()
+    os.utime(stray, (long_ago, long_ago))
+    with capture_logs() as logs, pytest.raises(IsADirectoryError):
+        await archive.purge(now() - timedelta(days=30))
+    assert [row.name for row in await archive.listed()] == [olds[1]]
+    assert {line["recording"] for line in logs if line["event"] == "recording.undeleted"} == {olds[1], stray.stem}
+    stuck.rmdir()
+    stray.rmdir()
+    assert await archive.purge(now() - timedelta(days=30)) == 1 and await archive.listed() == []
 
 
 async def test_a_callers_recordings_are_deleted_together(archive: Archive, tmp_path: Path) -> None:

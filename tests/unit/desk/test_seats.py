@@ -16,7 +16,7 @@ from ivr.errors import DialFailed, IvrError, StoreUnavailable
 from ivr.ports import Account, Ring
 from tests.call.fakes import EPOCH, VirtualClock
 from tests.call.virtual import run
-from tests.seats import CONTEXT, FakePhone, Floor, arrival_of, floor
+from tests.seats import CONTEXT, OFFER_S, FakePhone, Floor, arrival_of, floor
 
 ANA = Account("ana", frozenset({"agent"}), "Ana Ruiz")
 
@@ -357,9 +357,10 @@ def test_a_message_that_nobody_takes_in_time_goes_on() -> None:
     desk(story)
 
 
-def test_what_could_not_be_read_is_said_and_holds_up_no_offer() -> None:
+@pytest.mark.parametrize("error", [StoreUnavailable("the members are away"), KeyError("a fault of the company's")])
+def test_what_could_not_be_read_is_said_and_holds_up_no_offer(error: Exception) -> None:
     async def story(ground: Floor, seat: Seat, page: Page) -> None:
-        ground.panel.broken = True
+        ground.panel.broken = error
         ground.call()
         await settled()
         told = shown(ground, seat)["offer"]["story"]
@@ -401,6 +402,23 @@ def test_a_message_is_heard_by_who_has_it_before_them() -> None:
         assert seat.plays("left")
         await seat.finish("resolved", "available")
         assert not seat.plays("left")
+
+    desk(story)
+
+
+@pytest.mark.parametrize("ahead_s", [-3600, 3600])
+def test_a_message_is_offered_as_long_as_the_line_says_whatever_this_machines_clock_does(ahead_s: int) -> None:
+    async def story(ground: Floor, seat: Seat, page: Page) -> None:
+        ground.line.ahead = timedelta(seconds=ahead_s)
+        delivered = asyncio.ensure_future(ground.message("Please call me.", "left"))
+        await asyncio.sleep(OFFER_S - 1)
+        offer = shown(ground, seat)["offer"]
+        assert offer is not None and ground.line.noted_of("released") == []
+        until = datetime.fromisoformat(offer["until"])
+        assert 0 < (until - ground.clock.now()).total_seconds() <= 1
+        await asyncio.sleep(2)
+        assert ground.line.noted_of("released") == [(offer["place"], "no_answer")]
+        await delivered
 
     desk(story)
 

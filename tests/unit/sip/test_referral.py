@@ -90,6 +90,28 @@ def test_a_transfer_to_an_allowed_destination_is_accepted_and_told_of_to_its_end
     run(main())
 
 
+def test_nobody_waits_for_a_phone_that_is_gone_to_hear_of_its_transfer() -> None:
+    """It asked for one and left: the caller is not joined half a minute later for that."""
+
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            phone = await phone_of(fabric, dialling(agent))
+            phone.leg.allow_transfers(lambda target: True)
+            await phone.refer(f"<{ALLOWED}>")
+            await phone.told()
+            assert (await phone.notified()).text.startswith("SIP/2.0 100")
+            now = asyncio.get_running_loop().time
+            began = now()
+            await phone.leg.notify(180)
+            await phone.leg.notify(200)
+            assert now() - began < 1.0
+            told = [(await fabric.request("NOTIFY")).text.split()[1] for _ in range(2)]
+            assert told == ["180", "200"], "in order, answered or not"
+            await asyncio.sleep(40)
+
+    run(main())
+
+
 def test_a_transfer_anywhere_else_is_forbidden() -> None:
     async def main() -> None:
         async with user_agent() as (agent, fabric, _):

@@ -218,6 +218,26 @@ def test_a_reload_withdraws_what_changed_before_it_registers_anew_and_keeps_the_
     run(main())
 
 
+def test_a_trunk_under_another_name_is_withdrawn_before_it_registers_anew() -> None:
+    """Both name one contact of one account: withdrawn later, the line would be reached by nobody for half an hour."""
+
+    async def main() -> None:
+        async with user_agent(trunks=[pbx()]) as (agent, fabric, _):
+            one = await granted(fabric)
+            await asyncio.sleep(0.1)
+            agent.apply(config_of(trunks=[pbx(name="carrier")]))
+            withdrawn = await fabric.request("REGISTER")
+            assert withdrawn.headers.first("expires") == "0"
+            assert withdrawn.headers.first("call-id") == one.headers.first("call-id")
+            fabric.deliver(response(withdrawn, 200, contact=False))
+            anew = await granted(fabric)
+            assert (anew.uri, anew.headers.first("expires")) == (one.uri, "300")
+            await asyncio.sleep(0.1)
+            assert [(r.trunk, r.state) for r in agent.registrations()] == [("carrier", "registered")]
+
+    run(main())
+
+
 @pytest.mark.parametrize(("settings", "pinged"), [({}, True), ({"local_nets": ["192.0.2.0/24"]}, False)])
 def test_the_way_from_a_registrar_is_kept_open_but_not_inside(settings: dict[str, Any], pinged: bool) -> None:
     async def main() -> None:

@@ -243,6 +243,43 @@ def test_changes_of_media_while_something_is_pending() -> None:
     run(main())
 
 
+def test_a_session_refreshed_without_an_answer_goes_on_as_it_was() -> None:
+    """Some that refresh by an INVITE without SDP leave it out of the ACK too."""
+
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            leg, tag = await answered(fabric, legs)
+            before = leg.remote
+            fabric.deliver(request("INVITE", call_id="call", number=2, to_tag=tag))
+            assert "m=audio 17000" in (await fabric.response(200)).text
+            fabric.deliver(request("ACK", call_id="call", number=2, to_tag=tag))
+            assert leg.remote == before
+            held = OFFER.replace("sendrecv", "sendonly")
+            ok = await reply(fabric, request("INVITE", call_id="call", number=3, to_tag=tag, body=held))
+            assert ok.status_code == 200 and "a=recvonly" in ok.text
+            fabric.deliver(request("ACK", call_id="call", number=3, to_tag=tag))
+            await reply(fabric, request("BYE", call_id="call", number=4, to_tag=tag))
+            assert [type(event) for event in [event async for event in leg.events()]] == [MediaChanged, LegEnded]
+
+    run(main())
+
+
+def test_a_far_end_may_count_from_nought() -> None:
+    """Whom we called has sent nothing yet: whatever number comes first is in order (RFC 3261 section 12.2.2)."""
+
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            dial = dialling(agent)
+            invite = await fabric.request("INVITE")
+            fabric.deliver(response(invite, 200, body=OFFER))
+            leg, ours = await dial, invite.from_.tag
+            bye = request("BYE", call_id=invite.call_id, number=0, from_tag="agent", to_tag=ours)
+            assert (await reply(fabric, bye)).status_code == 200
+            assert (await ending(leg)).reason == "hung up"
+
+    run(main())
+
+
 def test_a_refused_offer_leaves_the_call_as_it_was() -> None:
     async def main() -> None:
         async with user_agent() as (_, fabric, legs):

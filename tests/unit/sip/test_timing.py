@@ -140,6 +140,68 @@ def test_of_forked_answers_the_first_wins() -> None:
     run(main())
 
 
+RELIABLE = "Require: 100rel\nRSeq: 7\n"
+
+
+@pytest.mark.parametrize("reliable", [False, True])
+def test_who_rings_may_tell_more_of_it_before_the_answer(reliable: bool) -> None:
+    """PBXs send UPDATE then, for whom they ring now (RFC 3311 section 5.1), and give a call up that is unknown here."""
+
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            dial = dialling(agent)
+            invite = await fabric.request("INVITE")
+            extra, body = (RELIABLE, OFFER) if reliable else ("", "")
+            fabric.deliver(response(invite, 183, extra=extra, body=body))
+            if reliable:
+                fabric.deliver(response(await fabric.request("PRACK"), 200))
+            known = {"call_id": invite.call_id, "from_tag": "agent", "to_tag": invite.from_.tag}
+            await asyncio.sleep(0.1)
+            fabric.deliver(request("UPDATE", number=3, **known))
+            assert (await fabric.response(200)).contact.uri.host == HERE
+            offered, status = request("UPDATE", number=4, body=OFFER, **known), 488 if reliable else 491
+            fabric.deliver(offered)
+            await fabric.response(status)
+            fabric.deliver(request("OPTIONS", number=5, **known))
+            await fabric.response(200)
+            fabric.deliver(request("OPTIONS", number=4, **known))
+            await fabric.response(500)
+            fabric.deliver(request("UPDATE", number=6, **{**known, "from_tag": "somebody"}))
+            await fabric.response(481)
+            fabric.deliver(response(invite, 200, body="" if reliable else OFFER))
+            ack = await fabric.request("ACK")
+            assert ack.to.tag == "agent"
+            leg = await dial
+            fabric.deliver(request("UPDATE", number=5, **known))
+            await fabric.response(500)
+            fabric.deliver(request("BYE", number=7, **known))
+            await fabric.response(200)
+            assert (await ending(leg)).reason == "hung up"
+            fabric.deliver(request("UPDATE", number=8, **known))
+            await fabric.response(481)
+
+    run(main())
+
+
+def test_what_was_described_while_it_rang_is_the_answer_where_the_answer_has_none() -> None:
+    """The first description is the answer (RFC 3261 section 13.2.1); some say it in an unreliable 183 alone."""
+
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            dial = dialling(agent)
+            invite = await fabric.request("INVITE")
+            fabric.deliver(response(invite, 183, body=OFFER))
+            fabric.deliver(response(invite, 180))
+            fabric.deliver(response(invite, 200))
+            await fabric.request("ACK")
+            leg = await dial
+            assert leg.remote is not None and leg.remote.port == 40000
+            asyncio.get_running_loop().create_task(leg.hangup())
+            fabric.deliver(response(await fabric.request("BYE"), 200))
+
+    run(main())
+
+
 def test_the_callers_routes_and_contact_are_learnt_from_the_answer() -> None:
     async def main() -> None:
         async with user_agent() as (agent, fabric, _):
@@ -241,6 +303,45 @@ def test_we_refresh_where_the_caller_cannot(allow: str, method: str) -> None:
             fabric.deliver(response(second, 481, contact=False))
             fabric.deliver(response(await fabric.request("BYE"), 200))
             assert (await ending(leg)).reason == "session timer expired"
+
+    run(main())
+
+
+@pytest.mark.parametrize("status", [405, 500, 503])
+def test_a_refresh_that_is_refused_is_tried_again_before_the_session_is_over(status: int) -> None:
+    """RFC 4028 section 7.4: the far end hangs up a third of the interval, at most 32 s, before it ends."""
+
+    async def main() -> None:
+        async with user_agent(session_expires_s=90) as (_, fabric, legs):
+            leg, _ = await answered(fabric, legs, extra="Allow: INVITE, ACK, BYE, UPDATE\n")
+            fabric.deliver(response(await fabric.request("UPDATE"), status, contact=False))
+            method = "INVITE" if status == 405 else "UPDATE"
+            again = await fabric.request(method)
+            assert fabric.times(method)[-1] < 60
+            fabric.deliver(response(again, 200, body=OFFER if status == 405 else ""))
+            at = fabric.times(method)[-1]
+            await fabric.request(method)
+            assert fabric.times(method)[-1] == pytest.approx(at + 45, abs=0.5), "which is as good as the first"
+            asyncio.get_running_loop().create_task(leg.hangup())
+            fabric.deliver(response(await fabric.request("BYE"), 200))
+
+    run(main())
+
+
+def test_a_refresh_without_an_end_keeps_no_offer_of_theirs_waiting() -> None:
+    async def main() -> None:
+        async with user_agent(session_expires_s=600) as (_, fabric, legs):
+            leg, tag = await answered(fabric, legs, extra="Allow: INVITE, ACK, BYE\n")
+            fabric.deliver(response(await fabric.request("INVITE"), 100, tag=""))
+            offer = {"call_id": "call", "to_tag": tag, "body": OFFER}
+            fabric.deliver(request("INVITE", number=2, **offer))
+            await fabric.response(491)
+            await asyncio.sleep(60)
+            fabric.deliver(request("INVITE", number=3, **offer))
+            await fabric.response(200)
+            fabric.deliver(request("ACK", number=3, call_id="call", to_tag=tag))
+            asyncio.get_running_loop().create_task(leg.hangup())
+            fabric.deliver(response(await fabric.request("BYE"), 200))
 
     run(main())
 

@@ -43,13 +43,22 @@ def test_a_call_is_one_record_with_every_column_at_its_end() -> None:
     assert 2.0 < record["mos"] < 4.4
 
 
+@pytest.mark.parametrize("set_by", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_in_mid_call_bills_nobody_an_hour(set_by: float) -> None:
+    observer, records = details()
+    tell(observer, story()[:-1])
+    tell(observer, [(49.1 + set_by, Over("handed over", "agent", 200, {**CANONICAL, "seconds": 49.1}, LegStats()))])
+    (record,) = records()
+    assert (record["seconds"], record["billable_s"]) == (49.1, 49)
+
+
 def test_a_conversation_after_which_the_call_went_on_has_a_record_of_its_own_that_bills_nothing() -> None:
     observer, records = details()
     again: list[tuple[float, Moment]] = [
         (49.0, Parted("rosa", "line", "agent", 30.0, recorded=True)),
         (60.0, Joined("agnes", "general", "c@line")),
         (70.0, Parted("outside", "over", "caller", 10.0)),
-        (70.0, Over("handed over", "caller", 200, CANONICAL, LegStats())),
+        (70.0, Over("handed over", "caller", 200, {**CANONICAL, "seconds": 70.0}, LegStats())),
     ]
     tell(observer, [*story()[:-2], *again])
     first, last = records()
