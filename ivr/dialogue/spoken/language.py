@@ -208,6 +208,7 @@ class Language:
     denies: WordSet = (
         frozenset()
     )  # of those, what takes back what comes right after it, and makes doubtful what follows
+    negators: WordSet = frozenset()  # which deny a name or a value that comes right after them
     hedges: WordSet = frozenset()  # and what may
     subjects: WordSet = frozenset()  # with which somebody begins to say what they do
     remarks: WordSet = frozenset()  # and with which something is said of what is there: "this is ridiculous"

@@ -249,7 +249,8 @@ def _weigh(
                 elif (part := partial_filling(here, titles, others, words, grammar)) is not None:
                     found = Inference(chance * LACKING, here.intent, part[1], part[0], lacks=True)
                 else:
-                    chance *= MISFILLED if titles else UNFILLED
+                    served = () in here.shapes or not here.fillings or frozenset() in here.fillings
+                    chance *= UNFILLED if served and not titles else MISFILLED  # what nobody would ask for isn't meant
                     lacks = bool(titles) and frozenset() in here.fillings
                     found = Inference(chance, here.intent, {}, next(iter(here.shapes.values())), lacks=lacks)
             if found.intent not in best or best[found.intent].chance < found.chance:

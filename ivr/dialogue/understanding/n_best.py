@@ -15,6 +15,7 @@ from ivr.dialogue.spoken.normalisation import fold, fold_digits
 from ivr.dialogue.understanding.classifier import NONE
 from ivr.dialogue.understanding.code_slot import CodeSlot
 from ivr.dialogue.understanding.concepts import negated, without_politeness
+from ivr.dialogue.understanding.contrast import denied
 from ivr.dialogue.understanding.grammar import ANSWER, NOTHING, Interpretation, Meaning, Reading, SlotValue, distinct
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, heard_ranking, inferred, wants_human
@@ -167,7 +168,7 @@ def _covered(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
         fluent = tuple(word for word in words if word not in spoken.hesitations)
         bare = without_politeness(fluent, grammar.language)
         found = (grammar.read(bare) if fluent != tuple(words) else []) or _repaired(fluent, grammar)
-        found = found or _twice(fluent, grammar)
+        found = found or _twice(fluent, grammar) or _contrasted(fluent, grammar)
     vague = not spoken.maybes.isdisjoint(words)
     return [
         reading.doubted(0.6) if vague and reading.meaning.intent == "yes" else replace(reading, confidence=0.95)
@@ -181,6 +182,19 @@ def _twice(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
         first, second = grammar.read(words[:at]), grammar.read(words[at:])
         if first and second and first[0].meaning == second[0].meaning and first[0].meaning.intent in _BARE:
             return [replace(first[0], text=" ".join(words))]
+    return []
+
+
+def _contrasted(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
+    """ "not Vertigo, Casablanca": what is left without a value that is denied, where it has another in its place."""
+    for no in denied(words, grammar.slots, grammar.language):
+        meant = [
+            reading.doubted(0.8)
+            for reading in grammar.read(without_politeness(no.without(words), grammar.language))
+            if any(n in no.values and v.value != no.values[n].value for n, v in reading.meaning.slots.items())
+        ]
+        if meant:
+            return meant
     return []
 
 

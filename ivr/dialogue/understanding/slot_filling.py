@@ -10,6 +10,7 @@ from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import number_of
 from ivr.dialogue.understanding.classifier import IntentClassifier
 from ivr.dialogue.understanding.concepts import negated
+from ivr.dialogue.understanding.contrast import denied
 from ivr.dialogue.understanding.grammar import ANSWER, Interpretation, Meaning, Reading, SlotValue
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.lexicon import SHORT_LIST
@@ -110,8 +111,8 @@ def filling(
             if name in slots:
                 continue
             value = _value(here, name, others, words, grammar)
-            if value is None and isinstance(slot := grammar.slots.get(name), ChoiceSlot):
-                value = _nearest(slot, words, titles, grammar, classifier)
+            if isinstance(slot := grammar.slots.get(name), ChoiceSlot):
+                value = _undenied(slot, value, titles, words, grammar, classifier)
             if value is None:
                 missing.append(name)
             else:
@@ -199,6 +200,24 @@ def _landmark_first(words: Sequence[str], titles: Sequence[Found], grammar: Stat
     return marks(words[: first.start]) and not marks(words[first.end : second.start])
 
 
+def _undenied(
+    slot: ChoiceSlot,
+    value: SlotValue | None,
+    titles: Sequence[Found],
+    words: Sequence[str],
+    grammar: StateGrammar,
+    classifier: IntentClassifier,
+) -> SlotValue | None:
+    """``value``, or where there is none what is told in other words; nothing that the sentence denies."""
+    noes = list(denied(words, {"": slot}, grammar.language))
+    ruled_out = {no.values[""].value for no in noes}
+    if value is not None and value.value not in ruled_out:
+        return value
+    apart = [Found(no.start, no.end, 1.0, {}) for no in noes]
+    near = _nearest(slot, words, [*titles, *apart], grammar, classifier)
+    return None if near is None or near.value in ruled_out else near
+
+
 def _nearest(
     slot: ChoiceSlot,
     words: Sequence[str],
@@ -251,7 +270,12 @@ def _awaited(day: Found, words: Sequence[str], grammar: StateGrammar) -> bool:
 
 
 def _chosen(slot: ChoiceSlot, words: Sequence[str], name: str, grammar: StateGrammar) -> SlotValue | None:
-    """What a whole phrase says, else what the sentence is like."""
+    """What a whole phrase says, else what the sentence is like; without what it denies ("not damaged, it just never
+    came")."""
+    if (no := next(denied(words, {name: slot}, grammar.language), None)) is not None:
+        left = no.without(words)
+        meant = _chosen(slot, left, name, grammar) if left else None
+        return None if meant is None or meant.value == no.values[name].value else meant
     phrased = {
         fill.value.value: fill.value
         for start in range(len(words))
