@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from ivr.dialogue.engine.compilation import SpokenWordings
 from ivr.dialogue.flows.library import UNIVERSALS_FILE
 from ivr.dialogue.flows.phrases import parse_phrase
 from ivr.dialogue.flows.prompt import Prompt, TaperedPrompt
 from ivr.dialogue.flows.wording import RISK_PROMPT, SLOT
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS
+from ivr.dialogue.spoken.normalisation import fold
 from tests.flows.reference import library
 
 REORDER = ("move_to_top", "move_to_end", "move_to_position", "move_before", "move_after", "swap")
@@ -94,6 +96,15 @@ def test_spanish_understands_everything() -> None:
     wanted = {"human", "repeat", "help", "back", "start_over", "goodbye", "yes", "no"}
     wanted |= {name for name, risk in universals.risks.items() if risk.phrases}
     assert wanted == set(wordings[UNIVERSALS_FILE, SPANISH, "neutral"].intents)
+
+
+@pytest.mark.parametrize("language", ["en-US", SPANISH])
+def test_what_is_a_no_elsewhere_is_learned_as_one(language: str) -> None:
+    """A phrase that is its own choice's at "anything else?" weakens no "no" that is inferred at a confirmation."""
+    words = SpokenWordings(library(), language, "neutral")
+    assert words.phrases("main", "not_right")
+    assert all(fold(phrase, language) in words.answers for phrase in words.phrases("main", "not_right"))
+    assert "not_right" not in {each.intent for each in words.training.examples}
 
 
 def test_every_system_prompt_is_worded() -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import TypeVar
 
 from ivr.dialogue.flows.expression import ExpressionError, Scope, parse_expression
@@ -21,6 +22,7 @@ from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS, words_for
 from ivr.dialogue.spoken.normalisation import (
     date_words,
     digit_words,
+    fold,
     listed,
     money_words,
     number_words,
@@ -163,6 +165,11 @@ class Wordings:
             return found or ()
         spec: Universal | Risk | tuple[str, ...] = self._universals.risks.get(name) or getattr(self._universals, name)
         return spec if isinstance(spec, tuple) else spec.phrases
+
+    @cached_property
+    def answers(self) -> frozenset[tuple[str, ...]]:
+        """The yes and the no of the universals, as comparable words."""
+        return frozenset(fold(text, self.language) for name in ("yes", "no") for text in self.universal(name))
 
     def risk_keywords(self, name: str) -> tuple[str, ...]:
         found = self._translated(UNIVERSALS_FILE, lambda overlay: overlay.keywords.get(name))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 from ivr.dialogue.flows.library import UNIVERSALS_FILE
-from ivr.dialogue.flows.model import VariableSpec
+from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, Variant, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.clock import time_words
@@ -21,6 +21,7 @@ from ivr.dialogue.understanding.grammar import RISK, UNIVERSALS
 from ivr.dialogue.understanding.grammar_compiler import comparable
 from ivr.dialogue.understanding.speech_grammar import slot_name
 
+YES_NO = ("yes", "no")
 SPREAD = 6  # variants of a phrase that are learned from, of those that its [optional words] make
 
 
@@ -97,8 +98,8 @@ def _taught(words: Wordings, concepts: Concepts) -> Iterator[Example]:
         samples = {slot: _samples(words, name, slot, spec) for slot, spec in flow.slots.items()}
         for intent in flow.intents:
             known.add(intent)
-            yield from _of(words, name, intent, intent, words.phrases(name, intent), samples, concepts)
-    owned = {name: name for name in (*UNIVERSALS, "yes", "no")} | {
+            yield from _of(words, name, intent, intent, _own(words, flow, intent), samples, concepts)
+    owned = {name: name for name in (*UNIVERSALS, *YES_NO)} | {
         f"{RISK}{name}": name for name in library.universals.risks
     }
     for intent, name in owned.items():
@@ -108,6 +109,14 @@ def _taught(words: Wordings, concepts: Concepts) -> Iterator[Example]:
         if intent == NONE or intent in known:
             for text in texts:
                 yield Example(written(text, language, concepts), intent, text)
+
+
+def _own(words: Wordings, flow: Flow, intent: str) -> Sequence[str]:
+    """What is said for an intent; but for what is a yes or a no elsewhere and not where it is offered beside them,
+    which is learned as that."""
+    beside = {c.intent for s in flow.states.values() if any(e.intent == intent for e in s.choices) for c in s.choices}
+    answers = {fold(text, words.language) for name in YES_NO if name in beside for text in words.universal(name)}
+    return [phrase for phrase in words.phrases(flow.flow, intent) if fold(phrase, words.language) not in answers]
 
 
 def _of(

@@ -27,6 +27,7 @@ from ivr.dialogue.engine.states import did_you_mean, intent_question, risk_quest
 from ivr.dialogue.engine.variables import MOST_ASKED, Asked, Frame
 from ivr.dialogue.flows.state import Transition
 from ivr.dialogue.flows.wording import MASK
+from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import ANSWER, PICK, Meaning, Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.n_best import understand
@@ -153,11 +154,15 @@ def question(call: Conversation) -> Gather:
     questions = tuple(each for each in others if f"{each.flow}.{each.state}" != call.here)
 
     def build() -> Iterable[Entry]:
-        for index in active:
-            intent = state.choices[index].intent
+        intents = [state.choices[index].intent for index in active]
+        own = [phrase for intent in intents for phrase in call.words.phrases(call.frame.flow, intent)]
+        mine = {fold(phrase, call.language) for phrase in own}  # which then are no yes or no here
+        for intent in intents:
             if intent in call.flow.intents or not call.library.risk_of(call.flow, intent):  # a risk's are everywhere
-                builtin = call.library.everywhere(call.flow, intent)
-                phrases = call.words.universal(intent) if builtin else call.words.phrases(call.frame.flow, intent)
+                if call.library.everywhere(call.flow, intent):
+                    phrases = [p for p in call.words.universal(intent) if fold(p, call.language) not in mine]
+                else:
+                    phrases = list(call.words.phrases(call.frame.flow, intent))
                 yield from choice_entries(call, OpenQuestion(call.frame.flow, call.frame.state), intent, phrases)
         if spec is not None and spec.type != "text":
             kind = "choice" if spec.type == "boolean" else spec.type
