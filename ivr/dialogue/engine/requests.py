@@ -17,9 +17,11 @@ from ivr.dialogue.engine.next import Answer, Gather, Goto, Mode, Next, NoMatch
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.phrases import Template
 from ivr.dialogue.flows.state import State
+from ivr.dialogue.spoken.language import Language
 from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.concepts import negated
-from ivr.dialogue.understanding.grammar import INSTEAD, REQUEST, Meaning, Reading
+from ivr.dialogue.understanding.grammar import INSTEAD, REQUEST, Meaning, Reading, distinct
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.n_best import words_of
 from ivr.dialogue.understanding.shades import SOFT_YES
@@ -92,7 +94,7 @@ def choice_entries(call: Conversation, question: OpenQuestion, intent: str, phra
 
 
 def request_entries(call: Conversation, questions: Sequence[OpenQuestion]) -> list[Entry]:
-    """Each question's intents, as they are and after a no."""
+    """Each question's intents, as they are and after a no; without what is a yes or a no elsewhere."""
     noes = words_for(call.language).denials[:1]
     found: list[Entry] = []
     for distance, question in enumerate(questions):
@@ -100,7 +102,11 @@ def request_entries(call: Conversation, questions: Sequence[OpenQuestion]) -> li
         for intent in dict.fromkeys(choice.intent for choice in state.choices):
             if intent in YES_NO:
                 continue
-            phrases = call.words.phrases(question.flow, intent)
+            phrases = [
+                phrase
+                for phrase in call.words.phrases(question.flow, intent)
+                if fold(phrase, call.language) not in call.words.answers
+            ]
             for kind, before in ((REQUEST, ""), *((INSTEAD, f"{no} ") for no in noes)):
                 said = [before + phrase for phrase in phrases]
                 name = f"{kind}{question.flow}.{question.state}.{intent}"
@@ -134,7 +140,7 @@ def named(intent: str) -> str:
 def serve(call: Conversation, gather: Gather, *readings: Reading) -> Next:
     """Take one request, or two readings that are close, between which the caller will decide."""
     kind, flow, state, _ = readings[0].meaning.intent.split(".")
-    requests = tuple(_plain(reading) for reading in readings)
+    requests = tuple(distinct(_plain(reading) for reading in readings))
     said, spoken = words_of(call.said, call.language), words_for(call.language)
     first = said[0] if said else ""
     yes = replace(readings[0], meaning=Meaning("yes"), doubtful=frozenset(), lacks=False)
@@ -143,7 +149,8 @@ def serve(call: Conversation, gather: Gather, *readings: Reading) -> Next:
         if readings[0].inferred and negated(said, call.language):  # "don't take it off"
             return Answer(gather, replace(yes, meaning=Meaning("no")))
         return Answer(gather, yes)
-    if first in spoken.assents and gather.mode in _TAKEN_WITH_YES and not _corrects(call, gather, requests[0], said):
+    assented = first in spoken.assents and kind != INSTEAD[:-1] and not _taken_back(said, spoken)
+    if assented and gather.mode in _TAKEN_WITH_YES and not _corrects(call, gather, requests[0], said):
         if not yes.sure:
             return NoMatch(gather, shade=SOFT_YES if yes.inferred else "")
         call.requests = requests
@@ -173,6 +180,14 @@ def _corrects(call: Conversation, gather: Gather, request: Reading, said: Sequen
     if gather.mode != Mode.CONFIRM or _chosen(call) != request.meaning.intent or not request.meaning.slots:
         return False
     return words_for(call.language).joiner not in said[1:2]
+
+
+def _taken_back(said: Sequence[str], spoken: Language) -> bool:
+    """Whether a yes is none after all: "yes, no, what's next", "yeah, wait, move it to the end"."""
+    rest = tuple(word for word in said if word not in spoken.hesitations)
+    while rest and rest[0] in spoken.assents:
+        rest = rest[1:]
+    return bool(rest) and (rest[0] in spoken.denials or any(rest[: len(each)] == each for each in spoken.repairs))
 
 
 def _chosen(call: Conversation) -> str:

@@ -17,7 +17,7 @@ from ivr.dialogue.engine.requests import open_questions, request_entries
 from ivr.dialogue.engine.states import risk_question
 from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.spoken.normalisation import fold
-from ivr.dialogue.understanding.grammar import OPTION, Meaning, Reading
+from ivr.dialogue.understanding.grammar import ANSWER, OPTION, Meaning, Reading
 from ivr.dialogue.understanding.range_slots import BOUNDED
 from ivr.dialogue.understanding.slots import TitleSlot
 from ivr.record import Decided
@@ -57,15 +57,20 @@ def _telling(call: Conversation, option: Reading, other: Reading) -> list[str]:
 
 
 def _label(call: Conversation, options: Sequence[Reading], index: int) -> str:
-    """What tells one option from the other: the one slot they differ in, else the whole request, or what is offered
-    about a risk."""
+    """What tells one option from the other: the one slot they differ in, else the value that is answered with or the
+    whole request, or what is offered about a risk."""
+    somebody = call.system("to_somebody")[0].text
     if risk := options[index].risk:
-        return call.words.risk_label(risk) or call.system("to_somebody")[0].text
+        return call.words.risk_label(risk) or somebody
+    if options[index].human:
+        return somebody
     mine, other = options[index].meaning, options[1 - index].meaning
     if mine.intent == other.intent and mine.slots.keys() == other.slots.keys():
         differing = [name for name in mine.slots if mine.slots[name].value != other.slots[name].value]
         if len(differing) == 1:
             return mine.slots[differing[0]].label
+    if mine.intent == ANSWER and mine.slots:  # its text may be all that was said
+        return ", ".join(value.label for value in mine.slots.values())
     return options[index].text
 
 

@@ -7,7 +7,7 @@ import pytest
 from ivr.dialogue.engine.contract import Record
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 from ivr.record import Decided, Understood
-from tests.unit.dialogue.talk import Talk
+from tests.unit.dialogue.talk import Talk, reference
 
 REMOVING = "remove Vertigo"
 
@@ -27,6 +27,20 @@ def test_a_request_at_a_confirmation_is_served_and_the_action_is_not_done(no: st
 def test_a_yes_that_brings_a_request_does_both(yes: str) -> None:
     talk = Talk().say(REMOVING).say(f"{yes}put Metropolis first")
     assert did(talk) == ["queue.remove", "queue.move"] and talk.labels[0] == "Metropolis"
+
+
+@pytest.mark.parametrize(
+    "no", ["yes, no, ", "yeah no ", "yeah, wait, ", "yes um wait ", "yes, scratch that, ", "yes, actually, "]
+)
+def test_a_yes_that_is_taken_back_at_once_is_none(no: str) -> None:
+    talk = Talk().say(REMOVING).say(f"{no}put Metropolis first")
+    assert did(talk) == ["queue.move"] and talk.labels[0] == "Metropolis" and "Vertigo" in talk.labels
+
+
+@pytest.mark.parametrize(("yes", "done"), [("sí, y ", "queue.remove"), ("sí, en realidad ", "queue.move_to_position")])
+def test_nor_is_one_in_spanish(yes: str, done: str) -> None:
+    talk = Talk(reference(), entry="queue", language="es-ES", perform=False).say("quite Vertigo")
+    assert did(talk.say(f"{yes}mueva Metropolis al final")) == [done]
 
 
 def test_the_same_request_again_is_a_yes() -> None:
