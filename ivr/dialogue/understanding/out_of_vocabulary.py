@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.spoken.normalisation import number_of, ordinal_of
 from ivr.dialogue.understanding.concepts import negated, without_politeness
 from ivr.dialogue.understanding.grammar_compiler import Entry, Node, StateGrammar
 from ivr.dialogue.understanding.slots import Slot, TitleSlot
 
 MOST_WORDS = 8  # of a title
+MUCH_MORE = 3  # words beside a title that is known: "Sherlock Jr. is damaged and …" is no name
 FEWEST_AROUND = 2  # words of a request, unless it begins with one ("remove …")
 
 
@@ -80,10 +82,24 @@ def _below(node: Node) -> Iterator[Entry]:
 
 
 def _named(title: Sequence[str], grammar: StateGrammar) -> bool:
-    """Whether it may be a name at all: something else than small words and the words of requests."""
+    """Whether it may be a name at all: something else than small words, the words of requests, and places; nor what
+    has a title in it and says more about that than a name would."""
     spoken = words_for(grammar.language)
     small = spoken.articles | spoken.function_words | spoken.fillers | spoken.negations | grammar.concepts.carriers
-    return any(word not in small and len(word) > 1 for word in title)
+    small |= spoken.pointers | spoken.ones
+    telling = tuple(word for word in title if word not in small and len(word) > 1)
+    if not telling or _placed(telling, title, grammar.language):
+        return False
+    longest = max(grammar.title_end(title, at) - at for at in range(len(title)))
+    return not longest or len(title) - longest < MUCH_MORE
+
+
+def _placed(telling: Sequence[str], title: Sequence[str], language: str) -> bool:
+    """ "the third one", "number three": where something is, not what it is called."""
+    spoken = words_for(language)
+    if ordinal_of(telling, language) is not None:
+        return len(telling) < len(title)
+    return number_of(telling, language) is not None and not spoken.places.isdisjoint(title)
 
 
 def _walk(

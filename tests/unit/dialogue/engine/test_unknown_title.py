@@ -70,3 +70,17 @@ def test_in_a_confirmation_only_a_request_can_name_one() -> None:
     assert talk.said.startswith("We don't have") or talk.said.startswith("Sorry")
     assert not talk.performed
     assert Talk().say("remove Vertigo").say("Sharknado").said.startswith("Sorry, I didn't get that.")
+
+
+@pytest.mark.parametrize("place", ["number three", "the third one", "the other one", "the second"])
+def test_a_place_is_no_title(place: str) -> None:
+    assert "We don't have" not in Talk().say("move a title").say(place).said
+
+
+@pytest.mark.parametrize("title", ["First Blood", "The Fifth Element", "300"])
+def test_a_name_with_a_number_is_one(title: str) -> None:
+    assert Talk().say("move a title").say(title).said.startswith(f"We don't have {title}.")
+
+
+def test_what_says_more_of_a_title_that_is_known_is_no_name() -> None:
+    assert "We don't have" not in Talk().say("move Vertigo and my broken envelope to the top").said
