@@ -177,7 +177,7 @@ class Language:
     ahead_forms: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
     )  # "days", "weeks", "months": in so many; "a_week", "two_days", "next_month", …: said in one; "week_from",
-    # "weeks_from", "day_after", …: from the day in braces
+    # "weeks_from", "day_after", …: from the day in braces; "for_days", "for_a_week", …: for so long
     day_of_month_forms: tuple[str, ...] = ()  # "the fifth"
     next_month_forms: tuple[str, ...] = ()  # "the fifth of next month"
     day_leads: WordSet = frozenset()  # "on", before a day

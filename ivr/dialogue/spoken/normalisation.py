@@ -274,9 +274,22 @@ def _next_numbered(number: int, today: date) -> date:
 def dates_heard(today: date, language: str) -> dict[str, date]:
     """``date_forms`` with comparable keys, and forms that are understood where no recogniser expects them."""
     known = {" ".join(fold(form, language)): day for form, day in date_forms(today, language).items()}
-    for form, day in _rarer_dates(today, words_for(language)):
+    for form, day in (*lasting_until(today, language), *_rarer_dates(today, words_for(language))):
         known.setdefault(" ".join(fold(form, language)), day)
     return known
+
+
+def lasting_until(today: date, language: str) -> Iterator[tuple[str, date]]:
+    """ "for two weeks", where one day is asked for: the one on which that is over, begun today."""
+    spoken = words_for(language)
+    days = {"for_a_week": (DAYS,), "for_two_weeks": (2 * DAYS,), "for_days": range(2, MOST_DAYS_AHEAD + 1)}
+    lasts = [(kind, many, today + timedelta(days=many)) for kind, those in days.items() for many in those]
+    lasts += [("for_weeks", many, today + timedelta(days=DAYS * many)) for many in range(2, MOST_WEEKS_AHEAD + 1)]
+    lasts.append(("for_a_month", 1, month_ahead(today, 1)))
+    lasts += [("for_months", many, month_ahead(today, many)) for many in range(2, MOST_MONTHS_AHEAD + 1)]
+    for kind, many, day in lasts:
+        for form in spoken.ahead_forms.get(kind, ()):
+            yield form.format(spoken.before_noun(many)), day
 
 
 def _rarer_dates(today: date, spoken: Language) -> Iterator[tuple[str, date]]:

@@ -129,19 +129,16 @@ def _value(
     here: LearnedIntent, name: str, others: Sequence[Found], words: Sequence[str], grammar: StateGrammar
 ) -> SlotValue | None:
     """The last value for the slot. A day counts where what a phrase or an answer has before it is said: "until Friday",
-    "again on Friday", not "leaving on Friday"; of a choice's values none where words give away several ("cracked in the
-    mail")."""
-    leads = words_for(grammar.language).day_leads
-    if (
-        isinstance(grammar.slots.get(name), ChoiceSlot)
-        and len({e.values[name] for e in others if name in e.values}) > 1
-    ):
+    "again on Friday", not "leaving on Friday"; and where it is said for how long. Of a choice's values none counts where
+    words give away several ("cracked in the mail")."""
+    leads, slot = words_for(grammar.language).day_leads, grammar.slots.get(name)
+    if isinstance(slot, ChoiceSlot) and len({e.values[name] for e in others if name in e.values}) > 1:
         return None
     for each in reversed(others):
         if name in each.values:
             start = each.start - (each.start > 0 and words[each.start - 1] in leads)
-            before = here.before.get(name, set()) - leads
-            if not isinstance(grammar.slots.get(name), DateSlot) or (start and words[start - 1] in before):
+            awaited = start and words[start - 1] in here.before.get(name, set()) - leads
+            if not isinstance(slot, DateSlot) or awaited or slot.lasting(words[each.start : each.end]):
                 return each.values[name]
     return None
 

@@ -15,6 +15,7 @@ from ivr.dialogue.spoken.normalisation import (
     date_forms,
     date_words,
     dates_heard,
+    lasting_until,
     digit_words,
     digits_of,
     fold,
@@ -209,8 +210,17 @@ class DateSlot:
             if day is not None:
                 yield Fill(end, dated(day, self.language))
 
+    def lasting(self, words: Sequence[str]) -> bool:
+        """Whether they say for how long, and not which day: "for two weeks"."""
+        return " ".join(words) in _lasting(self.today, self.language)
+
     def forms(self) -> Forms:
         return _dates(self.today, self.language)
+
+
+@lru_cache(maxsize=8)
+def _lasting(today: date, language: str) -> frozenset[str]:
+    return frozenset(" ".join(fold(form, language)) for form, _ in lasting_until(today, language))
 
 
 @lru_cache(maxsize=8)
@@ -219,7 +229,8 @@ def _dates(today: date, language: str) -> Forms:
     usual: dict[date, str] = {}
     for form, day in date_forms(today, language).items():
         usual[day] = usual.get(day, form)
-    forms = sorted(date_forms(today, language).items(), key=lambda item: usual[item[1]] != item[0])
+    known = date_forms(today, language) | dict(lasting_until(today, language))
+    forms = sorted(known.items(), key=lambda item: usual.get(item[1]) != item[0])
     return spoken_forms((form, dated(day, language)) for form, day in forms)
 
 

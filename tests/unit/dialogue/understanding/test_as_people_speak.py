@@ -207,6 +207,12 @@ def test_a_number_has_no_second_ear() -> None:
         ("the day after Thanksgiving", "2026-11-27"),
         ("Presidents' Day", "2027-02-15"),
         ("New Year's", "2027-01-01"),
+        ("for two weeks", "2026-03-17"),
+        ("for the next ten days", "2026-03-13"),
+        ("for a week", "2026-03-10"),
+        ("for a couple of weeks", "2026-03-17"),
+        ("for a month", "2026-04-03"),
+        ("for three months", "2026-06-03"),
     ],
 )
 def test_dates(said: str, day: str) -> None:
@@ -235,6 +241,10 @@ def test_dates(said: str, day: str) -> None:
         ("el día de las madres", "2026-05-10"),
         ("Acción de Gracias", "2026-11-26"),
         ("el día después de Navidad", "2026-12-26"),
+        ("por dos semanas", "2026-03-17"),
+        ("durante diez días", "2026-03-13"),
+        ("por una semana", "2026-03-10"),
+        ("durante un mes", "2026-04-03"),
     ],
 )
 def test_dates_in_spanish(said: str, day: str) -> None:
