@@ -129,7 +129,7 @@ def _value(
     here: LearnedIntent, name: str, others: Sequence[Found], words: Sequence[str], grammar: StateGrammar
 ) -> SlotValue | None:
     """The last value for the slot. A day counts where what a phrase or an answer has before it is said: "until Friday",
-    "again on Friday", not "leaving on Friday"; and where it is said for how long. Of a choice's values none counts where
+    "again on Friday", not "leaving on Friday"; and where it is said for how long. Of a choice's values none does where
     words give away several ("cracked in the mail")."""
     leads, slot = words_for(grammar.language).day_leads, grammar.slots.get(name)
     if isinstance(slot, ChoiceSlot) and len({e.values[name] for e in others if name in e.values}) > 1:
