@@ -55,6 +55,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         def __init__(self, **_: Any) -> None:
             super().__init__()
 
+        def refusal(self) -> str:
+            return ""
+
     class Speech(FakeSpeech):
         def __init__(self, _: Any) -> None:
             super().__init__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,26 @@ async def test_every_reference_script_survives_being_simulated_recorded_and_repl
                 assert secret == told, (call.name, by_phone.remarks)
                 assert by_phone.faithful or secret, (call.name, by_phone.remarks)
     assert count > 100
+
+
+@pytest.mark.parametrize(
+    ("said", "offered"),
+    [
+        (
+            ("hold my deliveries", "I'm leaving on July fourth and coming back on the tenth"),
+            "Did you mean Tuesday, March tenth, or talking to somebody about your membership?",
+        ),
+        (("move Vertigo", "one place up"), "Did you mean to the top, or talking to somebody?"),
+    ],
+)
+async def test_a_choice_that_a_person_was_part_of_is_recorded_and_told_to_differ(
+    said: Sequence[str], offered: str, sandbox: Sandbox
+) -> None:
+    """What was meant is offered by its day and a person as one, not by all that was said. A file has no way to say that
+    a person was meant beside: nobody takes it for the call."""
+    recording = await record(await simulated(sandbox, *said), library(), sandbox)
+    assert offered in recording.text
+    assert not recording.faithful and any("the replay differs" in remark for remark in recording.remarks)
 
 
 async def test_a_past_call_comes_back_from_the_store(sandbox: Sandbox, tmp_path: Path) -> None:
