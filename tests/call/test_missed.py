@@ -86,13 +86,19 @@ def test_a_masked_log_says_how_to_see_more(place: Path, capsys: pytest.CaptureFi
     assert "# 2 more were masked in the log: pass the database, or set [logs] redact = false" in told
 
 
+def typed(place: Path, monkeypatch: pytest.MonkeyPatch, *said: str) -> str:
+    """The database that a simulated call is kept in."""
+    configured(place, redact=False)
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in said)))
+    database = f"sqlite+aiosqlite:///{place}/calls.sqlite3"
+    assert main(["flow", "simulate", "main", "--database", database]) == 0
+    return database
+
+
 def test_what_was_denied_is_missed_too(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configured(place, redact=False)
-    monkeypatch.setattr("sys.stdin", io.StringIO("could you shove Casablanca up to the very front\nno\n"))
-    database = f"sqlite+aiosqlite:///{place}/calls.sqlite3"
-    assert main(["flow", "simulate", "main", "--database", database]) == 0
+    database = typed(place, monkeypatch, "could you shove Casablanca up to the very front", "no")
     capsys.readouterr()
     assert main(["flow", "missed", "main", "--from", database]) == 0
     assert '- "could you shove {title} up to the very front"  # 1×, denied; nearest: ' in capsys.readouterr().out
@@ -102,10 +108,7 @@ def test_a_flow_without_phrases_of_its_own_tells_what_it_missed(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its answers are dates: there is no intent that the sentences could be examples of."""
-    configured(place, redact=False)
-    monkeypatch.setattr("sys.stdin", io.StringIO("put my deliveries on hold\nmy popcorn machine burst into flames\n"))
-    database = f"sqlite+aiosqlite:///{place}/calls.sqlite3"
-    assert main(["flow", "simulate", "main", "--database", database]) == 0
+    database = typed(place, monkeypatch, "put my deliveries on hold", "my popcorn machine burst into flames")
     capsys.readouterr()
     assert main(["flow", "missed", "hold", "--from", database]) == 0
     told = capsys.readouterr().out

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from ivr.dialogue.engine.compilation import entries
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.next import Answer, Gather, Goto, Mode, Next, NoMatch
-from ivr.dialogue.flows.model import Flow
+from ivr.dialogue.flows.model import YES_NO, Flow
 from ivr.dialogue.flows.phrases import Template
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.spoken.language import Language
@@ -29,7 +29,6 @@ from ivr.dialogue.understanding.speech_grammar import slot_name, slot_names
 from ivr.record import Decided
 
 RANK = 2  # what answers the question that was asked goes first
-YES_NO = frozenset(("yes", "no"))
 MOST_STEPS = 10
 _TAKEN_WITH_YES = (Mode.CONFIRM, Mode.QUESTION)
 

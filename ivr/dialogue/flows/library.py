@@ -10,7 +10,7 @@ from types import MappingProxyType
 from ivr.dialogue.flows.company_file import CompanyFile, VocabularySpec
 from ivr.dialogue.flows.confirm_defaults import confirmed
 from ivr.dialogue.flows.finding import Finding, ordered
-from ivr.dialogue.flows.model import Flow, Fragment, Universals, Wording
+from ivr.dialogue.flows.model import YES_NO, Flow, Fragment, Universals, Wording
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.signature import ActionSignature
 from ivr.dialogue.flows.source import Parsed, Place, Positions, parse
@@ -61,7 +61,7 @@ class FlowLibrary:
 
     def everywhere(self, flow: Flow, intent: str) -> bool:
         """Whether a choice's words are those of the universals: yes, no, or one of the risks."""
-        return intent not in flow.intents and (intent in ("yes", "no") or intent in self.universals.risks)
+        return intent not in flow.intents and (intent in YES_NO or intent in self.universals.risks)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -312,6 +312,8 @@ class _Builder:
     def _meant_language(self, file: str, wording: Wording) -> str:
         """Where file name and file say two languages: the one of the name, if it alone is spoken by other files."""
         named = _named_language(file, wording)
+        if named == wording.language:
+            return named
         spoken = {w.language for f, p in self.parsed.items() if f != file and isinstance(w := p.draft, Wording)}
         return named if named in spoken and wording.language not in spoken else wording.language
 

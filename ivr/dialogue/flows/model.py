@@ -19,6 +19,7 @@ from ivr.dialogue.flows.state import HUMAN, Confirm, State
 
 # What callers can say and key in every state, besides yes and no, the risks and the choice of a language.
 UNIVERSALS = (HUMAN, "repeat", "help", "back", "start_over", "goodbye")
+YES_NO = ("yes", "no")  # which have phrases of their own everywhere, too
 AGITATION = "agitation"  # the risk that a caller's manner stands for
 
 SlotType = Literal[

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ivr.dialogue.flows.expression import ExpressionError, Scope, parse_expression
 from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
-from ivr.dialogue.flows.model import IntentSpec, Risk, Universal, Universals, Wording
+from ivr.dialogue.flows.model import YES_NO, IntentSpec, Risk, Universal, Universals, Wording
 from ivr.dialogue.flows.phrases import SlotValue
 from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt, items_of, prompt_texts
 from ivr.dialogue.spoken.clock import minutes_of_iso, time_words
@@ -169,7 +169,7 @@ class Wordings:
     @cached_property
     def answers(self) -> frozenset[tuple[str, ...]]:
         """The yes and the no of the universals, as comparable words."""
-        return frozenset(fold(text, self.language) for name in ("yes", "no") for text in self.universal(name))
+        return frozenset(fold(text, self.language) for name in YES_NO for text in self.universal(name))
 
     def risk_keywords(self, name: str) -> tuple[str, ...]:
         found = self._translated(UNIVERSALS_FILE, lambda overlay: overlay.keywords.get(name))

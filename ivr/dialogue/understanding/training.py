@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 from ivr.dialogue.flows.library import UNIVERSALS_FILE
-from ivr.dialogue.flows.model import Flow, VariableSpec
+from ivr.dialogue.flows.model import YES_NO, Flow, VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, Variant, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.clock import time_words
@@ -21,7 +21,6 @@ from ivr.dialogue.understanding.grammar import RISK, UNIVERSALS
 from ivr.dialogue.understanding.grammar_compiler import comparable
 from ivr.dialogue.understanding.speech_grammar import slot_name
 
-YES_NO = ("yes", "no")
 SPREAD = 6  # variants of a phrase that are learned from, of those that its [optional words] make
 
 

@@ -59,11 +59,9 @@ def _telling(call: Conversation, option: Reading, other: Reading) -> list[str]:
 def _label(call: Conversation, options: Sequence[Reading], index: int) -> str:
     """What tells one option from the other: the one slot they differ in, else the value that is answered with or the
     whole request, or what is offered about a risk."""
-    somebody = call.system("to_somebody")[0].text
-    if risk := options[index].risk:
-        return call.words.risk_label(risk) or somebody
-    if options[index].human:
-        return somebody
+    risk, human = options[index].risk, options[index].human
+    if risk or human:
+        return (call.words.risk_label(risk) if risk else "") or call.system("to_somebody")[0].text
     mine, other = options[index].meaning, options[1 - index].meaning
     if mine.intent == other.intent and mine.slots.keys() == other.slots.keys():
         differing = [name for name in mine.slots if mine.slots[name].value != other.slots[name].value]
